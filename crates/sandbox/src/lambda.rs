@@ -18,50 +18,37 @@
     reason = "a harness: what goes wrong here fails the test that uses it"
 )]
 
+mod environment;
 mod gateway_event;
+mod runtime_api;
 
 use std::{
     collections::BTreeMap,
     fmt::{self, Display},
     fs::{self, File},
-    os::unix::{fs::FileExt as _, process::CommandExt as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::{self, DefaultBodyLimit, State},
-    http::{StatusCode, header::CONTENT_TYPE},
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use serde_json::{Value, json};
-use tokio::sync::Notify;
+use rustix::process::Signal;
+use serde_json::Value;
 
+use self::environment::{Environment, Event, Process, Running};
 pub use self::gateway_event::{GatewayEvent, gateway_event};
-use crate::loopback::Server;
 
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "123456789012";
 
 /// The largest event of a synchronous invocation: 6 MB.
 const EVENT_LIMIT: usize = 6 * 1024 * 1024;
-
-/// The largest response: a little more, as Lambda's own message says.
-const RESPONSE_LIMIT: usize = EVENT_LIMIT + 100;
-
-/// How long [`Function::freeze`] waits for the function to ask for its next invocation.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often a file is read again while waiting for a log line.
 const LOG_POLL: Duration = Duration::from_millis(2);
@@ -415,100 +402,6 @@ impl PendingInvocation {
     }
 }
 
-/// A process with the Runtime API that serves it alone, so that a late request of an earlier process cannot take an
-/// invocation away from a later one.
-struct Process {
-    environment: Arc<Environment>,
-    watcher: Option<JoinHandle<()>>,
-    _server: Server,
-}
-
-impl Process {
-    fn start(settings: &Builder, output: &Output) -> Self {
-        let environment = Arc::new(Environment {
-            arn: format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", settings.name),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            invoked: Notify::new(),
-        });
-        let server = Server::start(runtime_api(Arc::clone(&environment)));
-        let mut command = settings.command(&server.address().to_string());
-        command.stdout(output.stdout.try_clone().expect("a handle for stdout"));
-        command.stderr(output.stderr.try_clone().expect("a handle for stderr"));
-        let child = {
-            // Held over the start, so that the first request finds the moment of the start.
-            let mut state = environment.lock();
-            state.started = Some(Instant::now());
-            let child = command
-                .spawn()
-                .unwrap_or_else(|error| panic!("{}: {error}", settings.program.display()));
-            state.pid = Some(Pid::from_child(&child));
-            child
-        };
-        let guard = Guard::start(child.id());
-        let watcher = thread::spawn({
-            let environment = Arc::clone(&environment);
-            move || watch(child, guard, &environment)
-        });
-        Self {
-            environment,
-            watcher: Some(watcher),
-            _server: server,
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.environment.kill();
-        if let Some(watcher) = self.watcher.take() {
-            let _ = watcher.join();
-        }
-    }
-}
-
-/// Waits for the end of the process and tells it to everyone who waits.
-fn watch(mut child: Child, guard: Guard, environment: &Environment) {
-    let pid = WaitId::Pid(Pid::from_child(&child));
-    // Without reaping it: until that is done below, the id stays taken and nobody's signal can hit a stranger.
-    rustix::io::retry_on_intr(|| rustix::process::waitid(pid.clone(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT))
-        .expect("to wait for the function");
-    drop(guard);
-    let mut state = environment.lock();
-    state.exit = Some(child.wait().expect("the function's exit status"));
-    state.pid = None;
-    if let Some(running) = state.running.take() {
-        running.finish(Outcome::Crashed);
-    }
-    drop(state);
-    environment.changed.notify_all();
-}
-
-/// Kills the function when the test process ends without doing it: its pipe to the shell closes then.
-struct Guard(Child);
-
-impl Guard {
-    fn start(pid: u32) -> Self {
-        let guard = Command::new("sh")
-            .args(["-c", r#"read -r _; kill -KILL "$1""#, "lambda-guard", &pid.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Out of reach of the terminal's Ctrl-C, which ends the test process.
-            .process_group(0)
-            .spawn()
-            .expect("sh");
-        Self(guard)
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// stdout and stderr of a function. Files rather than pipes: what a function wrote before it answered is there to be
 /// read as soon as the answer is. They have no name, so nothing is left behind.
 struct Output {
@@ -540,209 +433,6 @@ fn read_all(file: &File) -> String {
     let mut content = vec![0; usize::try_from(length).expect("an output that fits into memory")];
     file.read_exact_at(&mut content, 0).expect("the output");
     String::from_utf8_lossy(&content).into_owned()
-}
-
-/// What the test and the Runtime API know of one process.
-struct Environment {
-    arn: String,
-    state: Mutex<EnvironmentState>,
-    /// The state has changed in a way that a blocking caller may wait for.
-    changed: Condvar,
-    /// An event has been queued.
-    invoked: Notify,
-}
-
-#[derive(Default)]
-struct EnvironmentState {
-    /// `None` before the start.
-    started: Option<Instant>,
-    /// `None` before the start and once reaped.
-    pid: Option<Pid>,
-    exit: Option<ExitStatus>,
-    ready_after: Option<Duration>,
-    init_error: Option<Value>,
-    /// The function has asked for an event and has not got one yet.
-    polling: bool,
-    queued: Option<Event>,
-    running: Option<Running>,
-}
-
-/// An event on its way to the function.
-struct Event {
-    request_id: String,
-    /// Since 1970.
-    deadline: Duration,
-    body: String,
-}
-
-/// An invocation without an outcome.
-struct Running {
-    request_id: String,
-    started: Instant,
-    finished: mpsc::Sender<(Outcome, Duration)>,
-}
-
-impl Running {
-    fn finish(self, outcome: Outcome) {
-        // Nobody waits if the test has dropped the pending invocation.
-        let _ = self.finished.send((outcome, self.started.elapsed()));
-    }
-}
-
-impl Environment {
-    /// A panic of one test thread while it holds the lock must not hide its message behind a second one.
-    fn lock(&self) -> MutexGuard<'_, EnvironmentState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait_while(
-        &self,
-        timeout: Duration,
-        mut pending: impl FnMut(&EnvironmentState) -> bool,
-    ) -> MutexGuard<'_, EnvironmentState> {
-        let (state, _timed_out) = self
-            .changed
-            .wait_timeout_while(self.lock(), timeout, |state| pending(state))
-            .unwrap_or_else(PoisonError::into_inner);
-        state
-    }
-
-    /// Does nothing once the process has ended.
-    fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.lock().pid {
-            rustix::process::kill_process(pid, signal).expect("to signal the function");
-        }
-    }
-
-    fn kill(&self) {
-        self.signal(Signal::KILL);
-        let state = self.wait_while(IDLE_TIMEOUT, |state| state.exit.is_none());
-        assert!(state.exit.is_some(), "the function is still there after SIGKILL");
-    }
-
-    fn freeze(&self) {
-        let idle = |state: &EnvironmentState| state.polling && state.running.is_none();
-        let state = self.wait_while(IDLE_TIMEOUT, |state| !idle(state) && state.exit.is_none());
-        let pid = state.pid.expect("a function that has not ended");
-        assert!(
-            idle(&state),
-            "Lambda freezes a function only once it has asked for its next invocation"
-        );
-        drop(state);
-        self.signal(Signal::STOP);
-        rustix::io::retry_on_intr(|| {
-            rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT)
-        })
-        .expect("to see the function stop");
-    }
-
-    fn finish(&self, request_id: &str, outcome: Outcome) -> StatusCode {
-        let mut state = self.lock();
-        match state.running.take_if(|running| running.request_id == request_id) {
-            Some(running) => {
-                running.finish(outcome);
-                StatusCode::ACCEPTED
-            }
-            None => StatusCode::BAD_REQUEST,
-        }
-    }
-}
-
-fn runtime_api(environment: Arc<Environment>) -> Router {
-    Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{request_id}/response", post(response))
-        .route("/2018-06-01/runtime/invocation/{request_id}/error", post(error))
-        .route("/2018-06-01/runtime/init/error", post(init_error))
-        // Read to its end even when it is too large: the function has to see the answer.
-        .layer(DefaultBodyLimit::disable())
-        .with_state(environment)
-}
-
-async fn next(State(environment): State<Arc<Environment>>) -> Response {
-    {
-        let mut state = environment.lock();
-        let started = state.started;
-        state.ready_after = state.ready_after.or(started.map(|started| started.elapsed()));
-        state.polling = true;
-    }
-    environment.changed.notify_all();
-    let event = loop {
-        {
-            let mut state = environment.lock();
-            if let Some(event) = state.queued.take() {
-                state.polling = false;
-                break event;
-            }
-        }
-        environment.invoked.notified().await;
-    };
-    let trace_id = format!(
-        "Root=1-{:08x}-{:024x};Parent={:016x};Sampled=0",
-        event.deadline.as_secs(),
-        1,
-        1
-    );
-    let headers = [
-        ("Content-Type", "application/json".to_owned()),
-        ("Lambda-Runtime-Aws-Request-Id", event.request_id),
-        ("Lambda-Runtime-Deadline-Ms", event.deadline.as_millis().to_string()),
-        ("Lambda-Runtime-Invoked-Function-Arn", environment.arn.clone()),
-        ("Lambda-Runtime-Trace-Id", trace_id),
-    ];
-    (headers, event.body).into_response()
-}
-
-async fn response(
-    State(environment): State<Arc<Environment>>,
-    extract::Path(request_id): extract::Path<String>,
-    body: Bytes,
-) -> Response {
-    if body.len() > RESPONSE_LIMIT {
-        let error = json!({
-            "errorType": "Function.ResponseSizeTooLarge",
-            "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."),
-        });
-        environment.finish(&request_id, Outcome::Error(error));
-        return status(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    status(environment.finish(&request_id, parse(&body).map_or_else(Outcome::Error, Outcome::Response)))
-}
-
-async fn error(
-    State(environment): State<Arc<Environment>>,
-    extract::Path(request_id): extract::Path<String>,
-    body: Bytes,
-) -> Response {
-    let (Ok(error) | Err(error)) = parse(&body);
-    status(environment.finish(&request_id, Outcome::Error(error)))
-}
-
-async fn init_error(State(environment): State<Arc<Environment>>, body: Bytes) -> Response {
-    let (Ok(error) | Err(error)) = parse(&body);
-    environment.lock().init_error = Some(error);
-    environment.changed.notify_all();
-    status(StatusCode::ACCEPTED)
-}
-
-/// What the function sent, or an error that shows it.
-fn parse(body: &Bytes) -> Result<Value, Value> {
-    serde_json::from_slice(body).map_err(|error| {
-        let text = String::from_utf8_lossy(body);
-        json!({ "errorType": "Sandbox.InvalidJson", "errorMessage": format!("{error}: {text}") })
-    })
-}
-
-/// An answer as the Runtime API words it.
-fn status(status: StatusCode) -> Response {
-    let body = match status {
-        StatusCode::ACCEPTED => r#"{"status":"OK"}"#,
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            r#"{"errorMessage":"Exceeded maximum allowed payload size","errorType":"RequestEntityTooLarge"}"#
-        }
-        _ => r#"{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}"#,
-    };
-    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// Looks like Lambda's and is unique within the test process.
