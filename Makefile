@@ -1,0 +1,87 @@
+# Everything a person does here, one target each. `make` alone lists them.
+# Needed beforehand: Rust (rustup with rustfmt and clippy), Python 3.10 or later, Node and make. All else is installed, pinned,
+# into .tools/ by the target that needs it, and `make clean` removes it again.
+
+ARCH ?= arm64
+EVENT ?= events/telephony-sms.json
+FUNCTION ?= telephony-hook
+
+CARGO_DENY_VERSION := 0.20.2
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+TOOLS := $(CURDIR)/.tools
+VENV := $(TOOLS)/venv
+CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION).stamp
+
+# The tools find each other, and keep what they cache beside themselves.
+export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
+export XDG_CACHE_HOME := $(TOOLS)/cache
+export CARGO_ZIGBUILD_CACHE_DIR := $(TOOLS)/cache/cargo-zigbuild
+export ZIG_GLOBAL_CACHE_DIR := $(TOOLS)/cache/zig
+
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input --no-cache-dir
+PIP_INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
+
+FUNCTIONS := telephony-hook event-hook
+RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_64-unknown-linux-gnu,$(ARCH)))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo dev invoke build test lint fmt tools clean check-arch
+
+help: ## List what can be done
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build each function's zip for Lambda into target/lambda (ARCH=arm64 or x86_64)
+	@# The two architectures share their output folders: what another build left there would be packed or deployed.
+	rm -rf target/lambda
+	cargo lambda build --release --locked --target $(RUST_TARGET) --output-format zip --lambda-dir target/lambda \
+		$(FUNCTIONS:%=--package %)
+	scripts/check-jitter-entropy $(TARGET_DIR)/$(RUST_TARGET)/release
+	scripts/check-zip-size target/lambda $(FUNCTIONS)
+
+test: ## Run every test
+	cargo build --workspace --locked
+	cargo test --workspace --locked
+
+lint: $(CARGO_DENY) ## Check format, clippy, dependencies and that AWS-LC has no jitter entropy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
+	scripts/check-advisories
+	cargo build --workspace --locked
+	scripts/check-jitter-entropy $(TARGET_DIR)/debug
+
+fmt: ## Format the code
+	cargo fmt --all
+
+tools: $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp $(CARGO_DENY) ## Install every pinned tool into .tools now
+
+clean: ## Remove everything built or installed here
+	cargo clean
+	rm -rf target $(TOOLS)
+
+check-arch:
+	@case "$(ARCH)" in arm64|x86_64) ;; *) echo "ARCH is '$(ARCH)'; it must be arm64 or x86_64" >&2; exit 2 ;; esac
+
+$(VENV)/bin/python:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or later is needed" >&2; exit 1; }
+	python3 -m venv $(VENV)
+
+$(TOOLS)/local-stack.stamp: tools/local-stack.txt | $(VENV)/bin/python
+	@echo "Installing the AWS emulator and cargo-lambda into .tools (120 MB)"
+	$(PIP_INSTALL) --requirement $<
+	@touch $@
+
+$(TOOLS)/cross-build.stamp: tools/cross-build.txt | $(VENV)/bin/python
+	@echo "Installing the zig compiler and linker into .tools (380 MB)"
+	$(PIP_INSTALL) --requirement $<
+	@touch $@
+
+# Compiled, as no package of a version that reads this workspace exists; for a quick build, as it runs for one second.
+$(CARGO_DENY):
+	@echo "Building cargo-deny $(CARGO_DENY_VERSION) into .tools (one to three minutes)"
+	CARGO_TARGET_DIR=$(TOOLS)/build CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 CARGO_PROFILE_RELEASE_DEBUG=0 \
+		cargo install cargo-deny@$(CARGO_DENY_VERSION) --locked --root $(TOOLS)
+	@rm -rf $(TOOLS)/build
+	@touch $@
