@@ -1,1 +1,33 @@
-//! To come.
+//! Okta's telephony and event hooks, answered through Twilio Verify: everything that is not Lambda glue.
+//!
+//! | Module | What it is |
+//! |---|---|
+//! | [`telephony_hook`] | the telephony hook from request to answer |
+//! | [`send`] | the use case: send a code |
+//! | [`okta`] | what Okta sends and expects |
+//! | [`twilio`] | what Twilio offers |
+//! | [`auth`], [`gateway`] | who calls, and how the gateway hands it over |
+//! | [`phone`], [`country`], [`private`] | numbers and codes, which no log ever shows |
+//! | [`config`], [`secrets`] | variables and secrets |
+//! | [`function`] | what both binaries do around their invocations |
+//! | [`http_client`], [`deadline`], [`clock`] | one client, one deadline, one clock |
+//! | [`logging`], [`metrics`], [`reason`] | what is told of all that |
+
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod country;
+pub mod deadline;
+pub mod function;
+pub mod gateway;
+pub mod http_client;
+pub mod logging;
+pub mod metrics;
+pub mod okta;
+pub mod phone;
+pub mod private;
+pub mod reason;
+pub mod secrets;
+pub mod send;
+pub mod telephony_hook;
+pub mod twilio;

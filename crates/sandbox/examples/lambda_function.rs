@@ -21,10 +21,7 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
-    println!(
-        "{}",
-        json!({ "event": "received", "request_id": event.context.request_id })
-    );
+    println!("{}", json!({ "event": "received", "request_id": event.context.request_id }));
     match event.payload["do"].as_str() {
         Some("fail") => Err("as asked".into()),
         Some("crash") => process::exit(3),
@@ -34,9 +31,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             println!("{}", event.payload["text"].as_str().unwrap_or_default());
             Ok(Value::Null)
         }
-        Some("fill") => Ok(json!(
-            "x".repeat(usize::try_from(event.payload["bytes"].as_u64().unwrap_or_default())?)
-        )),
+        Some("fill") => Ok(json!("x".repeat(usize::try_from(event.payload["bytes"].as_u64().unwrap_or_default())?))),
         _ => Ok(json!({
             "payload": event.payload,
             "request_id": event.context.request_id,

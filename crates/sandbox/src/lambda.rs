@@ -146,17 +146,10 @@ impl Function {
     /// A function whose `bootstrap` is `program`, in a test usually `env!("CARGO_BIN_EXE_…")`.
     pub fn builder(program: impl AsRef<Path>) -> Builder {
         let program = program.as_ref();
-        let program = program
-            .canonicalize()
-            .unwrap_or_else(|error| panic!("no binary at {}: {error}", program.display()));
+        let program =
+            program.canonicalize().unwrap_or_else(|error| panic!("no binary at {}: {error}", program.display()));
         let name = program.file_name().expect("a file name").to_string_lossy().into_owned();
-        Builder {
-            program,
-            name,
-            environment: BTreeMap::new(),
-            memory: 128,
-            timeout: Duration::from_secs(10),
-        }
+        Builder { program, name, environment: BTreeMap::new(), memory: 128, timeout: Duration::from_secs(10) }
     }
 
     /// Waits until the function asks for its first invocation, and returns how long that took from the start of the
@@ -170,10 +163,7 @@ impl Function {
         });
         let output = self.output();
         match (&state.init_error, state.exit, state.ready_after) {
-            (Some(error), _, _) => Err(StartError::InitError {
-                error: error.clone(),
-                output,
-            }),
+            (Some(error), _, _) => Err(StartError::InitError { error: error.clone(), output }),
             (None, Some(status), _) => Err(StartError::Exited { status, output }),
             (None, None, Some(ready_after)) => Ok(ready_after),
             (None, None, None) => Err(StartError::TimedOut { timeout, output }),
@@ -190,46 +180,25 @@ impl Function {
     pub fn start_invoke(&self, event: &(impl Display + ?Sized)) -> PendingInvocation {
         self.thaw();
         let event = event.to_string();
-        assert!(
-            event.len() <= EVENT_LIMIT,
-            "Lambda refuses an event of {} bytes",
-            event.len()
-        );
+        assert!(event.len() <= EVENT_LIMIT, "Lambda refuses an event of {} bytes", event.len());
         let environment = Arc::clone(&self.process.environment);
         let request_id = next_request_id();
         let started = Instant::now();
         let (sender, finished) = mpsc::channel();
-        let running = Running {
-            request_id: request_id.clone(),
-            started,
-            finished: sender,
-        };
+        let running = Running { request_id: request_id.clone(), started, finished: sender };
         {
             let mut state = environment.lock();
-            assert!(
-                state.running.is_none(),
-                "an execution environment handles one invocation at a time"
-            );
+            assert!(state.running.is_none(), "an execution environment handles one invocation at a time");
             if state.exit.is_some() {
                 running.finish(Outcome::Crashed);
             } else {
                 let deadline = unix_time() + self.settings.timeout;
-                state.queued = Some(Event {
-                    request_id: request_id.clone(),
-                    deadline,
-                    body: event,
-                });
+                state.queued = Some(Event { request_id: request_id.clone(), deadline, body: event });
                 state.running = Some(running);
             }
         }
         environment.invoked.notify_one();
-        PendingInvocation {
-            request_id,
-            started,
-            timeout: self.settings.timeout,
-            finished,
-            environment,
-        }
+        PendingInvocation { request_id, started, timeout: self.settings.timeout, finished, environment }
     }
 
     /// Kills the process and waits until it is gone. An invocation under way ends as [`Outcome::Crashed`].
@@ -281,11 +250,7 @@ impl Function {
             Ok(value) => value,
             Err(error) => panic!("a log line is not JSON ({error}): {line}"),
         };
-        if complete.is_empty() {
-            Vec::new()
-        } else {
-            complete.split('\n').map(parse).collect()
-        }
+        if complete.is_empty() { Vec::new() } else { complete.split('\n').map(parse).collect() }
     }
 
     /// Waits for the first log line that `wanted` accepts. Panics with the whole output if there is none in time.
@@ -296,11 +261,7 @@ impl Function {
             if let Some(line) = self.log_lines().into_iter().find(&wanted) {
                 return line;
             }
-            assert!(
-                Instant::now() < deadline,
-                "no such log line within {timeout:?}:\n{}",
-                self.output()
-            );
+            assert!(Instant::now() < deadline, "no such log line within {timeout:?}:\n{}", self.output());
             thread::sleep(LOG_POLL);
         }
     }
@@ -317,9 +278,7 @@ impl Builder {
     /// Sets several environment variables.
     #[must_use]
     pub fn envs<N: Into<String>, V: Into<String>>(self, variables: impl IntoIterator<Item = (N, V)>) -> Self {
-        variables
-            .into_iter()
-            .fold(self, |builder, (name, value)| builder.env(name, value))
+        variables.into_iter().fold(self, |builder, (name, value)| builder.env(name, value))
     }
 
     /// The memory size in MB that the function is told, 128 unless set. It is not a limit here.
@@ -340,11 +299,7 @@ impl Builder {
     pub fn spawn(self) -> Function {
         let output = Output::new();
         let process = Process::start(&self, &output);
-        Function {
-            settings: self,
-            output,
-            process,
-        }
+        Function { settings: self, output, process }
     }
 
     /// Lambda's variables (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>), then the test's.
@@ -361,10 +316,7 @@ impl Builder {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory.to_string())
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name))
-            .env(
-                "AWS_LAMBDA_LOG_STREAM_NAME",
-                "2026/01/01/[$LATEST]00000000000000000000000000000000",
-            )
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]00000000000000000000000000000000")
             .env("AWS_REGION", REGION)
             .env("AWS_DEFAULT_REGION", REGION)
             .env("AWS_ACCESS_KEY_ID", "ASIAEXAMPLE")
@@ -394,11 +346,7 @@ impl PendingInvocation {
             self.environment.kill();
             (Outcome::TimedOut, self.started.elapsed())
         });
-        Invocation {
-            request_id: self.request_id,
-            outcome,
-            duration,
-        }
+        Invocation { request_id: self.request_id, outcome, duration }
     }
 }
 
@@ -412,10 +360,7 @@ struct Output {
 impl Output {
     fn new() -> Self {
         let file = || tempfile::tempfile().expect("a temporary file");
-        Self {
-            stdout: file(),
-            stderr: file(),
-        }
+        Self { stdout: file(), stderr: file() }
     }
 
     fn stdout(&self) -> String {
@@ -448,7 +393,5 @@ fn next_request_id() -> String {
     reason = "the harness is outside: it plays the clock of Lambda and of the gateway"
 )]
 fn unix_time() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock after 1970")
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970")
 }

@@ -1,9 +1,6 @@
 //! An HTTP server on 127.0.0.1 for blocking callers: it runs on a thread of its own and is gone, with every connection, when dropped.
 
-#![expect(
-    clippy::expect_used,
-    reason = "a test that cannot have its server has nothing to go on with"
-)]
+#![expect(clippy::expect_used, reason = "a test that cannot have its server has nothing to go on with")]
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -30,16 +27,11 @@ impl Server {
     /// Serves `router` on `listener`. Connections are accepted from now on, even before the thread runs.
     pub(crate) fn start_on(listener: TcpListener, router: Router) -> Self {
         let address = listener.local_addr().expect("the listener's address");
-        listener
-            .set_nonblocking(true)
-            .expect("a listener that tokio can wait for");
+        listener.set_nonblocking(true).expect("a listener that tokio can wait for");
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             // Dropping the runtime at the end is what closes the connections.
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
                 // Without this a small answer can wait 40 ms for the peer's delayed acknowledgement.
@@ -52,11 +44,7 @@ impl Server {
                 }
             });
         });
-        Self {
-            address,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self { address, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Where it listens.

@@ -73,11 +73,7 @@ impl SecretsManager {
         let store = Arc::default();
         let server = Server::start(router(&store));
         let address = server.address();
-        Self {
-            address,
-            port: Mutex::new(Port::Up { _server: server }),
-            store,
-        }
+        Self { address, port: Mutex::new(Port::Up { _server: server }), store }
     }
 
     /// For `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
@@ -95,13 +91,7 @@ impl SecretsManager {
         let mut store = self.store();
         store.versions += 1;
         let version = format!("00000000-0000-4000-8000-{:012x}", store.versions);
-        store.secrets.insert(
-            id.to_owned(),
-            Secret {
-                value: text.to_owned(),
-                version,
-            },
-        );
+        store.secrets.insert(id.to_owned(), Secret { value: text.to_owned(), version });
     }
 
     /// Forgets a secret: `ResourceNotFoundException` from now on.
@@ -119,9 +109,7 @@ impl SecretsManager {
         let mut port = self.port.lock().unwrap_or_else(PoisonError::into_inner);
         if let Port::Up { .. } = *port {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-            socket
-                .set_reuse_address(true)
-                .expect("a socket that takes the port over");
+            socket.set_reuse_address(true).expect("a socket that takes the port over");
             // The server has to be gone before the port can be bound again.
             *port = Port::Down(socket);
             if let Port::Down(socket) = &*port {
@@ -141,9 +129,7 @@ impl SecretsManager {
         if let Port::Down(socket) = &*port {
             socket.listen(128).expect("to listen again");
             let listener: TcpListener = socket.try_clone().expect("the socket").into();
-            *port = Port::Up {
-                _server: Server::start_on(listener, router(&self.store)),
-            };
+            *port = Port::Up { _server: Server::start_on(listener, router(&self.store)) };
         }
     }
 
@@ -176,23 +162,12 @@ fn router(store: &Arc<Mutex<Store>>) -> Router {
 }
 
 async fn call(State(store): State<Arc<Mutex<Store>>>, headers: HeaderMap, body: Bytes) -> Response {
-    if headers
-        .get("x-amz-target")
-        .is_none_or(|target| target != GET_SECRET_VALUE)
-    {
-        return failure(
-            StatusCode::BAD_REQUEST,
-            "UnknownOperationException",
-            "only GetSecretValue is played",
-        );
+    if headers.get("x-amz-target").is_none_or(|target| target != GET_SECRET_VALUE) {
+        return failure(StatusCode::BAD_REQUEST, "UnknownOperationException", "only GetSecretValue is played");
     }
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let Some(id) = request.get("SecretId").and_then(Value::as_str) else {
-        return failure(
-            StatusCode::BAD_REQUEST,
-            "InvalidParameterException",
-            "SecretId is missing",
-        );
+        return failure(StatusCode::BAD_REQUEST, "InvalidParameterException", "SecretId is missing");
     };
     let (answer, delay) = {
         let mut store = lock(&store);
@@ -229,15 +204,10 @@ impl Store {
 impl Secret {
     fn describe(&self, id: &str) -> Value {
         // An ARN is the name with six characters that Secrets Manager adds.
-        let from_arn = id
-            .strip_prefix("arn:")
-            .and_then(|arn| arn.rsplit(':').next()?.rsplit_once('-'));
+        let from_arn = id.strip_prefix("arn:").and_then(|arn| arn.rsplit(':').next()?.rsplit_once('-'));
         let (name, arn) = match from_arn {
             Some((name, _suffix)) => (name, id.to_owned()),
-            None => (
-                id,
-                format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{id}-a1B2c3"),
-            ),
+            None => (id, format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{id}-a1B2c3")),
         };
         json!({
             "ARN": arn,

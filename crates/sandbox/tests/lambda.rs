@@ -24,10 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Cargo builds the examples along with the tests, next to their folder.
 fn program() -> PathBuf {
     let test = env::current_exe().unwrap();
-    test.parent()
-        .unwrap()
-        .with_file_name("examples")
-        .join("lambda_function")
+    test.parent().unwrap().with_file_name("examples").join("lambda_function")
 }
 
 fn ready_function() -> Function {
@@ -70,15 +67,10 @@ fn a_function_gets_its_event_and_lambdas_surroundings() {
 
     let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let invocation = function.invoke(&json!({ "number": 1 }));
-    let Outcome::Response(seen) = invocation.outcome else {
-        panic!("{:?}", invocation.outcome)
-    };
+    let Outcome::Response(seen) = invocation.outcome else { panic!("{:?}", invocation.outcome) };
     assert_eq!(seen["payload"], json!({ "number": 1 }));
     assert_eq!(seen["request_id"], invocation.request_id);
-    assert_eq!(
-        seen["arn"],
-        "arn:aws:lambda:us-east-1:123456789012:function:lambda_function"
-    );
+    assert_eq!(seen["arn"], "arn:aws:lambda:us-east-1:123456789012:function:lambda_function");
     let remaining = u128::from(seen["deadline"].as_u64().unwrap()) - before;
     assert!((20_000..21_000).contains(&remaining), "{remaining} ms");
 
@@ -87,11 +79,7 @@ fn a_function_gets_its_event_and_lambdas_surroundings() {
     assert_eq!(environment["AWS_REGION"], "eu-central-1");
     assert_eq!(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "512");
     assert!(environment["_X_AMZN_TRACE_ID"].as_str().unwrap().starts_with("Root=1-"));
-    assert_eq!(
-        environment["HOME"],
-        Value::Null,
-        "the test's own environment is not passed on"
-    );
+    assert_eq!(environment["HOME"], Value::Null, "the test's own environment is not passed on");
     assert!(function.peak_memory_kib().unwrap() > 500);
 }
 
@@ -108,9 +96,7 @@ fn each_invocation_has_its_own_request_id_and_response() {
 #[test]
 fn a_handler_error_is_an_error_and_the_function_goes_on() {
     let function = ready_function();
-    let Outcome::Error(error) = function.invoke(&json!({ "do": "fail" })).outcome else {
-        panic!("no error")
-    };
+    let Outcome::Error(error) = function.invoke(&json!({ "do": "fail" })).outcome else { panic!("no error") };
     assert_eq!(error["errorMessage"], "as asked");
     assert_eq!(response(&function, &json!({}))["payload"], json!({}));
 }
@@ -130,10 +116,7 @@ fn payloads_may_have_six_megabytes_and_not_more() {
 
     let filled = response(&function, &json!({ "do": "fill", "bytes": 6 * 1024 * 1024 }));
     assert_eq!(filled.as_str().unwrap().len(), 6 * 1024 * 1024);
-    let Outcome::Error(error) = function
-        .invoke(&json!({ "do": "fill", "bytes": 7 * 1024 * 1024 }))
-        .outcome
-    else {
+    let Outcome::Error(error) = function.invoke(&json!({ "do": "fill", "bytes": 7 * 1024 * 1024 })).outcome else {
         panic!("7 MB were let through")
     };
     assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
@@ -146,11 +129,7 @@ fn a_crash_ends_the_invocation_and_a_restart_brings_a_new_process() {
     let first = function.pid().unwrap();
     assert_eq!(function.invoke(&json!({ "do": "crash" })).outcome, Outcome::Crashed);
     assert_eq!(function.pid(), None);
-    assert_eq!(
-        function.invoke(&json!({})).outcome,
-        Outcome::Crashed,
-        "nobody restarts it unasked"
-    );
+    assert_eq!(function.invoke(&json!({})).outcome, Outcome::Crashed, "nobody restarts it unasked");
 
     function.restart();
     function.wait_until_ready(PATIENCE).unwrap();
@@ -193,17 +172,11 @@ fn a_frozen_function_does_nothing_until_it_is_thawed() {
     let function = ready_function();
     let state = |pid: u32| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix("State:\t")?.chars().next())
-            .unwrap()
+        status.lines().find_map(|line| line.strip_prefix("State:\t")?.chars().next()).unwrap()
     };
     let pid = function.pid().unwrap();
     for number in [1, 2] {
-        assert_eq!(
-            response(&function, &json!({ "number": number }))["payload"]["number"],
-            number
-        );
+        assert_eq!(response(&function, &json!({ "number": number }))["payload"]["number"], number);
         function.freeze();
         assert_eq!(state(pid), 'T');
     }
@@ -235,13 +208,9 @@ fn a_log_line_that_is_not_json_fails_the_test() {
 #[test]
 fn functions_live_side_by_side() {
     let functions = [ready_function(), ready_function(), ready_function()];
-    let pending = functions
-        .each_ref()
-        .map(|function| function.start_invoke(&json!({ "pid": function.pid() })));
+    let pending = functions.each_ref().map(|function| function.start_invoke(&json!({ "pid": function.pid() })));
     for (function, pending) in functions.iter().zip(pending) {
-        let Outcome::Response(seen) = pending.wait().outcome else {
-            panic!("{}", function.output())
-        };
+        let Outcome::Response(seen) = pending.wait().outcome else { panic!("{}", function.output()) };
         assert_eq!(seen["payload"]["pid"], json!(function.pid()));
     }
 }
@@ -273,20 +242,13 @@ fn holds_a_frozen_function_and_waits() {
 #[test]
 fn no_function_outlives_a_killed_test_process() {
     let mut test_process = Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "holds_a_frozen_function_and_waits",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "holds_a_frozen_function_and_waits", "--ignored", "--nocapture"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let stderr = BufReader::new(test_process.stderr.take().unwrap());
-    let pid = stderr
-        .lines()
-        .find_map(|line| line.unwrap().strip_prefix("pid ")?.parse().ok());
+    let pid = stderr.lines().find_map(|line| line.unwrap().strip_prefix("pid ")?.parse().ok());
     test_process.kill().unwrap();
     test_process.wait().unwrap();
     wait_until_gone(pid.unwrap());
@@ -299,10 +261,7 @@ fn a_gateway_event_is_a_request_received_now() {
     assert_eq!(event["version"], "2.0");
     assert_eq!(event["rawPath"], "/hook");
     assert_eq!(event["headers"]["auth_secret"], "one,two");
-    assert_eq!(
-        (&event["body"], &event["isBase64Encoded"]),
-        (&json!("{}"), &json!(false))
-    );
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("{}"), &json!(false)));
     assert_eq!(event["requestContext"]["http"]["method"], "POST");
     assert!(event["requestContext"].get("authorizer").is_none());
     let received = event["requestContext"]["timeEpoch"].as_u64().unwrap();
@@ -317,21 +276,12 @@ fn a_gateway_event_can_carry_claims_binary_bodies_and_another_time() {
         .jwt_claims(&[("aud", "hook")])
         .time_epoch(1_583_348_638_390)
         .build();
-    assert_eq!(
-        (&event["body"], &event["isBase64Encoded"]),
-        (&json!("dGV4dA=="), &json!(true))
-    );
-    assert_eq!(
-        event["requestContext"]["authorizer"]["jwt"]["claims"],
-        json!({ "aud": "hook" })
-    );
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("dGV4dA=="), &json!(true)));
+    assert_eq!(event["requestContext"]["authorizer"]["jwt"]["claims"], json!({ "aud": "hook" }));
     assert_eq!(event["requestContext"]["timeEpoch"], 1_583_348_638_390_u64);
     assert_eq!(event["requestContext"]["time"], "04/Mar/2020:19:03:58 +0000");
 
     let binary = GatewayEvent::new("POST", "/").body([0xff, 0x00]).build();
-    assert_eq!(
-        (&binary["body"], &binary["isBase64Encoded"]),
-        (&json!("/wA="), &json!(true))
-    );
+    assert_eq!((&binary["body"], &binary["isBase64Encoded"]), (&json!("/wA="), &json!(true)));
     assert!(GatewayEvent::new("GET", "/").build().get("body").is_none());
 }

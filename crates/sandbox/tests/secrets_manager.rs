@@ -24,17 +24,10 @@ fn call(connection: &mut BufReader<TcpStream>, operation: &str, body: &str) -> (
         "POST / HTTP/1.1\r\nhost: secrets\r\ncontent-type: application/x-amz-json-1.1\r\nx-amz-target: {operation}\r\ncontent-length: {length}\r\n\r\n{body}"
     );
     connection.get_mut().write_all(request.as_bytes()).unwrap();
-    let head: Vec<String> = connection
-        .by_ref()
-        .lines()
-        .map(Result::unwrap)
-        .take_while(|line| !line.is_empty())
-        .collect();
+    let head: Vec<String> =
+        connection.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
     let status = head[0].split(' ').nth(1).unwrap().parse().unwrap();
-    let length = head
-        .iter()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .unwrap();
+    let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     let mut content = vec![0; length.parse().unwrap()];
     connection.read_exact(&mut content).unwrap();
     (status, serde_json::from_slice(&content).unwrap())
@@ -56,10 +49,7 @@ fn a_secret_can_be_fetched_by_name_and_by_arn() {
     assert_eq!(status, 200);
     assert_eq!(by_name["SecretString"], r#"{"auth_secret":"one"}"#);
     assert_eq!(by_name["Name"], "hooks");
-    assert_eq!(
-        by_name["ARN"],
-        "arn:aws:secretsmanager:us-east-1:123456789012:secret:hooks-a1B2c3"
-    );
+    assert_eq!(by_name["ARN"], "arn:aws:secretsmanager:us-east-1:123456789012:secret:hooks-a1B2c3");
 
     let (_, by_arn) = get(&secrets, arn);
     assert_eq!(by_arn["SecretString"], r#"{"auth_secret":"two"}"#);
@@ -73,10 +63,7 @@ fn a_new_value_is_a_new_version() {
     let (_, first) = get(&secrets, "hooks");
     secrets.put("hooks", &json!(2));
     let (_, second) = get(&secrets, "hooks");
-    assert_eq!(
-        (&first["SecretString"], &second["SecretString"]),
-        (&json!("1"), &json!("2"))
-    );
+    assert_eq!((&first["SecretString"], &second["SecretString"]), (&json!("1"), &json!("2")));
     assert_ne!(first["VersionId"], second["VersionId"]);
 }
 
@@ -120,10 +107,7 @@ fn down_closes_kept_connections_and_refuses_new_ones_until_up() {
     let secrets = SecretsManager::start();
     secrets.put("hooks", &json!({}));
     let mut kept = connect(&secrets).unwrap();
-    assert_eq!(
-        call(&mut kept, "secretsmanager.GetSecretValue", r#"{"SecretId":"hooks"}"#).0,
-        200
-    );
+    assert_eq!(call(&mut kept, "secretsmanager.GetSecretValue", r#"{"SecretId":"hooks"}"#).0, 200);
     for _ in 0..2 {
         secrets.down();
         secrets.down();
@@ -132,10 +116,7 @@ fn down_closes_kept_connections_and_refuses_new_ones_until_up() {
         assert!(matches!(closed, Ok(0)) || closed.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
         secrets.up();
         kept = connect(&secrets).unwrap();
-        assert_eq!(
-            call(&mut kept, "secretsmanager.GetSecretValue", r#"{"SecretId":"hooks"}"#).0,
-            200
-        );
+        assert_eq!(call(&mut kept, "secretsmanager.GetSecretValue", r#"{"SecretId":"hooks"}"#).0, 200);
     }
 }
 

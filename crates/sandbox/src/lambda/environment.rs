@@ -42,9 +42,7 @@ impl Process {
             // Held over the start, so that the first request finds the moment of the start.
             let mut state = environment.lock();
             state.started = Some(Instant::now());
-            let child = command
-                .spawn()
-                .unwrap_or_else(|error| panic!("{}: {error}", settings.program.display()));
+            let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", settings.program.display()));
             state.pid = Some(Pid::from_child(&child));
             child
         };
@@ -53,11 +51,7 @@ impl Process {
             let environment = Arc::clone(&environment);
             move || watch(child, guard, &environment)
         });
-        Self {
-            environment,
-            watcher: Some(watcher),
-            _server: server,
-        }
+        Self { environment, watcher: Some(watcher), _server: server }
     }
 }
 
@@ -194,10 +188,7 @@ impl Environment {
         let idle = |state: &EnvironmentState| state.polling && state.running.is_none();
         let state = self.wait_while(TRANSITION_TIMEOUT, |state| !idle(state) && state.exit.is_none());
         let pid = state.pid.expect("a function that has not ended");
-        assert!(
-            idle(&state),
-            "Lambda freezes a function only once it has asked for its next invocation"
-        );
+        assert!(idle(&state), "Lambda freezes a function only once it has asked for its next invocation");
         drop(state);
         self.signal(Signal::STOP);
         rustix::io::retry_on_intr(|| {

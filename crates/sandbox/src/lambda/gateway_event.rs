@@ -1,10 +1,7 @@
 //! What an API Gateway HTTP API hands to a function for a request, payload format 2.0:
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "an index on a JSON object that is built here inserts"
-)]
+#![expect(clippy::indexing_slicing, reason = "an index on a JSON object that is built here inserts")]
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,10 +16,7 @@ const SOURCE_IP: &str = "192.0.2.10";
 /// A request as the gateway hands it over, received now.
 pub fn gateway_event(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
     let event = GatewayEvent::new(method, path).body(body);
-    headers
-        .iter()
-        .fold(event, |event, (name, value)| event.header(name, value))
-        .build()
+    headers.iter().fold(event, |event, (name, value)| event.header(name, value)).build()
 }
 
 /// A request through the gateway, for what [`gateway_event`] does not cover.
@@ -78,12 +72,7 @@ impl GatewayEvent {
     /// The JWT authorizer has accepted a token with these claims. The gateway hands every value over as a string.
     #[must_use]
     pub fn jwt_claims(mut self, claims: &[(&str, &str)]) -> Self {
-        self.claims = Some(
-            claims
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), json!(value)))
-                .collect(),
-        );
+        self.claims = Some(claims.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect());
         self
     }
 
@@ -98,11 +87,8 @@ impl GatewayEvent {
     pub fn build(self) -> Value {
         let domain = format!("{API}.execute-api.{REGION}.amazonaws.com");
         let mut headers = self.headers;
-        for (name, value) in [
-            ("host", domain.as_str()),
-            ("x-forwarded-for", SOURCE_IP),
-            ("x-forwarded-proto", "https"),
-        ] {
+        for (name, value) in [("host", domain.as_str()), ("x-forwarded-for", SOURCE_IP), ("x-forwarded-proto", "https")]
+        {
             headers.entry(name.to_owned()).or_insert_with(|| value.to_owned());
         }
         if !self.body.is_empty() {
@@ -139,11 +125,7 @@ impl GatewayEvent {
             "isBase64Encoded": false,
         });
         if !self.body.is_empty() {
-            let text = if self.base64 {
-                None
-            } else {
-                str::from_utf8(&self.body).ok()
-            };
+            let text = if self.base64 { None } else { str::from_utf8(&self.body).ok() };
             event["isBase64Encoded"] = json!(text.is_none());
             event["body"] = text.map_or_else(|| json!(BASE64_STANDARD.encode(&self.body)), |text| json!(text));
         }

@@ -1,0 +1,129 @@
+//! Who calls: Okta, or nobody that is let in.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use crate::{
+    gateway::Request,
+    logging::Log,
+    reason::Reason,
+    secrets::{Cached, HooksSecret},
+};
+
+/// How a caller proves to be Okta.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// A shared secret in a header.
+    Header(HeaderName),
+    /// The gateway's JWT authorizer has checked an access token of Okta.
+    Jwt,
+}
+
+/// The name of the header with the secret. Case does not matter and `_` equals `-`: proxies and local gateways are
+/// known to rewrite one into the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderName(String);
+
+impl HeaderName {
+    /// `None` if the text cannot name a header.
+    pub fn parse(text: &str) -> Option<Self> {
+        http::HeaderName::try_from(text).ok().map(|name| Self(normalised(name.as_str())))
+    }
+
+    /// The header's value, if there is exactly one. Two, under either spelling, are no proof of anything.
+    fn value<'a>(&self, headers: &'a HeaderMap) -> Option<&'a [u8]> {
+        let mut values = headers.iter().filter(|(name, _)| normalised(name.as_str()) == self.0).map(|(_, value)| value);
+        let value = values.next()?;
+        values.next().is_none().then(|| value.as_bytes())
+    }
+}
+
+fn normalised(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+/// Lets Okta in, and gives the secret that let it in.
+///
+/// A secret that does not match is compared once more after a refresh, so that a rotation needs no redeploy.
+///
+/// # Errors
+/// [`Reason::NotAuthenticated`] for a caller that is not Okta, [`Reason::SecretUnavailable`] while there is no secret to
+/// compare with.
+pub async fn authenticate(
+    mode: &AuthMode,
+    request: &Request,
+    secret: &Arc<Cached<HooksSecret>>,
+    log: &Log,
+) -> Result<Arc<HooksSecret>, Reason> {
+    // Before any secret is fetched: a caller without any proof costs nothing.
+    let presented = match mode {
+        AuthMode::Header(name) => Some(name.value(&request.headers).ok_or(Reason::NotAuthenticated)?),
+        AuthMode::Jwt if request.has_jwt_claims => None,
+        AuthMode::Jwt => return Err(Reason::NotAuthenticated),
+    };
+    let current = secret.get(log).await.map_err(|_secret_error| Reason::SecretUnavailable)?;
+    match presented {
+        Some(presented) if !current.accepts(presented) => {
+            let newer = secret.newer_than(&current, log).await;
+            newer.filter(|newer| newer.accepts(presented)).ok_or(Reason::NotAuthenticated)
+        }
+        _ => Ok(current),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(http::HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn case_and_underscore_do_not_matter() {
+        for configured in ["auth_secret", "Auth-Secret", "AUTH_SECRET"] {
+            let name = HeaderName::parse(configured).unwrap();
+            for sent in ["auth_secret", "auth-secret", "Auth_Secret", "AUTH-SECRET"] {
+                assert_eq!(name.value(&headers(&[(sent, "value")])), Some(&b"value"[..]), "{configured} {sent}");
+            }
+            assert_eq!(name.value(&headers(&[("authsecret", "value")])), None);
+        }
+    }
+
+    #[test]
+    fn two_values_are_none() {
+        let name = HeaderName::parse("auth_secret").unwrap();
+        assert_eq!(name.value(&headers(&[("auth_secret", "a"), ("auth_secret", "a")])), None);
+        assert_eq!(name.value(&headers(&[("auth_secret", "a"), ("auth-secret", "a")])), None);
+        assert_eq!(name.value(&headers(&[])), None);
+    }
+
+    #[test]
+    fn a_name_must_be_one() {
+        assert!(HeaderName::parse("auth secret").is_none());
+        assert!(HeaderName::parse("").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_very_secret_is_accepted(secret in "[!-~]{16,40}", other in "[!-~]{0,40}") {
+            let json = serde_json::json!({
+                "auth_secret": secret,
+                "twilio_api_key_sid": "SK00000000000000000000000000000000",
+                "twilio_api_key_secret": "key",
+            });
+            use crate::secrets::FromSecret as _;
+            let hooks = HooksSecret::from_secret(&json.to_string().into()).ok().unwrap();
+            prop_assert!(hooks.accepts(secret.as_bytes()));
+            prop_assert_eq!(hooks.accepts(other.as_bytes()), other == secret);
+            prop_assert!(!hooks.accepts(&secret.as_bytes()[1..]));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Time, injected: the wall clock here, durations through `tokio::time` (which tests can pause).
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use aws_smithy_types::{DateTime, date_time::Format};
+
+/// Where the time of day comes from.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+impl Clock {
+    /// The operating system's clock.
+    pub fn system() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the system's clock is read")]
+        Self(Arc::new(SystemTime::now))
+    }
+
+    /// A clock that stands still, for tests.
+    pub fn fixed(now: SystemTime) -> Self {
+        Self(Arc::new(move || now))
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        Timestamp(DateTime::from((self.0)()))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Clock")
+    }
+}
+
+/// A point in time, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Timestamp(DateTime);
+
+impl Timestamp {
+    /// Reads RFC 3339, such as Okta's `2026-11-23T21:43:40.000Z`. `None` if it is not.
+    pub fn parse(text: &str) -> Option<Self> {
+        DateTime::from_str(text.trim(), Format::DateTimeWithOffset).ok().map(Self)
+    }
+
+    /// From milliseconds since 1970, as the gateway and EMF count.
+    pub fn from_millis(millis: i64) -> Self {
+        Self(DateTime::from_millis(millis))
+    }
+
+    /// Milliseconds since 1970.
+    pub fn as_millis(self) -> i64 {
+        self.0.to_millis().unwrap_or_default()
+    }
+
+    /// Seconds since 1970.
+    pub fn as_secs(self) -> i64 {
+        self.0.secs()
+    }
+
+    /// RFC 3339 with milliseconds.
+    pub fn to_rfc3339(self) -> String {
+        let millis = DateTime::from_millis(self.as_millis());
+        millis.fmt(Format::DateTime).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_and_writes_rfc_3339() {
+        let time = Timestamp::parse("2022-01-28T21:48:34.321Z").unwrap();
+        assert_eq!(time.as_millis(), 1_643_406_514_321);
+        assert_eq!(time.to_rfc3339(), "2022-01-28T21:48:34.321Z");
+        assert_eq!(Timestamp::parse("2022-01-28T23:48:34.321+02:00"), Some(time));
+        assert_eq!(Timestamp::from_millis(1_643_406_514_321), time);
+        assert!(Timestamp::parse("yesterday").is_none());
+    }
+}

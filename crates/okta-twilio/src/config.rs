@@ -1,0 +1,280 @@
+//! Configuration: environment variables, read once at start.
+//!
+//! A blank value counts as unset, because that is how templates spell "no value". A value that cannot be used ends the
+//! process with one line that names the variable, the problem and an example; the value itself is not printed, since it
+//! could be a secret pasted into the wrong place.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use tracing::Level;
+use url::Url;
+
+use crate::auth::{AuthMode, HeaderName};
+
+/// A variable that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {problem}; for example {variable}={example}")]
+pub struct ConfigError {
+    variable: &'static str,
+    problem: &'static str,
+    example: &'static str,
+}
+
+/// Where variables are looked up: the process environment, or a closure in tests.
+pub struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl fmt::Debug for Variables<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Variables")
+    }
+}
+
+impl<'a> Variables<'a> {
+    /// Looks variables up by `lookup`.
+    pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self(lookup)
+    }
+
+    /// The value of a variable, unless it is unset or blank.
+    pub fn optional(&self, variable: &'static str) -> Option<String> {
+        (self.0)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a variable that must be set.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn required(&self, variable: &'static str, example: &'static str) -> Result<String, ConfigError> {
+        self.optional(variable).ok_or(ConfigError { variable, problem: "is required and not set", example })
+    }
+
+    /// The value of a variable, read by `read`; `None` if it is not set.
+    ///
+    /// # Errors
+    /// If `read` cannot.
+    pub fn read<T>(
+        &self,
+        variable: &'static str,
+        (problem, example): (&'static str, &'static str),
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.optional(variable) else {
+            return Ok(None);
+        };
+        read(&value).map(Some).ok_or(ConfigError { variable, problem, example })
+    }
+
+    /// A number within limits, or a default.
+    ///
+    /// # Errors
+    /// If it is no whole number within `limits`.
+    pub fn number<T: FromStr + PartialOrd>(
+        &self,
+        variable: &'static str,
+        help: (&'static str, &'static str),
+        limits: std::ops::RangeInclusive<T>,
+        default: T,
+    ) -> Result<T, ConfigError> {
+        let read = |value: &str| value.parse().ok().filter(|number| limits.contains(number));
+        Ok(self.read(variable, help, read)?.unwrap_or(default))
+    }
+
+    /// Values between commas; blanks around them do not count. Empty if the variable is not set.
+    ///
+    /// # Errors
+    /// If `read` cannot read one of them, or one is empty.
+    pub fn list<T>(
+        &self,
+        variable: &'static str,
+        help: (&'static str, &'static str),
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let read_all = |value: &str| value.split(',').map(|part| read(part.trim())).collect();
+        Ok(self.read(variable, help, read_all)?.unwrap_or_default())
+    }
+
+    /// `true` or `false`; false if the variable is not set.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn flag(&self, variable: &'static str) -> Result<bool, ConfigError> {
+        Ok(self.read(variable, ("must be true or false", "true"), |value| value.parse().ok())?.unwrap_or(false))
+    }
+
+    /// A base URL: `https`, or `http` on the loopback interface, since credentials travel on it.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn base_url(&self, variable: &'static str, example: &'static str) -> Result<Option<Url>, ConfigError> {
+        let read = |value: &str| {
+            let url = Url::parse(value).ok()?;
+            let loopback = matches!(url.host_str()?, "localhost" | "127.0.0.1" | "[::1]");
+            let safe = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+            (safe && url.query().is_none() && url.username().is_empty() && url.password().is_none()).then_some(url)
+        };
+        self.read(variable, ("must be an https URL without query or credentials", example), read)
+    }
+}
+
+/// The process environment.
+pub fn environment(variable: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    std::env::var(variable).ok()
+}
+
+/// What both functions need.
+#[derive(Clone, Debug)]
+pub struct CommonConfig {
+    /// `HOOKS_SECRET_ID` (required): name or ARN of the hooks secret.
+    pub hooks_secret_id: String,
+    /// `SECRET_TTL_SECONDS` (300): how long a fetched secret is used before it is refreshed.
+    pub secret_ttl: Duration,
+    /// `AUTH_MODE` (`header`) and `AUTH_HEADER` (`auth_secret`).
+    pub auth: AuthMode,
+    /// `VERIFY_SERVICE_SID` (required): `VA…`.
+    pub verify_service_sid: String,
+    /// `TWILIO_VERIFY_URL` (`https://verify.twilio.com`).
+    pub verify_url: Url,
+    /// `EXTRA_CA_FILE` (none): PEM file of further trusted roots.
+    pub extra_ca_file: Option<String>,
+    /// `AWS_REGION`, which Lambda sets.
+    pub region: Option<String>,
+}
+
+impl CommonConfig {
+    /// Reads the variables of both functions.
+    ///
+    /// # Errors
+    /// At the first variable that cannot be used.
+    pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
+        let verify_url = variables.base_url("TWILIO_VERIFY_URL", "https://verify.twilio.com")?;
+        Ok(Self {
+            hooks_secret_id: variables.required("HOOKS_SECRET_ID", "okta-twilio/hooks")?,
+            secret_ttl: Duration::from_secs(variables.number(
+                "SECRET_TTL_SECONDS",
+                ("must be a number of seconds from 1 to 86400", "300"),
+                1..=86_400,
+                300,
+            )?),
+            auth: auth_mode(variables)?,
+            verify_service_sid: verify_service_sid(variables)?,
+            verify_url: verify_url.map_or_else(|| default_url("https://verify.twilio.com"), Ok)?,
+            extra_ca_file: variables.optional("EXTRA_CA_FILE"),
+            region: variables.optional("AWS_REGION"),
+        })
+    }
+}
+
+/// `LOG_LEVEL` (`info`): the least serious level that is printed.
+///
+/// # Errors
+/// If it is none of the four.
+pub fn log_level(variables: &Variables<'_>) -> Result<Level, ConfigError> {
+    let read = |value: &str| match value.to_ascii_lowercase().as_str() {
+        "error" => Some(Level::ERROR),
+        "warn" => Some(Level::WARN),
+        "info" => Some(Level::INFO),
+        "debug" => Some(Level::DEBUG),
+        _ => None,
+    };
+    Ok(variables.read("LOG_LEVEL", ("must be error, warn, info or debug", "info"), read)?.unwrap_or(Level::INFO))
+}
+
+fn auth_mode(variables: &Variables<'_>) -> Result<AuthMode, ConfigError> {
+    let help = ("must be the name of an HTTP header", "auth_secret");
+    let header = variables.read("AUTH_HEADER", help, HeaderName::parse)?;
+    let header = header.or_else(|| HeaderName::parse("auth_secret"));
+    let read = |value: &str| match value {
+        "header" => header.clone().map(AuthMode::Header),
+        "jwt" => Some(AuthMode::Jwt),
+        _ => None,
+    };
+    let mode = variables.read("AUTH_MODE", ("must be header or jwt", "header"), read)?;
+    mode.or_else(|| header.map(AuthMode::Header)).ok_or(ConfigError {
+        variable: "AUTH_HEADER",
+        problem: "must be the name of an HTTP header",
+        example: "auth_secret",
+    })
+}
+
+fn verify_service_sid(variables: &Variables<'_>) -> Result<String, ConfigError> {
+    const VARIABLE: &str = "VERIFY_SERVICE_SID";
+    const EXAMPLE: &str = "VA0123456789abcdef0123456789abcdef";
+    let help = ("must be VA and 32 hexadecimal digits", EXAMPLE);
+    variables.required(VARIABLE, EXAMPLE)?;
+    let sid = variables.read(VARIABLE, help, |value| is_sid(value, "VA").then(|| value.to_owned()))?;
+    sid.ok_or(ConfigError { variable: VARIABLE, problem: help.0, example: EXAMPLE })
+}
+
+/// Whether a text is a Twilio sid: its prefix and 32 hexadecimal digits.
+pub(crate) fn is_sid(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// A URL that is part of this program.
+pub(crate) fn default_url(url: &'static str) -> Result<Url, ConfigError> {
+    Url::parse(url).map_err(|_never| ConfigError {
+        variable: "TWILIO_VERIFY_URL",
+        problem: "must be a URL",
+        example: url,
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The least that a function needs.
+    pub(crate) const REQUIRED: &[(&str, &str)] =
+        &[("HOOKS_SECRET_ID", "okta-twilio/hooks"), ("VERIFY_SERVICE_SID", "VA0123456789abcdef0123456789abcdef")];
+
+    /// Looks variables up in a list, the last one first.
+    pub(crate) fn lookup(list: &[(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
+        let list = [REQUIRED, list].concat();
+        move |name| list.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    fn read(list: &[(&'static str, &'static str)]) -> Result<CommonConfig, ConfigError> {
+        CommonConfig::from_variables(&Variables::new(&lookup(list)))
+    }
+
+    #[test]
+    fn has_defaults() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.secret_ttl, Duration::from_secs(300));
+        assert_eq!(config.auth, AuthMode::Header(HeaderName::parse("auth_secret").unwrap()));
+        assert_eq!(config.verify_url.as_str(), "https://verify.twilio.com/");
+        assert_eq!(log_level(&Variables::new(&lookup(&[]))).unwrap(), Level::INFO);
+    }
+
+    #[test]
+    fn a_malformed_value_is_told_and_not_shown() {
+        for (variable, value) in [
+            ("HOOKS_SECRET_ID", " "),
+            ("VERIFY_SERVICE_SID", ""),
+            ("VERIFY_SERVICE_SID", "AC0123456789abcdef0123456789abcdef"),
+            ("SECRET_TTL_SECONDS", "-7"),
+            ("SECRET_TTL_SECONDS", "5 minutes"),
+            ("AUTH_MODE", "none"),
+            ("AUTH_HEADER", "two words"),
+            ("TWILIO_VERIFY_URL", "http://verify.example.com"),
+            ("TWILIO_VERIFY_URL", "ftp://verify.example.com"),
+            ("TWILIO_VERIFY_URL", "https://user:password@verify.example.com"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{variable}: ")), "{error}");
+            assert!(error.contains(&format!("; for example {variable}=")), "{error}");
+            assert!(value.trim().is_empty() || !error.contains(value), "{error}");
+        }
+        let error = log_level(&Variables::new(&lookup(&[("LOG_LEVEL", "trace")]))).unwrap_err();
+        assert_eq!(error.to_string(), "LOG_LEVEL: must be error, warn, info or debug; for example LOG_LEVEL=info");
+    }
+
+    #[test]
+    fn plain_http_is_for_the_loopback_only() {
+        for url in ["http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "https://proxy.example.com"]
+        {
+            assert!(read(&[("TWILIO_VERIFY_URL", url)]).is_ok(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! Every line that the functions print: one JSON object each, from one closed list of events.
+//!
+//! Two rules make a leak hard:
+//! - An event is a variant of [`LogEvent`], and its fields have types that are safe to log: fixed words, numbers,
+//!   [`SafeId`] and [`MaskedPhone`]. There is no variant that takes a free text from outside.
+//! - The subscriber prints these events only. What any dependency emits, at any level, ends here: `lambda_runtime`
+//!   would print whole invocations at TRACE and a handler's error in full.
+//!
+//! The keys follow Powertools for AWS Lambda, so that saved queries work. See `docs/logging.md`.
+
+use std::{fmt, io::Write as _};
+
+use serde::{Serialize, Serializer};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    level_filters::LevelFilter,
+    span,
+};
+
+use crate::{clock::Clock, phone::MaskedPhone, reason::Reason, twilio::ErrorCode};
+
+/// The only target that is printed.
+const TARGET: &str = "okta_twilio::event";
+
+/// The catalogue of log events. `message` is the variant's name in snake case.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum LogEvent {
+    /// INIT is over; what could be prepared is.
+    Started {
+        /// From the start of `main` until the first invocation is asked for.
+        milliseconds: u64,
+        /// Whether the hooks secret is at hand.
+        secret: Preparation,
+        /// Whether the connection to Twilio is open.
+        connection: Preparation,
+    },
+    /// A variable cannot be used; the process ends.
+    ConfigurationInvalid {
+        /// Variable, problem and an example; never the value.
+        problem: String,
+    },
+    /// Twilio accepted the message.
+    OtpSent(Box<SendRecord>),
+    /// Policy decided against sending.
+    OtpRefused(Box<SendRecord>),
+    /// The code could not be sent.
+    OtpFailed(Box<SendRecord>),
+    /// A request to Twilio is made again because the first provably sent nothing.
+    OtpRetried {
+        /// What the first attempt met.
+        reason: Reason,
+        /// Twilio's code, where it answered with one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        twilio_code: Option<u32>,
+    },
+    /// A request was not from Okta, or not one that can be served.
+    RequestRejected {
+        /// Status of the answer.
+        status: u16,
+        /// Why.
+        reason: Reason,
+        /// Path of the field, where one is at fault.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        location: Option<&'static str>,
+    },
+    /// A secret was read from Secrets Manager.
+    SecretRefreshed {
+        /// Which.
+        secret: &'static str,
+        /// Whether it differs from the one at hand.
+        changed: bool,
+    },
+    /// A secret could not be read or used; an older one stays in use if there is one.
+    SecretRefreshFailed {
+        /// Which.
+        secret: &'static str,
+        /// Why.
+        reason: &'static str,
+        /// Whether an older value is still at hand.
+        stale_value_in_use: bool,
+    },
+    /// A handler met a bug. The panic's text is not printed: it could quote the input.
+    Panicked {
+        /// Source file.
+        file: String,
+        /// Line in it.
+        line: u32,
+    },
+}
+
+impl LogEvent {
+    /// How serious the event is.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Started { .. } | Self::OtpSent(_) | Self::SecretRefreshed { .. } => Level::INFO,
+            Self::OtpRefused(_)
+            | Self::OtpRetried { .. }
+            | Self::RequestRejected { .. }
+            | Self::SecretRefreshFailed { stale_value_in_use: true, .. } => Level::WARN,
+            Self::OtpFailed(record) if record.reason.is_users_own() => Level::WARN,
+            Self::OtpFailed(_)
+            | Self::ConfigurationInvalid { .. }
+            | Self::Panicked { .. }
+            | Self::SecretRefreshFailed { .. } => Level::ERROR,
+        }
+    }
+}
+
+/// Whether something was ready when INIT ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preparation {
+    /// Ready.
+    Ready,
+    /// Not ready; made good on the first request.
+    Failed,
+}
+
+/// What is known of one request to send a code.
+#[derive(Clone, Debug, Serialize)]
+pub struct SendRecord {
+    /// Outcome in one word.
+    pub reason: Reason,
+    /// Okta's `requestType`, last part.
+    pub request_type: &'static str,
+    /// `sms`, `call` or `whatsapp`.
+    pub channel: &'static str,
+    /// Country and last two digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<MaskedPhone>,
+    /// Okta's user id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<SafeId>,
+    /// Okta's `eventId`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub okta_event_id: Option<SafeId>,
+    /// Okta's request id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub okta_request_id: Option<SafeId>,
+    /// The `VE…` sid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification_sid: Option<SafeId>,
+    /// The `VL…` sid of the last attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt_sid: Option<SafeId>,
+    /// Twilio's own id of the request, for its support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_request_id: Option<SafeId>,
+    /// Twilio's error code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_code: Option<u32>,
+    /// HTTP status of Twilio's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_status: Option<u16>,
+    /// What an admin can do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
+    /// Whether it is one of Okta's previews.
+    pub preview: bool,
+    /// How many requests to Verify were made.
+    pub attempts: u32,
+    /// Since the request reached the gateway.
+    pub milliseconds: u64,
+    /// Of these, waiting for Verify.
+    pub verify_milliseconds: u64,
+}
+
+impl SendRecord {
+    /// Adds what the table knows of a Twilio code.
+    pub fn set_twilio_code(&mut self, code: &ErrorCode) {
+        self.twilio_code = Some(code.code);
+        self.advice = Some(code.advice);
+    }
+}
+
+/// An identifier from outside: 1 to 64 letters, digits, `-` or `_`. Anything else is not kept, so that no text can
+/// travel as an id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SafeId(String);
+
+impl SafeId {
+    /// `None` where the text has another shape.
+    pub fn parse(text: &str) -> Option<Self> {
+        let usable = (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            // A phone number or a code has digits only; no id of Okta, Twilio or AWS does.
+            && text.bytes().any(|byte| byte.is_ascii_alphabetic());
+        usable.then(|| Self(text.to_owned()))
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SafeId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Serialize for SafeId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// What every line of one invocation carries.
+#[derive(Clone, Debug)]
+pub struct Log {
+    service: &'static str,
+    function_request_id: Option<SafeId>,
+    cold_start: bool,
+    clock: Clock,
+}
+
+#[derive(Serialize)]
+struct Line<'a, T: Serialize> {
+    timestamp: String,
+    level: &'static str,
+    service: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_request_id: Option<&'a SafeId>,
+    cold_start: bool,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+impl Log {
+    /// A log for what happens outside any invocation.
+    pub fn outside_invocations(service: &'static str, clock: Clock) -> Self {
+        Self { service, function_request_id: None, cold_start: true, clock }
+    }
+
+    /// The log of one invocation.
+    #[must_use]
+    pub fn of_invocation(&self, function_request_id: &str, cold_start: bool) -> Self {
+        let function_request_id = SafeId::parse(function_request_id);
+        Self { service: self.service, function_request_id, cold_start, clock: self.clock.clone() }
+    }
+
+    /// The name of the function, also the `Hook` dimension of metrics.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Lambda's id of the invocation.
+    pub fn function_request_id(&self) -> Option<&SafeId> {
+        self.function_request_id.as_ref()
+    }
+
+    /// Whether this is the first invocation of the instance.
+    pub fn cold_start(&self) -> bool {
+        self.cold_start
+    }
+
+    /// The clock that stamps the lines.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Prints an event, if its level is to be printed.
+    pub fn emit(&self, event: &LogEvent) {
+        self.emit_at(event.level(), event);
+    }
+
+    /// Prints a line of measurements; never filtered, since CloudWatch reads its metrics from it.
+    pub(crate) fn emit_metrics<T: Serialize>(&self, document: &T) {
+        write_line(&self.line(Level::INFO, document));
+    }
+
+    fn emit_at<T: Serialize>(&self, level: Level, content: &T) {
+        let line = self.line(level, content);
+        // The macro wants a constant level.
+        match level {
+            Level::ERROR => tracing::event!(target: TARGET, Level::ERROR, line),
+            Level::WARN => tracing::event!(target: TARGET, Level::WARN, line),
+            Level::INFO => tracing::event!(target: TARGET, Level::INFO, line),
+            _ => tracing::event!(target: TARGET, Level::DEBUG, line),
+        }
+    }
+
+    fn line<T: Serialize>(&self, level: Level, content: &T) -> String {
+        let line = Line {
+            timestamp: self.clock.now().to_rfc3339(),
+            level: level.as_str(),
+            service: self.service,
+            function_request_id: self.function_request_id.as_ref(),
+            cold_start: self.cold_start,
+            content,
+        };
+        // Maps with text keys and plain values always serialise.
+        serde_json::to_string(&line).unwrap_or_default()
+    }
+}
+
+/// Installs the subscriber and the panic hook. Called once, first thing in `main`.
+pub fn install(level: Level, log: &Log) {
+    // A second call (tests in one process) keeps the first subscriber.
+    let _ = tracing::subscriber::set_global_default(Printer { level });
+    let log = log.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let (file, line) = panic.location().map_or(("unknown", 0), |location| (location.file(), location.line()));
+        log.emit(&LogEvent::Panicked { file: file.to_owned(), line });
+    }));
+}
+
+/// Prints lines of [`Log`] and drops every other event.
+struct Printer {
+    level: Level,
+}
+
+impl Subscriber for Printer {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && metadata.target() == TARGET && *metadata.level() <= self.level
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::from_level(self.level))
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut LineVisitor);
+    }
+
+    // Spans are not used: nothing enables them.
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+struct LineVisitor;
+
+impl Visit for LineVisitor {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "line" {
+            write_line(value);
+        }
+    }
+
+    // A value that only has `Debug` is no line of ours.
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
+
+fn write_line(line: &str) {
+    #[expect(clippy::disallowed_methods, reason = "the one place that writes to standard output")]
+    let mut stdout = std::io::stdout().lock();
+    // There is nowhere to report that standard output is gone.
+    let _ = writeln!(stdout, "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_no_free_text() {
+        for (text, kept) in [
+            ("00u1hnx4oekfTHgqY0h8", true),
+            ("reqRgSk8IBBRhuo0YdlEDTmUw", true),
+            ("11111111-6881-11ee-8754-050a89ee763e", true),
+            ("VEaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true),
+            ("+12025550123", false),
+            ("12025550123", false),
+            ("867530", false),
+            ("jane.doe@example.com", false),
+            ("Jane Doe", false),
+            ("", false),
+            (&"a".repeat(65), false),
+        ] {
+            assert_eq!(SafeId::parse(text).is_some(), kept, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_common_keys() {
+        let clock = Clock::fixed(std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_800_000_000_123));
+        let log = Log::outside_invocations("telephony-hook", clock).of_invocation("req-1", false);
+        let event = LogEvent::RequestRejected { status: 401, reason: Reason::NotAuthenticated, location: None };
+        let line: serde_json::Value = serde_json::from_str(&log.line(event.level(), &event)).unwrap();
+        insta::assert_json_snapshot!(line, @r#"
+        {
+          "cold_start": false,
+          "function_request_id": "req-1",
+          "level": "WARN",
+          "message": "request_rejected",
+          "reason": "not_authenticated",
+          "service": "telephony-hook",
+          "status": 401,
+          "timestamp": "2027-01-15T08:00:00.123Z"
+        }
+        "#);
+    }
+}

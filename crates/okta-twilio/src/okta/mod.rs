@@ -1,0 +1,3 @@
+//! What Okta sends and expects.
+
+pub mod telephony;

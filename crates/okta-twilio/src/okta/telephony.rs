@@ -1,0 +1,537 @@
+//! Okta's telephony inline hook: the request that asks to send a code, and the answers that Okta understands.
+//!
+//! Sources: Okta, "Telephony inline hook" (API reference and guide) and the retired reference page with the table of
+//! `requestType`. The documented examples disagree with recorded requests in types and wording, so reading is lenient
+//! where it is safe, and strict where a wrong guess would send a message.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    clock::Timestamp,
+    logging::SafeId,
+    phone::{self, DialableNumber, Extension},
+    private::OneTimeCode,
+    reason::Reason,
+};
+
+/// The only `eventType` of this hook.
+const EVENT_TYPE: &str = "com.okta.telephony.provider";
+
+/// Largest body that is read, in bytes. Okta's requests have about one thousand.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A request to send a code. Every field has been checked.
+#[derive(Debug)]
+pub struct OtpRequest {
+    /// Okta's code.
+    pub code: OneTimeCode,
+    /// Whom to reach; an error if the text is no number.
+    pub number: Result<DialableNumber, phone::PhoneError>,
+    /// What to dial once the call is answered.
+    pub extension: Option<Extension>,
+    /// How to reach them.
+    pub delivery: Delivery,
+    /// Which flow asked.
+    pub request_type: RequestType,
+    /// The user's language, as Okta writes it.
+    pub locale: Option<String>,
+    /// When the code ends.
+    pub expires: Option<Timestamp>,
+    /// Okta's user id.
+    pub user_id: Option<SafeId>,
+    /// Okta's id of the hook's request.
+    pub event_id: Option<SafeId>,
+    /// Okta's id of the user's request.
+    pub request_id: Option<SafeId>,
+    /// Where the user's request came from.
+    pub ip_address: Option<std::net::IpAddr>,
+    /// One of the Admin Console's previews: sample data, but really sent.
+    pub preview: bool,
+}
+
+/// What Okta asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// A text message.
+    Sms,
+    /// A voice call.
+    Call,
+}
+
+impl Delivery {
+    /// Okta's documents have `SMS`, `CALL`, `voice` and `voice call`; recordings have more. A word that tells neither
+    /// is refused rather than guessed: a call at night is no harmless default.
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        let has = |word: &str| text.contains(word);
+        if has("voice") || has("call") || has("phone") {
+            Some(Self::Call)
+        } else if has("sms") || has("text") {
+            Some(Self::Sms)
+        } else {
+            None
+        }
+    }
+}
+
+/// The flow of Okta that asks for a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestType {
+    /// Enrolment.
+    PreEnrollment,
+    /// Authentication.
+    MfaVerification,
+    /// Account unlock.
+    AccountUnlock,
+    /// Password reset.
+    PasswordReset,
+    /// Missing, or one that is not documented.
+    Other,
+}
+
+impl RequestType {
+    /// All that Okta documents.
+    pub const DOCUMENTED: [Self; 4] =
+        [Self::PreEnrollment, Self::MfaVerification, Self::AccountUnlock, Self::PasswordReset];
+
+    /// The last part of Okta's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PreEnrollment => "pre-enrollment",
+            Self::MfaVerification => "mfa-verification",
+            Self::AccountUnlock => "account-unlock",
+            Self::PasswordReset => "password-reset",
+            Self::Other => "other",
+        }
+    }
+
+    /// From Okta's full name, such as `com.okta.user.telephony.mfa-verification`, or its last part.
+    pub fn parse(text: &str) -> Self {
+        let last = text.trim().rsplit('.').next().unwrap_or_default();
+        Self::DOCUMENTED.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(last)).unwrap_or(Self::Other)
+    }
+}
+
+/// Why a body is not a request of this hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Not JSON, or not an object.
+    #[error("the body is not a JSON object")]
+    NotJson,
+    /// A field is missing, or its value cannot be used.
+    #[error("{0} is missing or cannot be used")]
+    Field(&'static str),
+}
+
+impl RequestError {
+    /// Path of the field at fault.
+    pub fn location(self) -> Option<&'static str> {
+        match self {
+            Self::NotJson => None,
+            Self::Field(path) => Some(path),
+        }
+    }
+}
+
+/// Path of the number.
+pub const PHONE_NUMBER: &str = "data.messageProfile.phoneNumber";
+/// Path of the code.
+pub const OTP_CODE: &str = "data.messageProfile.otpCode";
+/// Path of the channel.
+pub const DELIVERY_CHANNEL: &str = "data.messageProfile.deliveryChannel";
+/// Path of the code's end.
+pub const OTP_EXPIRES: &str = "data.messageProfile.otpExpires";
+/// Path of the hook's type.
+const EVENT_TYPE_PATH: &str = "eventType";
+
+impl OtpRequest {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// If it is no JSON object, another hook's request, or a field is missing without which no code can be sent. A
+    /// number that cannot be dialled is no error here: Okta gets an answer about it.
+    pub fn parse(body: &[u8]) -> Result<Self, RequestError> {
+        let body: Value = serde_json::from_slice(body).map_err(|_serde_error| RequestError::NotJson)?;
+        if !body.is_object() {
+            return Err(RequestError::NotJson);
+        }
+        let required = |path| text(&body, path).ok_or(RequestError::Field(path));
+        let id = |path| text(&body, path).as_deref().and_then(SafeId::parse);
+        if required(EVENT_TYPE_PATH)? != EVENT_TYPE {
+            return Err(RequestError::Field(EVENT_TYPE_PATH));
+        }
+        let (number, extension) = match phone::parse(&required(PHONE_NUMBER)?) {
+            Ok((number, extension)) => (Ok(number), extension),
+            Err(error) => (Err(error), None),
+        };
+        Ok(Self {
+            code: OneTimeCode::parse(&required(OTP_CODE)?).ok_or(RequestError::Field(OTP_CODE))?,
+            number,
+            extension,
+            delivery: Delivery::parse(&required(DELIVERY_CHANNEL)?).ok_or(RequestError::Field(DELIVERY_CHANNEL))?,
+            request_type: RequestType::parse(&text(&body, "requestType").unwrap_or_default()),
+            locale: text(&body, "data.messageProfile.locale"),
+            expires: text(&body, OTP_EXPIRES).as_deref().and_then(Timestamp::parse),
+            user_id: id("data.userProfile.userId"),
+            event_id: id("eventId"),
+            request_id: id("data.context.request.id"),
+            ip_address: text(&body, "data.context.request.ipAddress").and_then(|text| text.parse().ok()),
+            // The path under which the Admin Console generates previews; nothing else in the body marks one.
+            preview: text(&body, "data.context.request.url.value")
+                .is_some_and(|path| path.contains("/generatePreview")),
+        })
+    }
+}
+
+/// The field at a path, as a text; also a number, which Okta's own example has. Nothing if missing, blank or of another
+/// type: an odd type in one field does not lose the others.
+fn text(body: &Value, path: &str) -> Option<String> {
+    let text = match path.split('.').try_fold(body, |value, name| value.get(name))? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) if number.is_u64() => number.to_string(),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// What Okta is told with status 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The code is on its way.
+    Sent {
+        /// `VE…`; missing where Twilio's answer was lost after it had accepted.
+        verification_sid: Option<SafeId>,
+        /// `VL…` of the last attempt.
+        attempt_sid: Option<SafeId>,
+    },
+    /// Not sent, and Okta is told that it was, so that it does not send it either (`DENY_RESPONSE=swallow`).
+    Swallowed,
+    /// Not sent. Okta goes on to its own provider.
+    NotSent {
+        /// Path of the field at fault, where one is.
+        location: Option<&'static str>,
+    },
+}
+
+/// What Okta keeps in its System Log beside the answer. Nothing private.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DebugContext {
+    /// Lambda's id of the invocation: leads to the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<SafeId>,
+    /// Why.
+    pub reason: Reason,
+    /// Twilio's id of its request: leads to its support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_request_id: Option<SafeId>,
+    /// Twilio's error code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_code: Option<u32>,
+    /// Since the request reached the gateway.
+    pub milliseconds: u64,
+}
+
+/// The body of an answer: `commands` or `error`, and `debugContext`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commands: Option<[Command; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debug_context: Option<DebugContext>,
+}
+
+#[derive(Debug, Serialize)]
+struct Command {
+    r#type: &'static str,
+    value: [CommandValue; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CommandValue {
+    status: &'static str,
+    provider: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<SafeId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_metadata: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorObject {
+    error_summary: &'static str,
+    error_causes: [ErrorCause; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorCause {
+    error_summary: &'static str,
+    reason: Reason,
+    location_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<&'static str>,
+    domain: &'static str,
+}
+
+/// `domain` of an error's cause.
+const DOMAIN: &str = "okta-twilio";
+
+impl AnswerBody {
+    /// The answer to a request that was understood.
+    pub fn of_verdict(verdict: &Verdict, debug_context: DebugContext) -> Self {
+        let reason = debug_context.reason;
+        let successful = |transaction_id, transaction_metadata| {
+            let (status, provider) = ("SUCCESSFUL", "Twilio Verify");
+            let value = [CommandValue { status, provider, transaction_id, transaction_metadata }];
+            Some([Command { r#type: "com.okta.telephony.action", value }])
+        };
+        let commands = match verdict {
+            Verdict::Sent { verification_sid, attempt_sid } => {
+                successful(verification_sid.clone(), attempt_sid.as_ref().map(SafeId::to_string))
+            }
+            Verdict::Swallowed => successful(None, Some(format!("refused:{}", reason.as_str()))),
+            Verdict::NotSent { .. } => None,
+        };
+        let error = match verdict {
+            Verdict::NotSent { location } => Some(error_object(reason, "body", *location)),
+            Verdict::Sent { .. } | Verdict::Swallowed => None,
+        };
+        Self { commands, error, debug_context: Some(debug_context) }
+    }
+
+    /// The answer to a request that was not.
+    pub fn of_rejection(reason: Reason, location: Option<&'static str>) -> Self {
+        let location_type = match reason {
+            Reason::NotAuthenticated => "header",
+            _ => "body",
+        };
+        Self { commands: None, error: Some(error_object(reason, location_type, location)), debug_context: None }
+    }
+}
+
+fn error_object(reason: Reason, location_type: &'static str, location: Option<&'static str>) -> ErrorObject {
+    let error_summary = reason.user_text();
+    let cause = ErrorCause { error_summary, reason, location_type, location, domain: DOMAIN };
+    ErrorObject { error_summary, error_causes: [cause] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn body() -> Value {
+        json!({
+            "eventId": "uS5871kJThSsU8qlA1LTcg",
+            "eventTime": "2026-11-23T21:43:40.000Z",
+            "eventType": "com.okta.telephony.provider",
+            "eventTypeVersion": "1.0",
+            "contentType": "application/json",
+            "cloudEventVersion": "0.1",
+            "source": "https://example.okta.com/api/v1/inlineHooks/calz6lVQA77AwFeEe0g3",
+            "requestType": "com.okta.user.telephony.mfa-verification",
+            "data": {
+                "context": {"request": {
+                    "id": "reqRgSk8IBBRhuo0YdlEDTmUw", "method": "POST",
+                    "url": {"value": "/idp/idx/challenge"}, "ipAddress": "203.0.113.10"
+                }},
+                "userProfile": {
+                    "firstName": "Test", "lastName": "User", "login": "test.user@example.com",
+                    "userId": "00uyxxSknGtK8022w0g3"
+                },
+                "messageProfile": {
+                    "msgTemplate": "Your code is 867530", "phoneNumber": "+12025550123",
+                    "otpExpires": "2026-11-23T21:48:34.321Z", "deliveryChannel": "SMS", "otpCode": "867530",
+                    "locale": "EN-US"
+                }
+            }
+        })
+    }
+
+    fn parse(body: &Value) -> Result<OtpRequest, RequestError> {
+        OtpRequest::parse(body.to_string().as_bytes())
+    }
+
+    fn with(path: &str, value: Value) -> Value {
+        let mut body = body();
+        *body.pointer_mut(path).unwrap() = value;
+        body
+    }
+
+    fn without(parent: &str, field: &str) -> Value {
+        let mut body = body();
+        body.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(field);
+        body
+    }
+
+    #[test]
+    fn reads_a_recorded_request() {
+        let request = parse(&body()).unwrap();
+        assert_eq!(request.code.on_the_wire(), "867530");
+        assert!(matches!(request.number, Ok(DialableNumber::International(_))));
+        assert_eq!(request.delivery, Delivery::Sms);
+        assert_eq!(request.request_type, RequestType::MfaVerification);
+        assert_eq!(request.locale.as_deref(), Some("EN-US"));
+        assert_eq!(request.expires, Timestamp::parse("2026-11-23T21:48:34.321Z"));
+        assert_eq!(request.user_id, SafeId::parse("00uyxxSknGtK8022w0g3"));
+        assert_eq!(request.ip_address, Some([203, 0, 113, 10].into()));
+        assert!(!request.preview);
+    }
+
+    #[test]
+    fn reads_numbers_as_texts() {
+        let mut body = with("/data/messageProfile/phoneNumber", json!(9_876_543_210_u64));
+        body["data"]["messageProfile"]["otpCode"] = json!(11111);
+        let request = parse(&body).unwrap();
+        assert!(matches!(request.number, Ok(DialableNumber::National(_))));
+        assert_eq!(request.code.on_the_wire(), "11111");
+    }
+
+    #[test]
+    fn reads_every_wording_of_the_channel() {
+        for (text, delivery) in [
+            ("SMS", Delivery::Sms),
+            ("sms", Delivery::Sms),
+            (" Sms ", Delivery::Sms),
+            ("voice call", Delivery::Call),
+            ("Voice", Delivery::Call),
+            ("VOICE", Delivery::Call),
+            ("CALL", Delivery::Call),
+        ] {
+            let request = parse(&with("/data/messageProfile/deliveryChannel", json!(text))).unwrap();
+            assert_eq!(request.delivery, delivery, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_message_needs_is_required() {
+        let location = |body: &Value| parse(body).err().and_then(RequestError::location);
+        for field in ["phoneNumber", "otpCode", "deliveryChannel"] {
+            let path = format!("data.messageProfile.{field}");
+            assert_eq!(location(&without("/data/messageProfile", field)), Some(path.as_str()), "{field} missing");
+            for value in [json!(null), json!(""), json!(" "), json!([]), json!({}), json!(true), json!(-1), json!(1.5)]
+            {
+                let body = with(&format!("/data/messageProfile/{field}"), value);
+                assert_eq!(location(&body), Some(path.as_str()), "{body}");
+            }
+        }
+        for (parent, field) in [("", "requestType"), ("", "eventId"), ("/data", "userProfile"), ("/data", "context")] {
+            assert!(parse(&without(parent, field)).is_ok(), "{field}");
+        }
+        for path in ["/data/context", "/data/userProfile", "/data/context/request/url", "/requestType", "/eventId"] {
+            for value in [json!(null), json!([]), json!(7), json!("x")] {
+                assert!(parse(&with(path, value)).is_ok(), "{path}");
+            }
+        }
+        assert_eq!(location(&without("", "data")), Some(PHONE_NUMBER));
+        assert_eq!(location(&with("/data", json!(null))), Some(PHONE_NUMBER));
+        assert_eq!(location(&with("/data/messageProfile", json!([]))), Some(PHONE_NUMBER));
+        assert_eq!(location(&with("/eventType", json!("com.okta.oauth2.tokens.transform"))), Some("eventType"));
+        assert_eq!(location(&without("", "eventType")), Some("eventType"));
+        assert_eq!(location(&with("/data/messageProfile/otpCode", json!("12"))), Some(OTP_CODE));
+        assert_eq!(location(&with("/data/messageProfile/deliveryChannel", json!("EMAIL"))), Some(DELIVERY_CHANNEL));
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_no_request() {
+        for body in ["", "null", "[]", "7", "\"x\"", "{", "{\"eventType\":"] {
+            assert_eq!(OtpRequest::parse(body.as_bytes()).err(), Some(RequestError::NotJson), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_odd_number_is_left_to_the_answer() {
+        let request = parse(&with("/data/messageProfile/phoneNumber", json!("+1 FLOWERS"))).unwrap();
+        assert_eq!(request.number, Err(phone::PhoneError::Character));
+    }
+
+    #[test]
+    fn knows_a_preview() {
+        let path = "/api/internal/v1/inlineHooks/com.okta.telephony.provider/generatePreview";
+        assert!(parse(&with("/data/context/request/url/value", json!(path))).unwrap().preview);
+    }
+
+    #[test]
+    fn knows_the_request_types() {
+        for (name, known) in [
+            ("com.okta.user.telephony.pre-enrollment", RequestType::PreEnrollment),
+            ("com.okta.user.telephony.mfa-verification", RequestType::MfaVerification),
+            ("com.okta.user.telephony.account-unlock", RequestType::AccountUnlock),
+            ("com.okta.user.telephony.password-reset", RequestType::PasswordReset),
+            ("password-reset", RequestType::PasswordReset),
+            ("com.okta.user.telephony.something-new", RequestType::Other),
+            ("", RequestType::Other),
+        ] {
+            assert_eq!(RequestType::parse(name), known, "{name}");
+        }
+    }
+
+    fn debug_context(reason: Reason) -> DebugContext {
+        let id = SafeId::parse("5d1f3b1e-aaaa-bbbb-cccc-1234567890ab");
+        let twilio_request_id = SafeId::parse("RQaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+        DebugContext { request_id: id, reason, twilio_request_id, twilio_code: None, milliseconds: 212 }
+    }
+
+    #[test]
+    fn answer_sent() {
+        let verdict = Verdict::Sent {
+            verification_sid: SafeId::parse("VEaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+            attempt_sid: SafeId::parse("VLaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+        };
+        insta::assert_json_snapshot!(AnswerBody::of_verdict(&verdict, debug_context(Reason::Accepted)));
+    }
+
+    #[test]
+    fn answer_not_sent() {
+        let verdict = Verdict::NotSent { location: Some(PHONE_NUMBER) };
+        insta::assert_json_snapshot!(AnswerBody::of_verdict(&verdict, debug_context(Reason::PhoneNumberInvalid)));
+    }
+
+    #[test]
+    fn answer_swallowed() {
+        insta::assert_json_snapshot!(AnswerBody::of_verdict(&Verdict::Swallowed, debug_context(Reason::Landline)));
+    }
+
+    #[test]
+    fn answer_rejected() {
+        insta::assert_json_snapshot!(AnswerBody::of_rejection(Reason::NotAHookRequest, Some(OTP_CODE)));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let _ = OtpRequest::parse(&bytes);
+        }
+
+        #[test]
+        fn any_type_anywhere_is_answered(field in 0_usize..5, value in arbitrary_json()) {
+            let fields = ["phoneNumber", "otpCode", "deliveryChannel", "locale", "otpExpires"];
+            let _ = parse(&with(&format!("/data/messageProfile/{}", fields[field]), value));
+        }
+    }
+
+    fn arbitrary_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,20}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map("[a-zA-Z]{0,8}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! Why something was or was not done: one word each, stable, the same for Okta, the log and the metrics.
+
+use serde::{Serialize, Serializer};
+
+/// A reason code. Okta shows it in its System Log, CloudWatch has it as the `Reason` dimension; neither ever gets
+/// Twilio's own text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Twilio accepted the message.
+    Accepted,
+
+    // The request.
+    /// The method is not the hook's.
+    MethodNotAllowed,
+    /// The body is larger than the hook's limit.
+    BodyTooLarge,
+    /// The body is not JSON, or lacks a field.
+    NotAHookRequest,
+    /// The secret or the authorizer's claims are missing or wrong.
+    NotAuthenticated,
+    /// The function's own secret is missing, blank or cannot be read.
+    SecretUnavailable,
+
+    // The number and the code.
+    /// The number cannot be dialled.
+    PhoneNumberInvalid,
+    /// A landline takes no SMS.
+    Landline,
+    /// Carrier or country is out of Twilio's reach.
+    Unreachable,
+    /// The user told the sender to stop.
+    Unsubscribed,
+    /// Okta's code ended before it could be sent.
+    CodeExpired,
+
+    // Twilio's refusals.
+    /// Twilio's Fraud Guard or risk rules blocked the number.
+    BlockedAsFraud,
+    /// The country is off in Verify's Geo permissions.
+    CountryBlockedByTwilio,
+    /// A registration or vetting that Twilio asks for is missing.
+    NotRegistered,
+    /// Five messages in ten minutes without feedback.
+    TooManySends,
+    /// A rate limit of the Verify service was reached.
+    RateLimited,
+    /// Twilio is busy with the account's other requests.
+    Throttled,
+    /// The Twilio credentials are wrong or lack a permission.
+    TwilioAuthentication,
+    /// The Twilio account is a trial, suspended or not allowed to do this.
+    TwilioAccount,
+    /// The Verify service does not exist or lacks a setting.
+    VerifyService,
+    /// The template cannot be used.
+    Template,
+    /// The language is not supported.
+    Locale,
+    /// The channel is off or not set up.
+    ChannelUnavailable,
+    /// Another integration owns the verification of this number.
+    OwnedByOther,
+    /// A request of ours that Twilio does not understand.
+    RequestInvalid,
+    /// A Twilio code that the table does not know.
+    TwilioRefused,
+
+    // The way to Twilio.
+    /// No connection could be made in time.
+    TwilioUnreachable,
+    /// No answer in time; the message may have been sent.
+    TwilioTimeout,
+    /// The connection was lost after the request; the message may have been sent.
+    TwilioInterrupted,
+    /// Twilio failed.
+    TwilioFailed,
+}
+
+impl Reason {
+    /// The code.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::BodyTooLarge => "body_too_large",
+            Self::NotAHookRequest => "not_a_hook_request",
+            Self::NotAuthenticated => "not_authenticated",
+            Self::SecretUnavailable => "secret_unavailable",
+            Self::PhoneNumberInvalid => "phone_number_invalid",
+            Self::Landline => "landline",
+            Self::Unreachable => "unreachable",
+            Self::Unsubscribed => "unsubscribed",
+            Self::CodeExpired => "code_expired",
+            Self::BlockedAsFraud => "blocked_as_fraud",
+            Self::CountryBlockedByTwilio => "country_blocked_by_twilio",
+            Self::NotRegistered => "not_registered",
+            Self::TooManySends => "too_many_sends",
+            Self::RateLimited => "rate_limited",
+            Self::Throttled => "throttled",
+            Self::TwilioAuthentication => "twilio_authentication",
+            Self::TwilioAccount => "twilio_account",
+            Self::VerifyService => "verify_service",
+            Self::Template => "template",
+            Self::Locale => "locale",
+            Self::ChannelUnavailable => "channel_unavailable",
+            Self::OwnedByOther => "owned_by_other",
+            Self::RequestInvalid => "request_invalid",
+            Self::TwilioRefused => "twilio_refused",
+            Self::TwilioUnreachable => "twilio_unreachable",
+            Self::TwilioTimeout => "twilio_timeout",
+            Self::TwilioInterrupted => "twilio_interrupted",
+            Self::TwilioFailed => "twilio_failed",
+        }
+    }
+
+    /// Whether the cause lies with one user's number, code or pace, so that nobody needs to be called for it.
+    pub fn is_users_own(self) -> bool {
+        matches!(
+            self,
+            Self::PhoneNumberInvalid
+                | Self::Landline
+                | Self::Unreachable
+                | Self::Unsubscribed
+                | Self::CodeExpired
+                | Self::BlockedAsFraud
+                | Self::CountryBlockedByTwilio
+                | Self::TooManySends
+                | Self::RateLimited
+        )
+    }
+
+    /// What the user may read. Polite, the same for many causes, and no help to an attacker.
+    pub fn user_text(self) -> &'static str {
+        match self {
+            Self::PhoneNumberInvalid | Self::Landline | Self::Unreachable | Self::Unsubscribed => {
+                "We could not send a code to this phone number. Check the number or choose another way to verify."
+            }
+            Self::CodeExpired => "This code has expired. Please ask for a new one.",
+            Self::TooManySends | Self::RateLimited => {
+                "Too many codes were requested for this phone number. Please wait ten minutes and try again."
+            }
+            _ => "We could not send your code. Please try again, or choose another way to verify.",
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

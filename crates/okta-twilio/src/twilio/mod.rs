@@ -1,0 +1,7 @@
+//! What Twilio offers.
+
+mod error;
+pub mod locale;
+pub mod verify;
+
+pub use error::{CODES, Class, ErrorCode, Retry};
