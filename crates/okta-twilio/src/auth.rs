@@ -75,6 +75,7 @@ pub async fn authenticate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::FromSecret as _;
     use http::HeaderValue;
     use proptest::prelude::*;
 
@@ -119,7 +120,6 @@ mod tests {
                 "twilio_api_key_sid": "SK00000000000000000000000000000000",
                 "twilio_api_key_secret": "key",
             });
-            use crate::secrets::FromSecret as _;
             let hooks = HooksSecret::from_secret(&json.to_string().into()).ok().unwrap();
             prop_assert!(hooks.accepts(secret.as_bytes()));
             prop_assert_eq!(hooks.accepts(other.as_bytes()), other == secret);
