@@ -398,4 +398,36 @@ mod tests {
         }
         "#);
     }
+
+    /// The names of the catalogue: the variants of [`LogEvent`], as serde writes them.
+    fn catalogue() -> Vec<String> {
+        let source = include_str!("logging.rs");
+        let list = source.split_once("pub enum LogEvent {").unwrap().1.split_once("\n}").unwrap().0;
+        let variants = list
+            .lines()
+            .filter_map(|line| line.strip_prefix("    "))
+            .filter(|line| line.starts_with(char::is_uppercase));
+        let name = |variant: &str| variant.split(|end: char| !end.is_alphanumeric()).next().unwrap().to_owned();
+        let snake = |name: String| {
+            let words = name.chars().flat_map(|letter| {
+                let start = letter.is_uppercase().then_some('_');
+                start.into_iter().chain(letter.to_lowercase())
+            });
+            words.collect::<String>().trim_start_matches('_').to_owned()
+        };
+        variants.map(name).map(snake).collect()
+    }
+
+    #[test]
+    fn the_catalogue_in_the_docs_is_the_one_in_the_code() {
+        let docs = include_str!("../../../docs/logging.md");
+        let rows = docs.split_once("## Events").unwrap().1.split_once("## Metrics").unwrap().0.lines();
+        let mut documented: Vec<_> =
+            rows.filter_map(|row| row.strip_prefix("| `")?.split_once('`')).map(|row| row.0).collect();
+        documented.retain(|name| *name != "message");
+        documented.sort_unstable();
+        let mut catalogue = catalogue();
+        catalogue.sort_unstable();
+        assert_eq!(documented, catalogue);
+    }
 }

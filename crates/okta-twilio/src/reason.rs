@@ -66,6 +66,8 @@ pub enum Reason {
     TwilioRefused,
 
     // The way to Twilio.
+    /// The budget was over before Twilio could be asked: nothing was sent.
+    OutOfTime,
     /// No connection could be made in time.
     TwilioUnreachable,
     /// No answer in time; the message may have been sent.
@@ -106,6 +108,7 @@ impl Reason {
             Self::OwnedByOther => "owned_by_other",
             Self::RequestInvalid => "request_invalid",
             Self::TwilioRefused => "twilio_refused",
+            Self::OutOfTime => "out_of_time",
             Self::TwilioUnreachable => "twilio_unreachable",
             Self::TwilioTimeout => "twilio_timeout",
             Self::TwilioInterrupted => "twilio_interrupted",

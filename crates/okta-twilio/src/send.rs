@@ -26,6 +26,9 @@ use crate::{
 /// A further request is made only if this much is left: Verify's answers take some 200 to 400 ms.
 const LEAST_TIME_FOR_ATTEMPT: Duration = Duration::from_millis(500);
 
+/// The first request is made only if this much is left: a message that goes out after Okta has given up is one too many.
+const LEAST_TIME_FOR_FIRST_ATTEMPT: Duration = Duration::from_millis(250);
+
 /// Pause before a request is made again at a throttled or unavailable service that names none.
 const PAUSE: Duration = Duration::from_millis(150);
 
@@ -263,6 +266,10 @@ struct Next {
 
 impl Attempts<'_> {
     async fn run(&mut self, hooks_secret: Arc<HooksSecret>) -> (Verdict, Duration) {
+        if self.deadline.remaining() < LEAST_TIME_FOR_FIRST_ATTEMPT {
+            self.record.reason = Reason::OutOfTime;
+            return (self.not_sent(), Duration::ZERO);
+        }
         let rate_limits = self.sender.rate_limits(self.request, self.to);
         let channel = self.sender.channel(self.request);
         let mut next = Next { channel, with_locale: true, hooks_secret, pause: Duration::ZERO };
