@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use aws_smithy_types::{DateTime, date_time::Format};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Where the time of day comes from.
 #[derive(Clone)]
@@ -61,6 +62,19 @@ impl Timestamp {
     pub fn to_rfc3339(self) -> String {
         let millis = DateTime::from_millis(self.as_millis());
         millis.fmt(Format::DateTime).unwrap_or_default()
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_rfc3339())
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("no time in RFC 3339"))
     }
 }
 

@@ -10,7 +10,8 @@
 
 use std::{fmt, io::Write as _};
 
-use serde::{Serialize, Serializer};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -190,6 +191,11 @@ impl SafeId {
         usable.then(|| Self(text.to_owned()))
     }
 
+    /// For something that has no id of its own: a name made of the digest of its content.
+    pub(crate) fn of_digest(digest: &[u8]) -> Self {
+        Self(format!("digest-{}", BASE64_URL_SAFE_NO_PAD.encode(digest)))
+    }
+
     /// The id.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -205,6 +211,13 @@ impl fmt::Display for SafeId {
 impl Serialize for SafeId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for SafeId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("no identifier"))
     }
 }
 

@@ -76,6 +76,12 @@ pub enum Reason {
     TwilioInterrupted,
     /// Twilio failed.
     TwilioFailed,
+
+    // Feedback.
+    /// The event says by its target that a phone was used, and by no word which channel.
+    EventNotClassified,
+    /// The event names no user.
+    EventWithoutUser,
 }
 
 impl Reason {
@@ -113,6 +119,8 @@ impl Reason {
             Self::TwilioTimeout => "twilio_timeout",
             Self::TwilioInterrupted => "twilio_interrupted",
             Self::TwilioFailed => "twilio_failed",
+            Self::EventNotClassified => "event_not_classified",
+            Self::EventWithoutUser => "event_without_user",
         }
     }
 

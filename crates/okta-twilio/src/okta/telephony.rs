@@ -7,6 +7,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::field::text;
 use crate::{
     clock::Timestamp,
     logging::SafeId,
@@ -182,17 +183,6 @@ impl OtpRequest {
                 .is_some_and(|path| path.contains("/generatePreview")),
         })
     }
-}
-
-/// The field at a path, as a text; also a number, which Okta's own example has. Nothing if missing, blank or of another
-/// type: an odd type in one field does not lose the others.
-fn text(body: &Value, path: &str) -> Option<String> {
-    let text = match path.split('.').try_fold(body, |value, name| value.get(name))? {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) if number.is_u64() => number.to_string(),
-        _ => return None,
-    };
-    (!text.is_empty()).then_some(text)
 }
 
 /// What Okta is told with status 200.

@@ -1,0 +1,577 @@
+//! Okta's event hook: a delivery of System Log events, and which of them say that a code sent to a phone was right.
+//!
+//! Sources: Okta, "Event hooks" (concept and API reference), "Event types" and the System Log API. Okta gives no schema
+//! of what it delivers and says that `debugData` is no contract, so every field may be missing, `null` or of any type,
+//! and several signals are read. What they leave open is never guessed: [`Delivery::unusable`] tells of it.
+
+use std::collections::HashSet;
+
+use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::field::{at, items, text};
+use crate::{clock::Timestamp, logging::SafeId, reason::Reason};
+
+/// Largest body that is read, in bytes. Okta states no limit; an event has two to four thousand.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The only `eventType` of a delivery.
+const DELIVERY_TYPE: &str = "com.okta.event_hook";
+/// Path of the events.
+const EVENTS: &str = "data.events";
+/// Path of the delivery's type.
+const EVENT_TYPE: &str = "eventType";
+
+/// The events of one delivery that matter.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// A code sent to a phone was right; each event once.
+    pub phone_successes: Vec<PhoneSuccess>,
+    /// Should be among them, and lack something.
+    pub unusable: Vec<UnusableEvent>,
+}
+
+/// A code sent to a phone was right. Also the queue's message: ids and times, no personal data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhoneSuccess {
+    /// Okta's id of the event; one that has none goes by the digest of its text.
+    pub event_uuid: SafeId,
+    /// Whose phone it is.
+    pub user_id: SafeId,
+    /// How the code travelled.
+    pub channel: PhoneChannel,
+    /// What the code was for.
+    pub kind: Kind,
+    /// When it happened.
+    pub published: Timestamp,
+}
+
+/// How a code travelled, as far as the event tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhoneChannel {
+    /// A text message.
+    Sms,
+    /// A voice call.
+    Call,
+    /// One of both: an enrolment gives an event for each, whichever was used.
+    Either,
+}
+
+impl PhoneChannel {
+    /// The word in log and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Call => "call",
+            Self::Either => "either",
+        }
+    }
+}
+
+/// What a code was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Sign-in or recovery: `user.authentication.auth_via_mfa`.
+    Authentication,
+    /// `user.mfa.factor.activate`.
+    Enrolment,
+}
+
+impl Kind {
+    fn of_event_type(text: &str) -> Option<Self> {
+        match text {
+            "user.authentication.auth_via_mfa" => Some(Self::Authentication),
+            "user.mfa.factor.activate" => Some(Self::Enrolment),
+            _ => None,
+        }
+    }
+}
+
+/// An event that no feedback can be given for, though it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusableEvent {
+    /// Its id.
+    pub event_uuid: SafeId,
+    /// What it lacks: [`Reason::EventNotClassified`] or [`Reason::EventWithoutUser`].
+    pub reason: Reason,
+}
+
+/// Why a body is no delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeliveryError {
+    /// Not JSON, or not an object.
+    #[error("the body is not a JSON object")]
+    NotJson,
+    /// A field tells that it is something else.
+    #[error("{0} is not that of a delivery")]
+    Field(&'static str),
+}
+
+impl DeliveryError {
+    /// Path of the field at fault.
+    pub fn location(self) -> Option<&'static str> {
+        match self {
+            Self::NotJson => None,
+            Self::Field(path) => Some(path),
+        }
+    }
+}
+
+impl Delivery {
+    /// Reads a body. An event without a time counts as published when the delivery was made, or else when it arrived.
+    ///
+    /// # Errors
+    /// If it is no JSON object, or that of another hook.
+    pub fn parse(body: &[u8], arrived: Timestamp) -> Result<Self, DeliveryError> {
+        let body: Value = serde_json::from_slice(body).map_err(|_serde_error| DeliveryError::NotJson)?;
+        if !body.is_object() {
+            return Err(DeliveryError::NotJson);
+        }
+        match text(&body, EVENT_TYPE).as_deref() {
+            Some(DELIVERY_TYPE) => {}
+            Some(_) => return Err(DeliveryError::Field(EVENT_TYPE)),
+            None if at(&body, EVENTS).is_some_and(Value::is_array) => {}
+            None => return Err(DeliveryError::Field(EVENTS)),
+        }
+        let made = time(&body, "eventTime").unwrap_or(arrived);
+        let mut delivery = Self::default();
+        let mut seen = HashSet::new();
+        for event in items(&body, EVENTS) {
+            let Some(finding) = look_at(event, made) else { continue };
+            let event_uuid = match &finding {
+                Ok(success) => &success.event_uuid,
+                Err(unusable) => &unusable.event_uuid,
+            };
+            if seen.insert(event_uuid.clone()) {
+                match finding {
+                    Ok(success) => delivery.phone_successes.push(success),
+                    Err(unusable) => delivery.unusable.push(unusable),
+                }
+            }
+        }
+        Ok(delivery)
+    }
+}
+
+/// What an event says of a phone; nothing if it is about something else.
+fn look_at(event: &Value, made: Timestamp) -> Option<Result<PhoneSuccess, UnusableEvent>> {
+    let kind = Kind::of_event_type(&text(event, "eventType")?)?;
+    if !text(event, "outcome.result")?.eq_ignore_ascii_case("SUCCESS") {
+        return None;
+    }
+    let unusable = |reason| Some(Err(UnusableEvent { event_uuid: event_uuid(event), reason }));
+    let Some(channel) = phone_channel(event) else {
+        // Okta may have changed its words: an admin should hear of it.
+        let puzzling = kind == Kind::Authentication && enrolments(event).any(is_phone);
+        return if puzzling { unusable(Reason::EventNotClassified) } else { None };
+    };
+    let Some(user_id) = user_id(event) else { return unusable(Reason::EventWithoutUser) };
+    Some(Ok(PhoneSuccess {
+        event_uuid: event_uuid(event),
+        user_id,
+        channel: match kind {
+            Kind::Authentication => channel,
+            Kind::Enrolment => PhoneChannel::Either,
+        },
+        kind,
+        published: time(event, "published").unwrap_or(made),
+    }))
+}
+
+/// The channel of a phone factor; nothing for any other factor, and where no signal tells.
+///
+/// `debugData` comes first and is final: until 2026.07.0 the target's `methodTypeUsed` could name the method that was
+/// prompted instead of the one that was used (OKTA-1200335). Identity Engine has this event for passwords too, so
+/// that anything but a clear word must not count as a phone.
+fn phone_channel(event: &Value) -> Option<PhoneChannel> {
+    let data = |name| at(event, "debugContext.debugData").and_then(|data| signal(data, name));
+    if let Some(factor) = data("factor").or_else(|| data("factorType")) {
+        return match factor.as_str() {
+            "SMS_FACTOR" | "SMS" => Some(PhoneChannel::Sms),
+            "CALL_FACTOR" | "CALL" => Some(PhoneChannel::Call),
+            _ => None,
+        };
+    }
+    // Such as "User set up SMS_FACTOR factor". Whole words: CUSTOM_SMS_FACTOR_X is none of ours.
+    let reason = signal(event, "outcome.reason").unwrap_or_default();
+    let names = |word| reason.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_').any(|it| it == word);
+    if names("SMS_FACTOR") {
+        return Some(PhoneChannel::Sms);
+    }
+    if names("CALL_FACTOR") {
+        return Some(PhoneChannel::Call);
+    }
+    enrolments(event).find_map(|target| match signal(target, "detailEntry.methodTypeUsed")?.as_str() {
+        "SMS" => Some(PhoneChannel::Sms),
+        "VOICE" | "VOICE CALL" | "CALL" => Some(PhoneChannel::Call),
+        _ => None,
+    })
+}
+
+/// A field in upper case; nothing if it is missing, blank, `null` or the string `"null"`, which Okta writes too. A value
+/// of another type is a signal, of nothing that is known here.
+fn signal(value: &Value, path: &str) -> Option<String> {
+    let text = match at(value, path)? {
+        Value::Null => return None,
+        Value::String(text) => text.trim().to_ascii_uppercase(),
+        other => other.to_string(),
+    };
+    (!text.is_empty() && text != "NULL").then_some(text)
+}
+
+/// The targets that are enrolments of an authenticator. Okta promises no order of targets.
+fn enrolments(event: &Value) -> impl Iterator<Item = &Value> {
+    targets(event, "AUTHENTICATORENROLLMENT")
+}
+
+fn targets<'a>(event: &'a Value, upper_case_type: &'static str) -> impl Iterator<Item = &'a Value> {
+    items(event, "target").filter(move |target| signal(target, "type").as_deref() == Some(upper_case_type))
+}
+
+/// Whether an enrolment is of the authenticator that Okta calls "Phone".
+fn is_phone(enrolment: &Value) -> bool {
+    signal(enrolment, "displayName").as_deref() == Some("PHONE")
+}
+
+/// The user whom the event is about. The actor can be an admin who enrols a phone for someone else, so it counts only
+/// where no target is a user.
+fn user_id(event: &Value) -> Option<SafeId> {
+    let target = targets(event, "USER").find_map(|user| text(user, "id"));
+    SafeId::parse(&target.or_else(|| text(event, "actor.id"))?)
+}
+
+fn event_uuid(event: &Value) -> SafeId {
+    text(event, "uuid").as_deref().and_then(SafeId::parse).unwrap_or_else(|| {
+        let digest = digest::digest(&digest::SHA256, event.to_string().as_bytes());
+        SafeId::of_digest(digest.as_ref())
+    })
+}
+
+fn time(value: &Value, path: &str) -> Option<Timestamp> {
+    Timestamp::parse(&text(value, path)?)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn arrived() -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000)
+    }
+
+    /// An event of the Classic Engine: the user is the only target.
+    pub(crate) fn classic(factor: &str) -> Value {
+        json!({
+            "uuid": "5f1c2a3b-c921-11f1-8754-050a89ee763e",
+            "published": "2026-11-23T12:00:00.000Z",
+            "eventType": "user.authentication.auth_via_mfa",
+            "version": "0",
+            "displayMessage": "Authentication of user via MFA",
+            "severity": "INFO",
+            "client": {"zone": "null", "device": "Computer", "id": null, "ipAddress": "203.0.113.10"},
+            "device": null,
+            "actor": {
+                "id": "00uyxxSknGtK8022w0g3", "type": "User", "alternateId": "test.user@example.com",
+                "displayName": "Test User", "detailEntry": null
+            },
+            "outcome": {"result": "SUCCESS", "reason": null},
+            "target": [{
+                "id": "00uyxxSknGtK8022w0g3", "type": "User", "alternateId": "test.user@example.com",
+                "displayName": "Test User", "detailEntry": null
+            }],
+            "transaction": {"type": "WEB", "id": "ZScaAaFNZFIMj9ZJeUbfAAAD2Q", "detail": {}},
+            "debugContext": {"debugData": {
+                "factor": factor, "requestUri": "/api/v1/authn/factors/smsgeyhtlm2SEPZ9m0g3/verify",
+                "originalPrincipal": {"id": "00uyxxSknGtK8022w0g3", "type": "User"}
+            }},
+            "legacyEventType": "core.user.factor.attempt_success",
+            "authenticationContext": {"authenticationProvider": "FACTOR_PROVIDER", "credentialType": null},
+            "securityContext": {},
+            "insertionTimestamp": null
+        })
+    }
+
+    /// An event of the Identity Engine: the authenticator's enrolment is a target too.
+    pub(crate) fn identity_engine(factor: &str, authenticator: &str, method: &str) -> Value {
+        let mut event = classic(factor);
+        event["target"].as_array_mut().unwrap().insert(
+            0,
+            json!({
+                "id": "paeycvijoxFZoyTJw0g3", "type": "AuthenticatorEnrollment", "alternateId": "unknown",
+                "displayName": authenticator, "detailEntry": {"methodTypeUsed": method}
+            }),
+        );
+        event
+    }
+
+    /// An enrolment; `debugData` names no factor.
+    pub(crate) fn enrolment(reason: &str) -> Value {
+        let mut event = classic("null");
+        event["eventType"] = json!("user.mfa.factor.activate");
+        event["legacyEventType"] = json!("core.user.factor.activate");
+        event["outcome"]["reason"] = json!(reason);
+        event["debugContext"]["debugData"].as_object_mut().unwrap().remove("factor");
+        event
+    }
+
+    pub(crate) fn delivery(events: &[Value]) -> Value {
+        json!({
+            "eventType": "com.okta.event_hook", "eventTypeVersion": "1.0", "cloudEventsVersion": "0.1",
+            "source": "https://example.okta.com/api/v1/eventHooks/whoql0KfhvZGbNqZu0g3",
+            "eventId": "b5a188b9-5ec5-4636-8c5e-7eeadf2ba5e2",
+            "data": {"events": events},
+            "eventTime": "2026-11-23T12:00:05.000Z", "contentType": "application/json"
+        })
+    }
+
+    fn with(mut event: Value, pointer: &str, value: Value) -> Value {
+        *event.pointer_mut(pointer).unwrap() = value;
+        event
+    }
+
+    fn parse(body: &Value) -> Result<Delivery, DeliveryError> {
+        Delivery::parse(body.to_string().as_bytes(), arrived())
+    }
+
+    fn one(event: Value) -> Option<Result<PhoneSuccess, Reason>> {
+        let Delivery { mut phone_successes, mut unusable } = parse(&delivery(&[event])).unwrap();
+        assert!(phone_successes.len() + unusable.len() <= 1);
+        phone_successes.pop().map(Ok).or_else(|| unusable.pop().map(|unusable| Err(unusable.reason)))
+    }
+
+    fn channel(event: Value) -> Option<PhoneChannel> {
+        one(event).map(|finding| finding.unwrap().channel)
+    }
+
+    #[test]
+    fn a_message_holds_ids_and_times_only() {
+        insta::assert_json_snapshot!(one(classic("SMS_FACTOR")).unwrap().unwrap(), @r#"
+        {
+          "event_uuid": "5f1c2a3b-c921-11f1-8754-050a89ee763e",
+          "user_id": "00uyxxSknGtK8022w0g3",
+          "channel": "sms",
+          "kind": "authentication",
+          "published": "2026-11-23T12:00:00Z"
+        }
+        "#);
+    }
+
+    #[test]
+    fn knows_the_phone_factors_of_both_engines() {
+        for (event, expected) in [
+            (classic("SMS_FACTOR"), PhoneChannel::Sms),
+            (classic("CALL_FACTOR"), PhoneChannel::Call),
+            (classic("sms"), PhoneChannel::Sms),
+            (classic("Call"), PhoneChannel::Call),
+            (identity_engine("SMS_FACTOR", "Phone", "SMS"), PhoneChannel::Sms),
+            (identity_engine("CALL_FACTOR", "Phone", "Voice call"), PhoneChannel::Call),
+            // What debugData says counts, not what was prompted.
+            (identity_engine("CALL_FACTOR", "Phone", "SMS"), PhoneChannel::Call),
+            (identity_engine("", "Phone", "SMS"), PhoneChannel::Sms),
+            (identity_engine("null", "Phone", "VOICE"), PhoneChannel::Call),
+            (with(identity_engine("", "Phone", "call"), "/debugContext", Value::Null), PhoneChannel::Call),
+            (with(classic("null"), "/debugContext/debugData", json!({"factorType": "call"})), PhoneChannel::Call),
+            (with(classic("null"), "/outcome/reason", json!("verified sms_factor.")), PhoneChannel::Sms),
+            (enrolment("User set up SMS_FACTOR factor"), PhoneChannel::Either),
+            (enrolment("User set up CALL_FACTOR factor"), PhoneChannel::Either),
+        ] {
+            assert_eq!(channel(event.clone()), Some(expected), "{event}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_phone() {
+        for event in [
+            classic("PASSWORD_AS_FACTOR"),
+            classic("OKTA_VERIFY_PUSH"),
+            classic("EMAIL_FACTOR"),
+            classic("CUSTOM_SMS_FACTOR_X"),
+            classic("null"),
+            identity_engine("PASSWORD_AS_FACTOR", "Password", "Password"),
+            // The bug in methodTypeUsed must not make a push a phone.
+            identity_engine("OKTA_VERIFY_PUSH", "Okta Verify", "SMS"),
+            identity_engine("", "Okta Verify", "Get a push notification"),
+            enrolment("User set up EMAIL_FACTOR factor"),
+            enrolment("User set up CUSTOM_SMS_FACTOR_X factor"),
+            with(classic("SMS_FACTOR"), "/outcome/result", json!("FAILURE")),
+            with(classic("SMS_FACTOR"), "/outcome", Value::Null),
+            with(classic("SMS_FACTOR"), "/eventType", json!("user.session.start")),
+            with(classic("SMS_FACTOR"), "/eventType", json!("user.mfa.factor.deactivate")),
+        ] {
+            assert_eq!(one(event.clone()), None, "{event}");
+        }
+    }
+
+    #[test]
+    fn tells_of_a_phone_that_it_cannot_classify() {
+        for event in [
+            identity_engine("", "Phone", "Carrier pigeon"),
+            identity_engine("PHONE_OTP", "Phone", "SMS"),
+            with(identity_engine("", "phone", ""), "/target/0/detailEntry", Value::Null),
+            with(identity_engine("", "Phone", "SMS"), "/debugContext/debugData/factor", json!({"type": "sms"})),
+        ] {
+            assert_eq!(one(event.clone()), Some(Err(Reason::EventNotClassified)), "{event}");
+        }
+    }
+
+    #[test]
+    fn the_user_is_the_target_and_else_the_actor() {
+        let user = |event| one(event).map(|finding| finding.map(|success| success.user_id.to_string()));
+        let by_admin = with(enrolment("SMS_FACTOR"), "/actor/id", json!("00uadmin0000000000g3"));
+        assert_eq!(user(by_admin.clone()), Some(Ok("00uyxxSknGtK8022w0g3".into())));
+        for target in [json!(null), json!([]), json!({}), json!([null, 7]), json!([{"type": "AppUser", "id": "0ua1"}])]
+        {
+            let event = with(by_admin.clone(), "/target", target);
+            assert_eq!(user(event), Some(Ok("00uadmin0000000000g3".into())));
+        }
+        // An odd id is not taken for the admin's.
+        let odd = with(by_admin, "/target/0/id", json!("../../admins"));
+        assert_eq!(user(odd), Some(Err(Reason::EventWithoutUser)));
+        let nobody = with(with(classic("sms"), "/target", Value::Null), "/actor", Value::Null);
+        assert_eq!(user(nobody), Some(Err(Reason::EventWithoutUser)));
+    }
+
+    #[test]
+    fn an_event_counts_once() {
+        let other = with(classic("SMS_FACTOR"), "/uuid", json!("6a2b3c4d-c921-11f1-8754-050a89ee763e"));
+        let twin =
+            with(enrolment("User set up CALL_FACTOR factor"), "/uuid", json!("7b3c4d5e-c921-11f1-8754-050a89ee"));
+        let without_id = with(classic("SMS_FACTOR"), "/uuid", Value::Null);
+        let events = [classic("SMS_FACTOR"), other, classic("SMS_FACTOR"), twin, without_id.clone(), without_id];
+        let delivery = parse(&delivery(&events)).unwrap();
+        let ids: Vec<_> = delivery.phone_successes.iter().map(|success| success.event_uuid.as_str()).collect();
+        assert_eq!(ids.len(), 4);
+        assert!(ids[3].starts_with("digest-"), "{ids:?}");
+    }
+
+    #[test]
+    fn an_event_without_a_time_has_the_deliverys() {
+        let published = |body: &Value| parse(body).unwrap().phone_successes.pop().unwrap().published;
+        let mut body = delivery(&[with(classic("sms"), "/published", json!("yesterday"))]);
+        assert_eq!(Some(published(&body)), Timestamp::parse("2026-11-23T12:00:05.000Z"));
+        body["eventTime"] = Value::Null;
+        assert_eq!(published(&body), arrived());
+    }
+
+    #[test]
+    fn refuses_what_is_no_delivery() {
+        for (body, error) in [
+            ("", DeliveryError::NotJson),
+            ("[]", DeliveryError::NotJson),
+            ("null", DeliveryError::NotJson),
+            ("{}", DeliveryError::Field(EVENTS)),
+            (r#"{"eventType": "com.okta.telephony.provider"}"#, DeliveryError::Field(EVENT_TYPE)),
+        ] {
+            assert_eq!(Delivery::parse(body.as_bytes(), arrived()).err(), Some(error), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_delivery_may_be_empty() {
+        for body in [
+            json!({"eventType": "com.okta.event_hook"}),
+            json!({"eventType": "com.okta.event_hook", "data": null}),
+            json!({"eventType": "com.okta.event_hook", "data": {"events": null}}),
+            json!({"data": {"events": [null, 7, "x", [], {}]}}),
+        ] {
+            assert!(parse(&body).unwrap().phone_successes.is_empty(), "{body}");
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            prop_oneof![
+                "\\PC{0,12}",
+                Just("SMS_FACTOR".to_owned()),
+                Just("User".to_owned()),
+                Just("SUCCESS".to_owned()),
+                Just("null".to_owned()),
+            ]
+            .prop_map(Value::from),
+        ];
+        let name = prop_oneof![
+            "[a-z]{0,6}",
+            Just("factor".to_owned()),
+            Just("target".to_owned()),
+            Just("id".to_owned()),
+            Just("type".to_owned()),
+            Just("outcome".to_owned()),
+        ];
+        leaf.prop_recursive(4, 32, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(name.clone(), inner, 0..6)
+                    .prop_map(|map| Value::from(map.into_iter().collect::<serde_json::Map<_, _>>())),
+            ]
+        })
+    }
+
+    /// Every field of the fixtures.
+    const FIELDS: [&str; 16] = [
+        "/uuid",
+        "/published",
+        "/eventType",
+        "/actor",
+        "/actor/id",
+        "/outcome",
+        "/outcome/result",
+        "/outcome/reason",
+        "/target",
+        "/target/0",
+        "/target/0/type",
+        "/target/0/detailEntry",
+        "/target/1/id",
+        "/debugContext",
+        "/debugContext/debugData",
+        "/debugContext/debugData/factor",
+    ];
+
+    proptest! {
+        #[test]
+        fn never_panics_on_bytes(body in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = Delivery::parse(&body, arrived());
+        }
+
+        #[test]
+        fn never_panics_on_json(events in prop::collection::vec(any_json(), 0..4), body in any_json()) {
+            let _ = parse(&body);
+            prop_assert!(parse(&delivery(&events)).is_ok());
+        }
+
+        #[test]
+        fn one_odd_field_is_no_panic_and_no_other_users_event(
+            field in prop::sample::select(&FIELDS[..]), value in any_json(),
+        ) {
+            let event = with(identity_engine("SMS_FACTOR", "Phone", "SMS"), field, value.clone());
+            if let Some(Ok(success)) = one(event) {
+                let foreign = success.user_id.as_str() != "00uyxxSknGtK8022w0g3";
+                prop_assert!(!foreign || matches!(field, "/target/1/id" | "/target" | "/target/0"), "{}", value);
+            }
+        }
+
+        #[test]
+        fn another_factor_is_never_a_phone(
+            factor in "[A-Z_]{1,24}", reason in "\\PC{0,40}", method in prop::sample::select(&["SMS", "VOICE"][..]),
+        ) {
+            prop_assume!(!["SMS_FACTOR", "SMS", "CALL_FACTOR", "CALL", "NULL"].contains(&factor.as_str()));
+            let event = with(identity_engine(&factor, "Okta Verify", method), "/outcome/reason", json!(reason));
+            prop_assert_eq!(one(event), None);
+        }
+
+        #[test]
+        fn a_message_survives_the_queue(factor in prop::sample::select(&["SMS_FACTOR", "CALL_FACTOR"][..])) {
+            let success = one(classic(factor)).unwrap().unwrap();
+            let message = serde_json::to_string(&success).unwrap();
+            prop_assert_eq!(serde_json::from_str::<PhoneSuccess>(&message).unwrap(), success);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Looking fields up in what Okta sends, by path. An odd type in one field does not lose the others.
+
+use serde_json::Value;
+
+/// The field at a path of names, as a text; also a number, which Okta's own examples have. Nothing if missing, blank or
+/// of another type.
+pub(super) fn text(value: &Value, path: &str) -> Option<String> {
+    let text = match at(value, path)? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) if number.is_u64() => number.to_string(),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// The field at a path of names.
+pub(super) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(value, |value, name| value.get(name))
+}
+
+/// The items of the array at a path; none if it is missing, `null` or no array.
+pub(super) fn items<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
+    at(value, path).and_then(Value::as_array).into_iter().flatten()
+}
