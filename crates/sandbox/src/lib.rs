@@ -1,5 +1,20 @@
-//! Development only: stand-ins for the systems around the two functions.
+#![doc = include_str!("../README.md")]
 
+mod certificate;
+mod clock;
 pub mod lambda;
 mod loopback;
+mod options;
+mod sandbox;
 pub mod secrets_manager;
+mod server;
+mod site;
+mod twilio;
+
+pub use crate::certificate::CertificateError;
+pub use crate::clock::Moment;
+pub use crate::options::{Options, RateLimit, SecondCode, WhatsappUsers};
+pub use crate::sandbox::{Sandbox, StartError};
+pub use crate::twilio::faults::{Fault, Operation, Times};
+pub use crate::twilio::magic_numbers::{Effect, LookupEffect, MAGIC_NUMBERS, MagicNumber, Refusal, VerifyEffect, When};
+pub use crate::twilio::records::{Answered, Attempt, Channel, Message, RecordedRequest, Status, Verification};

@@ -1,0 +1,51 @@
+//! The sandbox's own clock, which can be set forward, and how its times are written.
+
+use serde::{Serialize, Serializer};
+use std::time::{Duration, SystemTime};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A moment of the sandbox's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(SystemTime);
+
+impl Moment {
+    /// The same as a time of the system.
+    pub fn time(self) -> SystemTime {
+        self.0
+    }
+
+    /// How long ago `earlier` was; zero if it is still to come.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.duration_since(earlier.0).unwrap_or_default()
+    }
+
+    /// To the second, as Twilio writes it: `2015-07-30T20:00:00Z`.
+    pub(crate) fn to_iso_8601(self) -> String {
+        let whole_seconds = OffsetDateTime::from(self.0).replace_nanosecond(0);
+        whole_seconds.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_iso_8601())
+    }
+}
+
+/// The system's time plus what it was set forward by.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    ahead: Duration,
+}
+
+impl Clock {
+    pub(crate) fn now(&self) -> Moment {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock that the sandbox injects everywhere")]
+        Moment(SystemTime::now() + self.ahead)
+    }
+
+    pub(crate) fn advance(&mut self, duration: Duration) {
+        self.ahead = self.ahead.saturating_add(duration);
+    }
+}

@@ -1,0 +1,173 @@
+//! The sandbox as a value: start it, look at what it saw, make it fail.
+
+use crate::certificate::{self, CertificateError};
+use crate::options::Options;
+use crate::server::{Ports, Server};
+use crate::site::Site;
+use crate::twilio::Twilio;
+use crate::twilio::faults::{Fault, Operation, Times};
+use crate::twilio::records::{Message, RecordedRequest, Verification};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Set by AWS Lambda in every function.
+const LAMBDA_VARIABLES: [&str; 3] = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_EXECUTION_ENV"];
+
+/// A running sandbox. Everything blocks shortly at most, and dropping it ends it.
+pub struct Sandbox {
+    server: Server,
+    twilio: Arc<Twilio>,
+    ca_file: PathBuf,
+    /// Removed when dropped.
+    _directory: Option<TempDir>,
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A sandbox shows every code to everybody.
+    #[error("the sandbox is for development only and does not start inside AWS Lambda ({0} is set)")]
+    InsideLambda(&'static str),
+    /// A port could not be bound.
+    #[error("cannot listen on 127.0.0.1: {0}")]
+    Listen(#[source] io::Error),
+    /// The certificate authority's file could not be written.
+    #[error("cannot write the certificate authority: {0}")]
+    CertificateFile(#[source] io::Error),
+    /// No certificate could be made.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+}
+
+impl Sandbox {
+    /// Starts a sandbox, for tests.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot start; [`Sandbox::try_start`] tells why.
+    pub fn start(options: Options) -> Self {
+        #[expect(clippy::panic, reason = "a test that has no sandbox has failed")]
+        Self::try_start(options).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts a sandbox. When this returns, both ports accept connections.
+    ///
+    /// # Errors
+    ///
+    /// Inside AWS Lambda; if a port is taken; if the certificate authority cannot be written.
+    pub fn try_start(options: Options) -> Result<Self, StartError> {
+        refuse_lambda()?;
+        let certificate = certificate::make()?;
+        let (ca_file, directory) = place_for_ca(options.ca_file.as_deref()).map_err(StartError::CertificateFile)?;
+        std::fs::write(&ca_file, &certificate.authority_pem).map_err(StartError::CertificateFile)?;
+        let ports = Ports { https: options.https_port, http: options.http_port };
+        let twilio = Arc::new(Twilio::new(options));
+        let site = Site { twilio: Arc::clone(&twilio) };
+        let server = Server::start(ports, &certificate, Arc::new(site)).map_err(StartError::Listen)?;
+        Ok(Self { server, twilio, ca_file, _directory: directory })
+    }
+
+    /// Base URL over TLS, `https://localhost:PORT`; trust [`Sandbox::ca_file`].
+    pub fn https_url(&self) -> String {
+        format!("https://localhost:{}", self.server.https.port())
+    }
+
+    /// Base URL without TLS, `http://127.0.0.1:PORT`.
+    pub fn http_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.server.http.port())
+    }
+
+    /// The certificate authority to trust (PEM).
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// The requests that arrived, oldest first, also those that a fault swallowed.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.twilio.requests()
+    }
+
+    /// The requests of one kind, oldest first.
+    pub fn requests_for(&self, operation: Operation) -> Vec<RecordedRequest> {
+        let mut requests = self.requests();
+        requests.retain(|request| request.operation == operation);
+        requests
+    }
+
+    /// The inbox: what phones got, oldest first.
+    pub fn messages(&self) -> Vec<Message> {
+        self.twilio.messages()
+    }
+
+    /// The verifications, oldest first.
+    pub fn verifications(&self) -> Vec<Verification> {
+        self.twilio.verifications()
+    }
+
+    /// How many connections were accepted so far, also those that carried no request.
+    pub fn connections(&self) -> u64 {
+        self.server.connections()
+    }
+
+    /// Waits until a condition on what was seen holds, and tells whether it did within the limit.
+    pub fn wait_until(&self, limit: Duration, mut condition: impl FnMut(&Self) -> bool) -> bool {
+        self.twilio.wait_until(limit, || condition(self))
+    }
+
+    /// Orders a fault. Several for the same operation happen one after the other.
+    pub fn fault(&self, operation: Operation, fault: Fault, times: Times) {
+        let unread = fault == Fault::CloseBeforeReading;
+        self.twilio.add_fault(operation, fault, times);
+        if unread {
+            self.close_idle_connections();
+        }
+    }
+
+    /// Cancels every fault.
+    pub fn clear_faults(&self) {
+        self.twilio.clear_faults();
+    }
+
+    /// Sets the sandbox's clock forward.
+    pub fn advance(&self, duration: Duration) {
+        self.twilio.advance(duration);
+    }
+
+    /// Forgets requests, messages, verifications, counts and faults.
+    pub fn reset(&self) {
+        self.twilio.reset();
+    }
+
+    /// Closes every connection that waits for a request, as a peer does that has waited long enough.
+    pub fn close_idle_connections(&self) {
+        self.server.close_idle_connections();
+    }
+
+    /// Refuses connections from now on and closes the idle ones; the ports stay reserved.
+    pub fn stop_listening(&self) {
+        self.server.stop_listening();
+    }
+
+    /// Accepts connections again, on the same ports.
+    pub fn resume_listening(&self) {
+        self.server.listen();
+    }
+}
+
+/// The file as asked for, or one in a directory that lives as long as the sandbox.
+fn place_for_ca(asked: Option<&Path>) -> io::Result<(PathBuf, Option<TempDir>)> {
+    if let Some(path) = asked {
+        return Ok((path.to_owned(), None));
+    }
+    let directory = tempfile::Builder::new().prefix("okta-twilio-sandbox-").tempdir()?;
+    Ok((directory.path().join("ca.pem"), Some(directory)))
+}
+
+fn refuse_lambda() -> Result<(), StartError> {
+    #[expect(clippy::disallowed_methods, reason = "not configuration, but the place where this must never run")]
+    let is_set = |name: &&&str| std::env::var_os(name).is_some();
+    LAMBDA_VARIABLES.iter().find(is_set).map_or(Ok(()), |name| Err(StartError::InsideLambda(name)))
+}
