@@ -186,8 +186,9 @@ impl SafeId {
     pub fn parse(text: &str) -> Option<Self> {
         let usable = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-            // A phone number or a code has digits only; no id of Okta, Twilio or AWS does.
-            && text.bytes().any(|byte| byte.is_ascii_alphabetic());
+            // A phone number or a code has digits only, and fewer of them. An id of Okta, Twilio or AWS has a letter, or by
+            // a rare chance is a UUID without one.
+            && (text.bytes().any(|byte| byte.is_ascii_alphabetic()) || text.len() >= 32);
         usable.then(|| Self(text.to_owned()))
     }
 
@@ -382,6 +383,7 @@ mod tests {
             ("VEaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true),
             ("+12025550123", false),
             ("12025550123", false),
+            ("00000000-0000-4000-8000-000000000060", true),
             ("867530", false),
             ("jane.doe@example.com", false),
             ("Jane Doe", false),

@@ -299,7 +299,8 @@ impl<T: FromSecret> Cached<T> {
         let mut state = self.state();
         let (last, interval) = match cause {
             Cause::Missing => (state.tried, RETRY_INTERVAL),
-            Cause::Due => (state.tried, FORCED_INTERVAL),
+            // Matters after a failure only: a success makes the value current.
+            Cause::Due => (state.tried, FORCED_INTERVAL.min(self.ttl)),
             Cause::Forced => (state.forced, FORCED_INTERVAL),
         };
         if last.is_some_and(|last| last.elapsed() < interval) {

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod clock;
+pub mod deployment;
 pub mod lambda;
 mod loopback;
 mod options;

@@ -554,7 +554,7 @@ pub(crate) mod tests {
             let event = with(identity_engine("SMS_FACTOR", "Phone", "SMS"), field, value.clone());
             if let Some(Ok(success)) = one(event) {
                 let foreign = success.user_id.as_str() != "00uyxxSknGtK8022w0g3";
-                prop_assert!(!foreign || matches!(field, "/target/1/id" | "/target" | "/target/0"), "{}", value);
+                prop_assert!(!foreign || matches!(field, "/target/1/id" | "/target" | "/target/0" | "/target/0/type"), "{}", value);
             }
         }
 
