@@ -167,6 +167,7 @@ impl TelephonyRequest {
     /// As if the gateway had taken it so long ago: a cold start.
     #[must_use]
     pub fn taken_ago(mut self, age: Duration) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the function under test compares it with the system's clock")]
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.gateway_time = now.checked_sub(age).and_then(|time| time.as_millis().try_into().ok());
         self
