@@ -88,6 +88,7 @@ impl HttpAnswer {
     #[expect(
         clippy::panic,
         clippy::expect_used,
+        clippy::indexing_slicing,
         reason = "a harness: what goes wrong here fails the test that uses it"
     )]
     pub fn of(invocation: Invocation) -> Self {
