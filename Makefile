@@ -4,7 +4,8 @@
 
 ARCH ?= arm64
 EVENT ?= events/telephony-sms.json
-FUNCTION ?= telephony-hook
+FUNCTION ?= $(if $(findstring telephony,$(notdir $(EVENT))),telephony-hook,event-hook)
+PORT ?= 9000
 
 CARGO_DENY_VERSION := 0.20.2
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
@@ -21,6 +22,7 @@ export ZIG_GLOBAL_CACHE_DIR := $(TOOLS)/cache/zig
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 PIP_INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 
+LOCAL_STACK := $(TARGET_DIR)/debug/local-stack
 FUNCTIONS := telephony-hook event-hook
 RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_64-unknown-linux-gnu,$(ARCH)))
 
@@ -30,6 +32,17 @@ RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_
 
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(TOOLS)/local-stack.stamp ## Run both functions here, send them recorded requests and tell what happens
+	cargo build --workspace --locked
+	$(LOCAL_STACK) demo
+
+dev: $(TOOLS)/local-stack.stamp ## Run both functions here until Ctrl-C, built anew when the source changes
+	cargo build --workspace --locked
+	$(LOCAL_STACK) dev
+
+invoke: $(TOOLS)/local-stack.stamp ## Send EVENT=events/....json to the functions that `make dev` runs
+	cargo lambda invoke $(FUNCTION) --invoke-address 127.0.0.1 --invoke-port $(PORT) --data-file $(EVENT)
 
 build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build each function's zip for Lambda into target/lambda (ARCH=arm64 or x86_64)
 	@# The two architectures share their output folders: what another build left there would be packed or deployed.

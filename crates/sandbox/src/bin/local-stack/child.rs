@@ -1,0 +1,286 @@
+//! A child process that cannot outlive this one.
+//!
+//! It leads a process group of its own, so that the terminal's Ctrl-C reaches this process only, which then ends its
+//! children in order. However this process ends, be it by a panic or SIGKILL, a guard (`sh`, blocked on a pipe that only
+//! this process holds) ends the group.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead as _, BufReader, Read},
+    os::unix::process::CommandExt as _,
+    process::{self, Command, Stdio},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+
+use crate::{error::Error, events::Events};
+
+/// How long a child may take to end by itself after SIGTERM.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How many lines of output are kept.
+const KEPT_LINES: usize = 2000;
+
+/// A running child. Dropping it ends it.
+pub(crate) struct Child {
+    pid: Pid,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ended: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Child {
+    /// Starts `command`. Each line that it writes goes to `output`; its end, unless asked for, is told to `events`.
+    pub(crate) fn start(
+        name: &'static str,
+        mut command: Command,
+        output: &Arc<Output>,
+        events: &Events,
+    ) -> Result<Self, Error> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().map_err(|source| Error::Start { name, source })?;
+        let pid = Pid::from_child(&child);
+        let guard = Guard::start(pid).map_err(|source| Error::Start { name: "sh", source })?;
+        collect(child.stdout.take(), output);
+        collect(child.stderr.take(), output);
+        let state = Arc::<State>::default();
+        thread::spawn({
+            let (state, output, events) = (Arc::clone(&state), Arc::clone(output), events.clone());
+            move || {
+                watch(child, guard, &state);
+                events.child_ended(Error::ended(name, &output));
+            }
+        });
+        Ok(Self { pid, state })
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        for signal in [Signal::TERM, Signal::KILL] {
+            let ended = self.state.lock();
+            if *ended {
+                return;
+            }
+            // Cannot fail in a way that matters: the child is not reaped before `ended` is set.
+            let _ = rustix::process::kill_process_group(self.pid, signal);
+            let _ended = self.state.changed.wait_timeout_while(ended, GRACE, |ended| !*ended);
+        }
+    }
+}
+
+impl State {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for the end of the child.
+fn watch(mut child: process::Child, guard: Guard, state: &State) {
+    let pid = WaitId::Pid(Pid::from_child(&child));
+    // Without reaping it: until that is done below, the id stays taken and nobody's signal can hit a stranger.
+    let _ = rustix::io::retry_on_intr(|| {
+        rustix::process::waitid(pid.clone(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+    });
+    drop(guard);
+    let mut ended = state.lock();
+    let _ = child.wait();
+    *ended = true;
+    drop(ended);
+    state.changed.notify_all();
+}
+
+/// Ends the child's group when this process ends without doing it: its pipe to the shell closes then.
+struct Guard(process::Child);
+
+impl Guard {
+    fn start(group: Pid) -> std::io::Result<Self> {
+        let script = r#"read -r _; kill -s TERM -- "-$1"; sleep 1; kill -s KILL -- "-$1""#;
+        let group = group.as_raw_nonzero().to_string();
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, "local-stack-guard", &group])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        command.spawn().map(Self)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What children wrote, line by line.
+#[derive(Default)]
+pub(crate) struct Output {
+    lines: Mutex<Lines>,
+    written: Condvar,
+}
+
+#[derive(Default)]
+struct Lines {
+    kept: VecDeque<String>,
+    /// How many are not kept any more.
+    dropped: usize,
+}
+
+impl Output {
+    /// How many lines there are so far.
+    pub(crate) fn position(&self) -> usize {
+        let lines = self.lock();
+        lines.dropped + lines.kept.len()
+    }
+
+    /// The lines from `position` on.
+    pub(crate) fn since(&self, position: usize) -> Vec<String> {
+        self.lock().since(position).map(str::to_owned).collect()
+    }
+
+    /// The same, once there is one that `wanted` accepts, or after `limit`.
+    pub(crate) fn wait_for(&self, position: usize, limit: Duration, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let (lines, _timed_out) = self
+            .written
+            .wait_timeout_while(self.lock(), limit, |lines| !lines.since(position).any(&wanted))
+            .unwrap_or_else(PoisonError::into_inner);
+        lines.since(position).map(str::to_owned).collect()
+    }
+
+    /// Whether a kept line contains `text`.
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        self.lock().kept.iter().any(|line| line.contains(text))
+    }
+
+    /// The last lines, for an error's text.
+    pub(crate) fn tail(&self) -> String {
+        let lines = self.lock();
+        let first = lines.kept.len().saturating_sub(30);
+        let tail: Vec<&str> = lines.kept.iter().skip(first).map(String::as_str).collect();
+        tail.join("\n")
+    }
+
+    fn push(&self, line: String) {
+        let mut lines = self.lock();
+        if lines.kept.len() == KEPT_LINES {
+            lines.kept.pop_front();
+            lines.dropped += 1;
+        }
+        lines.kept.push_back(line);
+        drop(lines);
+        self.written.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    fn since(&self, position: usize) -> impl Iterator<Item = &str> {
+        let first = position.saturating_sub(self.dropped);
+        self.kept.iter().skip(first).map(String::as_str)
+    }
+}
+
+/// Reads to the end, so that the child never blocks on a full pipe.
+fn collect(stream: Option<impl Read + Send + 'static>, output: &Arc<Output>) {
+    let Some(stream) = stream else { return };
+    let output = Arc::clone(output);
+    thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while matches!(stream.read_until(b'\n', &mut line), Ok(length) if length > 0) {
+            output.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+            line.clear();
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::events;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    /// A child that has started, and what it writes.
+    fn start(script: &str) -> (Child, Arc<Output>) {
+        let (events, _waiter) = events::channel();
+        let output = Arc::default();
+        let child = Child::start("the child", shell(script), &output, &events).unwrap();
+        output.wait_for(0, LIMIT, |line| line == "started");
+        (child, output)
+    }
+
+    /// Whether every process that writes to the output has ended within the limit: only then are its readers done.
+    fn is_over(output: &Arc<Output>) -> bool {
+        let deadline = Instant::now() + LIMIT;
+        while Arc::strong_count(output) > 1 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+        }
+        Arc::strong_count(output) == 1
+    }
+
+    #[test]
+    fn dropping_ends_the_child_and_what_it_has_started() {
+        let (child, output) = start("sleep 600 & echo started; wait");
+        drop(child);
+        assert!(is_over(&output));
+    }
+
+    #[test]
+    fn a_child_that_ignores_the_request_is_killed() {
+        let (child, output) = start("trap '' TERM; echo started; while :; do sleep 600; done");
+        drop(child);
+        assert!(is_over(&output));
+    }
+
+    #[test]
+    fn the_guard_ends_the_group_when_nobody_holds_its_pipe_any_more() {
+        let (child, output) = start("sleep 600 & echo started; wait");
+        let mut guard = Guard::start(child.pid).unwrap();
+        drop(guard.0.stdin.take());
+        assert!(is_over(&output));
+    }
+
+    #[test]
+    fn the_end_of_a_child_ends_a_wait_and_shows_what_it_wrote() {
+        let (events, waiter) = events::channel();
+        let output = Arc::default();
+        let _child = Child::start("the child", shell("echo why; exit 3"), &output, &events).unwrap();
+        let error = waiter.until_interrupted().unwrap_err();
+        let Error::Ended { name, output } = error else { panic!("{error}") };
+        assert_eq!((name, output.as_str()), ("the child", "why"));
+    }
+
+    #[test]
+    fn a_position_outlives_the_lines_before_it() {
+        let output = Output::default();
+        for number in 0..KEPT_LINES {
+            output.push(number.to_string());
+        }
+        let position = output.position();
+        output.push("one more".to_owned());
+        assert_eq!(output.since(position), ["one more"]);
+        assert_eq!(output.since(0).len(), KEPT_LINES);
+    }
+}

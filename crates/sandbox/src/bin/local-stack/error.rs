@@ -1,0 +1,40 @@
+//! Why the local stack cannot go on.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use crate::child::Output;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("interrupted")]
+    Interrupted,
+    #[error("{0}")]
+    Usage(&'static str),
+    #[error("cannot start {name}: {source}. `make tools` installs what is needed; this runs from the top folder")]
+    Start { name: &'static str, source: io::Error },
+    #[error("{name} ended by itself. Its last lines:\n{output}")]
+    Ended { name: &'static str, output: String },
+    #[error("{name} gave no answer within {limit:?}. Its last lines:\n{output}")]
+    NotReady { name: &'static str, limit: Duration, output: String },
+    #[error("{url}: {source}")]
+    Http { url: String, source: Box<ureq::Error> },
+    #[error("the AWS emulator refused {operation} with status {status}: {body}")]
+    Aws { operation: &'static str, status: u16, body: String },
+    #[error("{path}: {problem}", path = path.display())]
+    Event { path: PathBuf, problem: String },
+    #[error("no free port on 127.0.0.1: {0}")]
+    Port(io::Error),
+    #[error("cannot listen to signals: {0}")]
+    Signals(io::Error),
+    #[error("a part of the local stack met a bug; its message is above")]
+    Panicked,
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::StartError),
+}
+
+impl Error {
+    pub(crate) fn ended(name: &'static str, output: &Output) -> Self {
+        let output = output.tail();
+        Self::Ended { name, output }
+    }
+}

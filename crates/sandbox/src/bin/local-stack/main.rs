@@ -1,0 +1,58 @@
+//! `make demo` and `make dev`: both functions on this machine, between an AWS emulator and the sandbox.
+//!
+//! Nothing of it needs an account or leaves 127.0.0.1. See `docs/local-stack.md`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a person at a terminal")]
+
+mod aws;
+mod child;
+mod demo;
+mod dev;
+mod error;
+mod events;
+mod http;
+mod recorded;
+mod stack;
+mod terminal;
+
+use std::process::ExitCode;
+
+use crate::{
+    error::Error,
+    stack::{Mode, Stack},
+    terminal::Terminal,
+};
+
+/// The status of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(Error::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            eprintln!("local-stack: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns how much did not end as expected.
+fn run() -> Result<usize, Error> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mode = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["demo"] => Mode::Demo,
+        ["dev"] => Mode::Dev,
+        _ => return Err(Error::Usage("say `demo` or `dev`; `make demo` and `make dev` do, from the top folder")),
+    };
+    let terminal = Terminal::of_stdout();
+    let (events, waiter) = events::channel();
+    events.take_signals().map_err(Error::Signals)?;
+    println!("{}", terminal.quiet("Starting the AWS emulator, the sandbox and the functions ..."));
+    let stack = Stack::start(mode, &events, &waiter)?;
+    match mode {
+        Mode::Demo => demo::run(&stack, &waiter, terminal),
+        Mode::Dev => dev::run(&stack, &waiter, terminal).map(|()| 0),
+    }
+}
