@@ -1,2 +1,29 @@
-//! To come.
-fn main() {}
+//! Lambda function behind Okta's event hook, and the consumer of its queue. Everything but the glue is in `okta_twilio`.
+
+use std::{convert::Infallible, process::ExitCode};
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use okta_twilio::{event_hook::EventHook, function::Function};
+use serde_json::value::RawValue;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let function = match Function::start("event-hook") {
+        Ok(function) => function,
+        Err(status) => return status,
+    };
+    let hook = match EventHook::build(&Function::variables(), function.clock()).await {
+        Ok(hook) => hook,
+        Err(error) => return function.cannot_start(&error),
+    };
+    hook.prepare(function.log()).await;
+    let (function, hook) = (&function, &hook);
+    let answer = |event: LambdaEvent<Box<RawValue>>| async move {
+        let log = function.log_of_invocation(&event.context.request_id);
+        Ok::<_, Infallible>(hook.handle(event.payload.get(), &log).await.into_event())
+    };
+    match lambda_runtime::run(service_fn(answer)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

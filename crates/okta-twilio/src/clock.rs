@@ -43,6 +43,11 @@ impl Timestamp {
         DateTime::from_str(text.trim(), Format::DateTimeWithOffset).ok().map(Self)
     }
 
+    /// Reads the date of an HTTP header, such as `Mon, 23 Nov 2026 21:43:40 GMT`. `None` if it is none.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        DateTime::from_str(text.trim(), Format::HttpDate).ok().map(Self)
+    }
+
     /// From milliseconds since 1970, as the gateway and EMF count.
     pub fn from_millis(millis: i64) -> Self {
         Self(DateTime::from_millis(millis))

@@ -20,6 +20,13 @@ pub struct ConfigError {
     example: &'static str,
 }
 
+impl ConfigError {
+    /// For what `variable` must be, and an example that is.
+    pub(crate) fn new(variable: &'static str, problem: &'static str, example: &'static str) -> Self {
+        Self { variable, problem, example }
+    }
+}
+
 /// Where variables are looked up: the process environment, or a closure in tests.
 pub struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
 

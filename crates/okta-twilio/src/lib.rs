@@ -2,14 +2,14 @@
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | [`telephony_hook`] | the telephony hook from request to answer |
-//! | [`send`] | the use case: send a code |
+//! | [`telephony_hook`], [`event_hook`] | the two hooks from request to answer |
+//! | [`send`], [`feedback`] | the two use cases: send a code, tell that it was right |
 //! | [`okta`] | what Okta sends and expects |
 //! | [`twilio`] | what Twilio offers |
 //! | [`auth`], [`gateway`] | who calls, and how the gateway hands it over |
 //! | [`phone`], [`country`], [`private`] | numbers and codes, which no log ever shows |
 //! | [`config`], [`secrets`] | variables and secrets |
-//! | [`function`] | what both binaries do around their invocations |
+//! | [`function`], [`hook`] | what both binaries do around their invocations, and both hooks within them |
 //! | [`http_client`], [`deadline`], [`clock`] | one client, one deadline, one clock |
 //! | [`logging`], [`metrics`], [`reason`] | what is told of all that |
 
@@ -18,8 +18,11 @@ pub mod clock;
 pub mod config;
 pub mod country;
 pub mod deadline;
+pub mod event_hook;
+pub mod feedback;
 pub mod function;
 pub mod gateway;
+pub mod hook;
 pub mod http_client;
 pub mod logging;
 pub mod metrics;

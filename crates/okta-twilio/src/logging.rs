@@ -19,7 +19,13 @@ use tracing::{
     span,
 };
 
-use crate::{clock::Clock, phone::MaskedPhone, reason::Reason, twilio::ErrorCode};
+use crate::{
+    clock::Clock,
+    okta::event::{Kind, PhoneChannel, PhoneSuccess},
+    phone::MaskedPhone,
+    reason::Reason,
+    twilio::ErrorCode,
+};
 
 /// The only target that is printed.
 const TARGET: &str = "okta_twilio::event";
@@ -34,6 +40,9 @@ pub enum LogEvent {
         milliseconds: u64,
         /// Whether the hooks secret is at hand.
         secret: Preparation,
+        /// Whether the Okta secret is at hand, where one is needed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        okta_secret: Option<Preparation>,
         /// Whether the connection to Twilio is open.
         connection: Preparation,
     },
@@ -56,6 +65,12 @@ pub enum LogEvent {
         #[serde(skip_serializing_if = "Option::is_none")]
         twilio_code: Option<u32>,
     },
+    /// Twilio was told that the verification is approved.
+    FeedbackApproved(Box<FeedbackRecord>),
+    /// There is no verification that feedback could be given for.
+    FeedbackNotNeeded(Box<FeedbackRecord>),
+    /// Feedback should be given and was not.
+    FeedbackFailed(Box<FeedbackRecord>),
     /// A request was not from Okta, or not one that can be served.
     RequestRejected {
         /// Status of the answer.
@@ -95,13 +110,21 @@ impl LogEvent {
     /// How serious the event is.
     pub fn level(&self) -> Level {
         match self {
-            Self::Started { .. } | Self::OtpSent(_) | Self::SecretRefreshed { .. } => Level::INFO,
+            Self::Started { .. } | Self::OtpSent(_) | Self::FeedbackApproved(_) | Self::SecretRefreshed { .. } => {
+                Level::INFO
+            }
+            Self::FeedbackNotNeeded(record) => match record.reason {
+                Reason::NoPendingVerification | Reason::UserNotFound => Level::INFO,
+                _ => Level::WARN,
+            },
+            Self::FeedbackFailed(record) if record.will_be_retried => Level::WARN,
             Self::OtpRefused(_)
             | Self::OtpRetried { .. }
             | Self::RequestRejected { .. }
             | Self::SecretRefreshFailed { stale_value_in_use: true, .. } => Level::WARN,
             Self::OtpFailed(record) if record.reason.is_users_own() => Level::WARN,
             Self::OtpFailed(_)
+            | Self::FeedbackFailed(_)
             | Self::ConfigurationInvalid { .. }
             | Self::Panicked { .. }
             | Self::SecretRefreshFailed { .. } => Level::ERROR,
@@ -173,6 +196,85 @@ impl SendRecord {
     pub fn set_twilio_code(&mut self, code: &ErrorCode) {
         self.twilio_code = Some(code.code);
         self.advice = Some(code.advice);
+    }
+}
+
+/// What is known of the feedback for one event.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedbackRecord {
+    /// Outcome in one word.
+    pub reason: Reason,
+    /// Okta's id of the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_uuid: Option<SafeId>,
+    /// Okta's user id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<SafeId>,
+    /// `authentication` or `enrolment`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// `sms`, `call` or `either`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<PhoneChannel>,
+    /// Since Okta published the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_seconds: Option<i64>,
+    /// Country and last two digits of the number that the verification was found by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<MaskedPhone>,
+    /// How many numbers were tried.
+    pub numbers: u32,
+    /// The `VE…` sid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification_sid: Option<SafeId>,
+    /// Twilio's own id of the request that failed, for its support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_request_id: Option<SafeId>,
+    /// Twilio's error code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_code: Option<u32>,
+    /// HTTP status of Twilio's refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_status: Option<u16>,
+    /// What an admin can do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
+    /// Whether it is tried again.
+    pub will_be_retried: bool,
+    /// For this event.
+    pub milliseconds: u64,
+}
+
+impl FeedbackRecord {
+    /// Nothing but the event's id and what became of it.
+    pub fn new(event_uuid: Option<SafeId>, reason: Reason) -> Self {
+        Self {
+            reason,
+            event_uuid,
+            user_id: None,
+            kind: None,
+            channel: None,
+            age_seconds: None,
+            phone: None,
+            numbers: 0,
+            verification_sid: None,
+            twilio_request_id: None,
+            twilio_code: None,
+            twilio_status: None,
+            advice: None,
+            will_be_retried: false,
+            milliseconds: 0,
+        }
+    }
+
+    /// What an event tells.
+    pub fn of(success: &PhoneSuccess, reason: Reason) -> Self {
+        Self {
+            user_id: Some(success.user_id.clone()),
+            kind: Some(success.kind),
+            channel: Some(success.channel),
+            ..Self::new(Some(success.event_uuid.clone()), reason)
+        }
     }
 }
 
@@ -436,7 +538,7 @@ mod tests {
     #[test]
     fn the_catalogue_in_the_docs_is_the_one_in_the_code() {
         let docs = include_str!("../../../docs/logging.md");
-        let rows = docs.split_once("## Events").unwrap().1.split_once("## Metrics").unwrap().0.lines();
+        let rows = docs.split_once("## Events").unwrap().1.split_once("\n## ").unwrap().0.lines();
         let mut documented: Vec<_> =
             rows.filter_map(|row| row.strip_prefix("| `")?.split_once('`')).map(|row| row.0).collect();
         documented.retain(|name| *name != "message");

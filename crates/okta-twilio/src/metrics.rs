@@ -55,11 +55,17 @@ struct Metadata<'a> {
 impl Metrics {
     /// Measurements of one request to the function that `log` belongs to.
     pub fn new(log: &Log) -> Self {
-        let mut metrics = Self { properties: BTreeMap::new(), directives: Vec::new() };
-        metrics.set("Hook", log.service());
+        let mut metrics = Self::beside(log);
         if log.cold_start() {
             metrics.count("ColdStart", 1, &["Hook"]);
         }
+        metrics
+    }
+
+    /// A further line of the same request, for counts by other values of the same dimensions.
+    pub fn beside(log: &Log) -> Self {
+        let mut metrics = Self { properties: BTreeMap::new(), directives: Vec::new() };
+        metrics.set("Hook", log.service());
         metrics
     }
 

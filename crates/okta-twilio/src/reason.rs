@@ -16,6 +16,8 @@ pub enum Reason {
     BodyTooLarge,
     /// The body is not JSON, or lacks a field.
     NotAHookRequest,
+    /// The one-time verification came without its challenge.
+    ChallengeMissing,
     /// The secret or the authorizer's claims are missing or wrong.
     NotAuthenticated,
     /// The function's own secret is missing, blank or cannot be read.
@@ -82,6 +84,34 @@ pub enum Reason {
     EventNotClassified,
     /// The event names no user.
     EventWithoutUser,
+    /// The verification is approved.
+    Approved,
+    /// No verification of the user's is open: approved already, or ended.
+    NoPendingVerification,
+    /// The event is so old that a number could name a newer verification.
+    EventTooOld,
+    /// Okta knows no active phone of the channel.
+    NoPhone,
+    /// No source is configured that could tell which verification it was.
+    NoPhoneSource,
+    /// The user was deleted.
+    UserNotFound,
+    /// Okta does not accept the credentials.
+    OktaAuthentication,
+    /// The credentials may not read the user.
+    OktaPermission,
+    /// Okta's rate limit was reached.
+    OktaRateLimited,
+    /// Okta failed.
+    OktaFailed,
+    /// Okta's answer is none of its own.
+    OktaNotUnderstood,
+    /// No connection to Okta could be made in time.
+    OktaUnreachable,
+    /// No answer of Okta in time.
+    OktaTimeout,
+    /// The connection to Okta was lost.
+    OktaInterrupted,
 }
 
 impl Reason {
@@ -92,6 +122,7 @@ impl Reason {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyTooLarge => "body_too_large",
             Self::NotAHookRequest => "not_a_hook_request",
+            Self::ChallengeMissing => "challenge_missing",
             Self::NotAuthenticated => "not_authenticated",
             Self::SecretUnavailable => "secret_unavailable",
             Self::PhoneNumberInvalid => "phone_number_invalid",
@@ -121,6 +152,20 @@ impl Reason {
             Self::TwilioFailed => "twilio_failed",
             Self::EventNotClassified => "event_not_classified",
             Self::EventWithoutUser => "event_without_user",
+            Self::Approved => "approved",
+            Self::NoPendingVerification => "no_pending_verification",
+            Self::EventTooOld => "event_too_old",
+            Self::NoPhone => "no_phone",
+            Self::NoPhoneSource => "no_phone_source",
+            Self::UserNotFound => "user_not_found",
+            Self::OktaAuthentication => "okta_authentication",
+            Self::OktaPermission => "okta_permission",
+            Self::OktaRateLimited => "okta_rate_limited",
+            Self::OktaFailed => "okta_failed",
+            Self::OktaNotUnderstood => "okta_not_understood",
+            Self::OktaUnreachable => "okta_unreachable",
+            Self::OktaTimeout => "okta_timeout",
+            Self::OktaInterrupted => "okta_interrupted",
         }
     }
 

@@ -1,4 +1,4 @@
-//! The hooks secret: where it comes from, what it holds, and how long it is used.
+//! The secrets: where they come from, what the hooks secret holds, and how long they are used.
 //!
 //! [`Cached`] keeps one secret. It is fetched during INIT, used for `SECRET_TTL_SECONDS`, then refreshed beside a
 //! request that goes on with the value at hand. A caller's wrong secret or Twilio's 401 makes it fetch at once, at most
@@ -61,12 +61,23 @@ pub enum SecretError {
         "neither twilio_api_key_sid (SK…) with twilio_api_key_secret nor twilio_account_sid (AC…) with twilio_auth_token"
     )]
     TwilioCredentials,
+    /// Neither an API token nor a service app's id and key.
+    #[error("neither okta_api_token nor okta_client_id with okta_private_key")]
+    OktaCredentials,
+    /// The private key is neither PKCS#8 in PEM nor a JWK, or of a kind that Okta or this program does not use.
+    #[error("okta_private_key is no RSA or P-256 key as PKCS#8 PEM or JWK")]
+    OktaPrivateKey,
     /// A fetch failed a moment ago and the next one has to wait.
     #[error("the last fetch failed a moment ago")]
     TriedAMomentAgo,
 }
 
 impl SecretError {
+    /// Whether the secret may be there a moment later without anybody's help.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Unreachable | Self::TriedAMomentAgo)
+    }
+
     /// The stable code.
     pub fn reason(self) -> &'static str {
         match self {
@@ -77,6 +88,8 @@ impl SecretError {
             Self::NotJson => "not_json",
             Self::AuthSecret => "auth_secret_unusable",
             Self::TwilioCredentials => "twilio_credentials_unusable",
+            Self::OktaCredentials => "okta_credentials_unusable",
+            Self::OktaPrivateKey => "okta_private_key_unusable",
             Self::TriedAMomentAgo => "tried_a_moment_ago",
         }
     }
@@ -133,10 +146,11 @@ impl PartialEq for SecretDigestible {
     }
 }
 
-struct SecretDigest(Digest);
+/// By which secrets are compared: of one length, and in constant time.
+pub(crate) struct SecretDigest(Digest);
 
 impl SecretDigest {
-    fn of(value: &[u8]) -> Self {
+    pub(crate) fn of(value: &[u8]) -> Self {
         Self(digest::digest(&digest::SHA256, value))
     }
 }

@@ -1,5 +1,9 @@
 //! What Okta sends and expects.
 
+pub mod client;
+mod credentials;
 pub mod event;
 mod field;
 pub mod telephony;
+
+pub use credentials::OktaSecret;

@@ -299,7 +299,7 @@ impl AnswerBody {
     /// The answer to a request that was not.
     pub fn of_rejection(reason: Reason, location: Option<&'static str>) -> Self {
         let location_type = match reason {
-            Reason::NotAuthenticated => "header",
+            Reason::NotAuthenticated | Reason::ChallengeMissing => "header",
             _ => "body",
         };
         Self { commands: None, error: Some(error_object(reason, location_type, location)), debug_context: None }

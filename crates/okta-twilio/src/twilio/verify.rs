@@ -14,6 +14,7 @@ use crate::{
     logging::SafeId,
     phone::{Extension, PhoneNumber},
     private::OneTimeCode,
+    reason::Reason,
     secrets::TwilioCredentials,
 };
 
@@ -67,6 +68,27 @@ pub struct Verification {
     pub attempt_sid: Option<SafeId>,
     /// Twilio's id of the request.
     pub request_id: Option<SafeId>,
+}
+
+/// Which verification is meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// The very one: `VE…`.
+    Sid(&'a SafeId),
+    /// The one that is pending for a number, whatever its channel.
+    Number(&'a PhoneNumber),
+}
+
+/// What came of feedback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// The verification is approved now.
+    Approved {
+        /// `VE…`, if Twilio tells.
+        sid: Option<SafeId>,
+    },
+    /// There is none that is pending: it is approved already, or has ended.
+    NotPending,
 }
 
 /// How a request to Verify failed.
@@ -176,6 +198,45 @@ impl VerifyClient {
         let answer = http_client::call(request, timeout).await?;
         // Created: the message is on its way, whatever became of the body.
         if answer.status == http::StatusCode::CREATED { Ok(accepted(&answer)) } else { Err(refused(&answer).into()) }
+    }
+
+    /// Tells Twilio that the user typed the right code. It may be told again: a verification is approved once, and then
+    /// no longer pending.
+    ///
+    /// # Errors
+    /// If Twilio refuses, or does not answer within `timeout`.
+    pub async fn approve(
+        &self,
+        credentials: &TwilioCredentials,
+        target: Target<'_>,
+        timeout: Duration,
+    ) -> Result<Approval, VerifyError> {
+        let name = match target {
+            Target::Sid(sid) => sid.to_string(),
+            // A plus sign in a path stands for itself, but not every proxy knows.
+            Target::Number(number) => number.on_the_wire().replace('+', "%2B"),
+        };
+        let request = self.http.post(format!("{}/{name}", self.verifications));
+        let request = credentials.authenticate(request).form(&[("Status", "approved")]);
+        let answer = http_client::call(request, timeout).await?;
+        match answer.status {
+            http::StatusCode::OK => Ok(Approval::Approved { sid: accepted(&answer).sid }),
+            http::StatusCode::NOT_FOUND => Ok(Approval::NotPending),
+            _ => match refused(&answer) {
+                // What Twilio takes for no number has no verification.
+                Refusal { code: Some(60200), .. } => Ok(Approval::NotPending),
+                refusal => Err(refusal.into()),
+            },
+        }
+    }
+}
+
+/// The stable code of a call to Twilio that got no answer.
+pub fn reason_of_silence(error: CallError) -> Reason {
+    match error {
+        CallError::NotConnected => Reason::TwilioUnreachable,
+        CallError::TimedOut => Reason::TwilioTimeout,
+        CallError::Interrupted => Reason::TwilioInterrupted,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The languages of Verify's default templates, and what the messages say in some of them.
 
-use super::records::Channel;
+use crate::twilio::records::Channel;
 
 /// Languages for SMS and RCS.
 const SMS: &[&str] = &[

@@ -9,5 +9,4 @@
 
 mod bench;
 mod faults;
-mod lookup;
 mod verify;

@@ -1,0 +1,420 @@
+//! Okta's API, as far as feedback needs it: which phones a user has.
+//!
+//! Sources: Okta, "Factors API" (list all factors), "Users API" (retrieve a user), "Implement OAuth for Okta with a
+//! service app" and "Rate limits". The scope `okta.users.read` is enough, together with an admin role that may read the
+//! users. An access token is kept, replaced before it ends, and once when Okta refuses it.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderValue, StatusCode, header};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::{sync::Mutex, time::Instant};
+use url::Url;
+
+use super::{
+    OktaSecret,
+    credentials::{Credentials, ServiceApp},
+    event::PhoneChannel,
+    field::text,
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    config::{ConfigError, Variables},
+    deadline::Deadline,
+    http_client::{self, Answer, CallError},
+    logging::{Log, SafeId},
+    phone::{self, DialableNumber, PhoneNumber},
+    reason::Reason,
+    secrets::{Cached, SecretError},
+};
+
+/// Longest wait for one answer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A token is replaced so long before its end, so that none ends on its way.
+const TOKEN_MARGIN: Duration = Duration::from_secs(300);
+
+/// Longest wait that a rate limit can ask for: Okta counts by the minute, so a longer one is a clock that is off.
+const LONGEST_RATE_LIMIT: Duration = Duration::from_secs(300);
+
+/// Where Okta is.
+#[derive(Clone, Debug)]
+pub struct OktaConfig {
+    /// `OKTA_ORG_URL` (required): the org's own URL, which a service app's assertion names as its audience.
+    pub org_url: Url,
+    /// `OKTA_API_URL` (`OKTA_ORG_URL`): where requests go instead; for tests and proxies.
+    pub api_url: Url,
+    /// `OKTA_SECRET_ID` (required): name or ARN of the Okta secret.
+    pub secret_id: String,
+}
+
+impl OktaConfig {
+    /// Reads the variables of Okta's API.
+    ///
+    /// # Errors
+    /// At the first variable that cannot be used.
+    pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
+        const ORG_URL: &str = "OKTA_ORG_URL";
+        const EXAMPLE: &str = "https://example.okta.com";
+        variables.required(ORG_URL, EXAMPLE)?;
+        let missing = || ConfigError::new(ORG_URL, "must be an https URL without query or credentials", EXAMPLE);
+        let org_url = variables.base_url(ORG_URL, EXAMPLE)?.ok_or_else(missing)?;
+        let first_label = org_url.host_str().and_then(|host| host.split('.').next()).unwrap_or_default();
+        if first_label.ends_with("-admin") {
+            return Err(ConfigError::new(ORG_URL, "must be the org's URL, without -admin", EXAMPLE));
+        }
+        let api_url = variables.base_url("OKTA_API_URL", EXAMPLE)?.unwrap_or_else(|| org_url.clone());
+        Ok(Self { org_url, api_url, secret_id: variables.required("OKTA_SECRET_ID", "okta-twilio/okta")? })
+    }
+}
+
+/// How a question to Okta failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OktaError {
+    /// There is no secret to ask with.
+    #[error("the Okta secret cannot be used: {0}")]
+    Secret(SecretError),
+    /// The private key cannot sign.
+    #[error("the private key cannot sign")]
+    Signing,
+    /// The token endpoint does not know the service app or its key.
+    #[error("Okta does not accept the service app's key")]
+    ClientRefused,
+    /// The service app has not been granted the scope.
+    #[error("the service app lacks the scope okta.users.read")]
+    ScopeNotGranted,
+    /// The service app is set to require a proof of possession (`DPoP`).
+    #[error("the service app requires DPoP")]
+    DpopRequired,
+    /// 401: the token is wrong, has ended or was revoked.
+    #[error("Okta does not accept the token")]
+    Unauthorized,
+    /// 403: the token's owner may not read the user.
+    #[error("access to the user is denied")]
+    Forbidden,
+    /// 404: there is no such user any more.
+    #[error("the user does not exist")]
+    UserNotFound,
+    /// 429.
+    #[error("a rate limit is reached")]
+    RateLimited {
+        /// Until the limit is reset.
+        retry_after: Option<Duration>,
+    },
+    /// 5xx.
+    #[error("Okta failed with {0}")]
+    Failed(u16),
+    /// Any other status, or a body that is not Okta's.
+    #[error("Okta's answer of {0} is not understood")]
+    NotUnderstood(u16),
+    /// There was no answer.
+    #[error(transparent)]
+    NoAnswer(#[from] CallError),
+}
+
+impl OktaError {
+    /// The stable code.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Secret(_) => Reason::SecretUnavailable,
+            Self::Signing | Self::ClientRefused | Self::DpopRequired | Self::Unauthorized => Reason::OktaAuthentication,
+            Self::ScopeNotGranted | Self::Forbidden => Reason::OktaPermission,
+            Self::UserNotFound => Reason::UserNotFound,
+            Self::RateLimited { .. } => Reason::OktaRateLimited,
+            Self::Failed(_) => Reason::OktaFailed,
+            Self::NotUnderstood(_) => Reason::OktaNotUnderstood,
+            Self::NoAnswer(CallError::NotConnected) => Reason::OktaUnreachable,
+            Self::NoAnswer(CallError::TimedOut) => Reason::OktaTimeout,
+            Self::NoAnswer(CallError::Interrupted) => Reason::OktaInterrupted,
+        }
+    }
+
+    /// What an admin should do.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Secret(_) => {
+                "See secret_refresh_failed: check OKTA_SECRET_ID, the function's role and the secret's fields."
+            }
+            Self::Signing => "Make a new key pair for the service app and store it in the Okta secret.",
+            Self::ClientRefused => {
+                "Check okta_client_id, okta_key_id and that the public key of okta_private_key is ACTIVE in the service app; OKTA_ORG_URL must be the org's own URL."
+            }
+            Self::ScopeNotGranted => {
+                "Grant okta.users.read to the service app: Admin Console, the app, Okta API Scopes."
+            }
+            Self::DpopRequired => {
+                "Turn off \"Require Demonstrating Proof of Possession\" in the service app's settings."
+            }
+            Self::Unauthorized => {
+                "The API token was revoked, has not been used for 30 days or belongs to a deactivated admin: make a new one, or use a service app."
+            }
+            Self::Forbidden => {
+                "Assign an admin role that may read users to the service app, or make the API token as an admin who may."
+            }
+            Self::UserNotFound => "Nothing: the user was deleted.",
+            Self::RateLimited { .. } => {
+                "Nothing if it passes; else raise the token's or app's share of Okta's rate limit, or set SENDS_TABLE."
+            }
+            Self::Failed(_) => "Check Okta's status page.",
+            Self::NotUnderstood(_) => "Check OKTA_ORG_URL and OKTA_API_URL.",
+            Self::NoAnswer(_) => "Check Okta's status page and the function's way to the internet.",
+        }
+    }
+
+    /// Whether the same question may be answered later.
+    pub fn is_transient(self) -> bool {
+        match self {
+            Self::RateLimited { .. } | Self::Failed(_) | Self::NoAnswer(_) => true,
+            Self::Secret(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+}
+
+/// A client for one org.
+#[derive(Clone)]
+pub struct OktaClient {
+    http: reqwest::Client,
+    users: Url,
+    token_endpoint: Url,
+    /// The token endpoint by the org's own URL. Okta compares an assertion's `aud` with its own address, so it stays
+    /// the same where `OKTA_API_URL` sends the request to a proxy.
+    audience: String,
+    secret: Arc<Cached<OktaSecret>>,
+    token: Arc<Mutex<Option<Arc<AccessToken>>>>,
+    clock: Clock,
+}
+
+/// What Okta gave the service app.
+struct AccessToken {
+    authorization: HeaderValue,
+    /// Whose it is.
+    secret: Arc<OktaSecret>,
+    refresh_at: Instant,
+}
+
+impl std::fmt::Debug for OktaClient {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("OktaClient").field("users", &self.users.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl OktaClient {
+    /// A client on the shared HTTP client.
+    pub fn new(http: reqwest::Client, config: &OktaConfig, secret: Arc<Cached<OktaSecret>>, clock: Clock) -> Self {
+        let below = |base: &Url, path: &str| {
+            let mut url = base.clone();
+            url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+            url
+        };
+        Self {
+            http,
+            users: below(&config.api_url, "/api/v1/users"),
+            token_endpoint: below(&config.api_url, "/oauth2/v1/token"),
+            audience: below(&config.org_url, "/oauth2/v1/token").into(),
+            secret,
+            token: Arc::default(),
+            clock,
+        }
+    }
+
+    /// The user's active phones of a channel, in Okta's order, from their factors. Okta lists a phone only where the
+    /// enrolment policy, seen from the function's own network, lets the user use it.
+    ///
+    /// # Errors
+    /// If Okta does not tell.
+    pub async fn factor_phones(
+        &self,
+        user: &SafeId,
+        channel: PhoneChannel,
+        deadline: &Deadline,
+        log: &Log,
+    ) -> Result<Vec<PhoneNumber>, OktaError> {
+        let factors = self.get(&format!("{user}/factors"), deadline, log).await?;
+        let factors = factors.as_array().ok_or(OktaError::NotUnderstood(StatusCode::OK.as_u16()))?;
+        Ok(numbers(factors.iter().filter(|factor| is_active_phone(factor, channel)), &["profile.phoneNumber"]))
+    }
+
+    /// The numbers in the user's profile: the mobile, then the primary one. Free texts, and not always those that the
+    /// user enrolled.
+    ///
+    /// # Errors
+    /// If Okta does not tell.
+    pub async fn profile_phones(
+        &self,
+        user: &SafeId,
+        deadline: &Deadline,
+        log: &Log,
+    ) -> Result<Vec<PhoneNumber>, OktaError> {
+        let user = self.get(user.as_str(), deadline, log).await?;
+        Ok(numbers(std::iter::once(&user), &["profile.mobilePhone", "profile.primaryPhone"]))
+    }
+
+    /// Reads something of a user. A [`SafeId`] cannot leave its place in the path.
+    async fn get(&self, path: &str, deadline: &Deadline, log: &Log) -> Result<Value, OktaError> {
+        let secret = self.secret.get(log).await.map_err(OktaError::Secret)?;
+        match self.try_get(path, &secret, deadline).await {
+            // The secret was replaced, or the token was revoked: once more with what is new.
+            Err(error @ (OktaError::Unauthorized | OktaError::ClientRefused)) => {
+                let newer = self.secret.newer_than(&secret, log).await;
+                let token_may_be_old =
+                    error == OktaError::Unauthorized && matches!(secret.credentials, Credentials::ServiceApp(_));
+                match newer.or(token_may_be_old.then_some(secret)) {
+                    Some(secret) => self.try_get(path, &secret, deadline).await,
+                    None => Err(error),
+                }
+            }
+            answered => answered,
+        }
+    }
+
+    async fn try_get(&self, path: &str, secret: &Arc<OktaSecret>, deadline: &Deadline) -> Result<Value, OktaError> {
+        let (authorization, access_token) = match &secret.credentials {
+            Credentials::ApiToken(token) => (authorization("SSWS", token)?, None),
+            Credentials::ServiceApp(app) => {
+                let token = self.access_token(app, secret, deadline).await?;
+                (token.authorization.clone(), Some(token))
+            }
+        };
+        let request = self.http.get(format!("{}/{path}", self.users)).header(header::ACCEPT, "application/json");
+        let request = request.header(header::AUTHORIZATION, authorization);
+        let answer = http_client::call(request, deadline.at_most(CALL_TIMEOUT)).await?;
+        if answer.status == StatusCode::OK {
+            return answer.json().ok_or(OktaError::NotUnderstood(answer.status.as_u16()));
+        }
+        let error = self.error_of(&answer);
+        if let (OktaError::Unauthorized, Some(refused)) = (error, &access_token) {
+            self.forget(refused).await;
+        }
+        Err(error)
+    }
+
+    /// The token at hand, or a new one. Requests side by side wait for one answer.
+    async fn access_token(
+        &self,
+        app: &ServiceApp,
+        secret: &Arc<OktaSecret>,
+        deadline: &Deadline,
+    ) -> Result<Arc<AccessToken>, OktaError> {
+        let mut slot = self.token.lock().await;
+        let usable =
+            |token: &&Arc<AccessToken>| Arc::ptr_eq(&token.secret, secret) && Instant::now() < token.refresh_at;
+        if let Some(token) = slot.as_ref().filter(usable) {
+            return Ok(Arc::clone(token));
+        }
+        let granted = self.ask_for_token(app, deadline).await?;
+        let lifetime = Duration::from_secs(granted.expires_in);
+        let token = Arc::new(AccessToken {
+            authorization: authorization("Bearer", &granted.access_token)?,
+            secret: Arc::clone(secret),
+            // A short life has no room for the whole margin.
+            refresh_at: Instant::now() + lifetime.saturating_sub(TOKEN_MARGIN.min(lifetime / 2)),
+        });
+        *slot = Some(Arc::clone(&token));
+        Ok(token)
+    }
+
+    async fn ask_for_token(&self, app: &ServiceApp, deadline: &Deadline) -> Result<Granted, OktaError> {
+        let assertion = app.assertion(&self.audience, self.clock.now()).map_err(|_unspecified| OktaError::Signing)?;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("scope", "okta.users.read"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.expose_secret()),
+        ];
+        let request =
+            self.http.post(self.token_endpoint.clone()).header(header::ACCEPT, "application/json").form(&form);
+        let answer = http_client::call(request, deadline.at_most(CALL_TIMEOUT)).await?;
+        if answer.status == StatusCode::OK {
+            return answer.json().ok_or(OktaError::NotUnderstood(answer.status.as_u16()));
+        }
+        let refusal = answer.json::<TokenRefusal>().and_then(|refusal| refusal.error);
+        Err(match refusal.as_deref() {
+            Some("invalid_client" | "unauthorized_client") => OktaError::ClientRefused,
+            Some("invalid_scope" | "consent_required" | "access_denied") => OktaError::ScopeNotGranted,
+            Some("invalid_dpop_proof" | "use_dpop_nonce") => OktaError::DpopRequired,
+            _ if answer.status == StatusCode::UNAUTHORIZED => OktaError::ClientRefused,
+            _ => self.error_of(&answer),
+        })
+    }
+
+    /// Drops a token that Okta refused, unless another request has replaced it already.
+    async fn forget(&self, refused: &Arc<AccessToken>) {
+        let mut slot = self.token.lock().await;
+        if slot.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
+            *slot = None;
+        }
+    }
+
+    fn error_of(&self, answer: &Answer) -> OktaError {
+        match answer.status.as_u16() {
+            401 => OktaError::Unauthorized,
+            403 => OktaError::Forbidden,
+            // Another server's 404 would make every feedback look needless.
+            404 if answer.json::<ErrorBody>().is_some() => OktaError::UserNotFound,
+            429 => OktaError::RateLimited { retry_after: retry_after(answer, self.clock.now()) },
+            status @ 500.. => OktaError::Failed(status),
+            status => OktaError::NotUnderstood(status),
+        }
+    }
+}
+
+/// A header that no `Debug` shows. What cannot be one, Okta would not accept.
+fn authorization(scheme: &'static str, token: &SecretString) -> Result<HeaderValue, OktaError> {
+    let value = HeaderValue::try_from(format!("{scheme} {}", token.expose_secret()));
+    let mut value = value.map_err(|_invalid| OktaError::Unauthorized)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: SecretString,
+    expires_in: u64,
+}
+
+#[derive(Deserialize)]
+struct TokenRefusal {
+    error: Option<String>,
+}
+
+/// What Okta's own errors have in common.
+#[derive(Deserialize)]
+struct ErrorBody {
+    #[serde(rename = "errorCode")]
+    _error_code: String,
+}
+
+/// Until the rate limit is reset: a time in seconds since 1970, by Okta's own clock, which the answer's date tells.
+fn retry_after(answer: &Answer, now: Timestamp) -> Option<Duration> {
+    let reset: i64 = answer.header("x-rate-limit-reset")?.trim().parse().ok()?;
+    let okta_now = answer.header("date").and_then(Timestamp::parse_http_date).unwrap_or(now);
+    let seconds = reset.saturating_sub(okta_now.as_secs());
+    // At least one second: at the very second of the reset the limit may still hold.
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).max(1)).min(LONGEST_RATE_LIMIT))
+}
+
+fn is_active_phone(factor: &Value, channel: PhoneChannel) -> bool {
+    let is = |path, expected: &str| text(factor, path).is_some_and(|text| text.eq_ignore_ascii_case(expected));
+    let of_channel = match channel {
+        PhoneChannel::Sms => is("factorType", "sms"),
+        PhoneChannel::Call => is("factorType", "call"),
+        PhoneChannel::Either => is("factorType", "sms") || is("factorType", "call"),
+    };
+    of_channel && is("status", "ACTIVE")
+}
+
+/// The international numbers at these paths, each once. A national one cannot be told to Twilio.
+fn numbers<'a>(values: impl Iterator<Item = &'a Value>, paths: &[&str]) -> Vec<PhoneNumber> {
+    let mut numbers = Vec::new();
+    for text in values.flat_map(|value| paths.iter().filter_map(|path| text(value, path))) {
+        if let Ok((DialableNumber::International(number), _)) = phone::parse(&text)
+            && !numbers.contains(&number)
+        {
+            numbers.push(number);
+        }
+    }
+    numbers
+}
