@@ -20,6 +20,10 @@ impl Moment {
         self.0.duration_since(earlier.0).unwrap_or_default()
     }
 
+    pub(crate) fn earlier_by(self, duration: Duration) -> Self {
+        Self(self.0.checked_sub(duration).unwrap_or(SystemTime::UNIX_EPOCH))
+    }
+
     /// To the second, as Twilio writes it: `2015-07-30T20:00:00Z`.
     pub(crate) fn to_iso_8601(self) -> String {
         let whole_seconds = OffsetDateTime::from(self.0).replace_nanosecond(0);

@@ -3,7 +3,9 @@
 pub(crate) mod error;
 pub(crate) mod faults;
 mod locales;
+mod lookup;
 pub(crate) mod magic_numbers;
+mod numbering;
 mod phone_number;
 pub(crate) mod records;
 mod verify;
@@ -11,7 +13,7 @@ mod verify;
 use self::error::TwilioError;
 use self::faults::{Fault, Faults, Operation, Times};
 use self::records::{Answered, Message, RecordedRequest, Verification};
-use self::verify::{Transport, Verify};
+use self::verify::Verify;
 use crate::clock::{Clock, Moment};
 use crate::options::Options;
 use crate::server::{Ending, Reply, Request};
@@ -205,7 +207,11 @@ impl Twilio {
             Operation::VerifyUpdate => verify.update(options, &call.key, form, now, &call.path).map(found),
             Operation::VerifyFetch => verify.fetch(options, &call.key, now, &call.path).map(found),
             Operation::ServiceFetch => Ok(found(verify::service(options, self.started))),
-            Operation::Lookup | Operation::Other => Err(TwilioError::not_found(&call.path)),
+            Operation::Lookup => {
+                let (result, transport) = lookup::fetch(&call.key, form, now);
+                return (result.map(found), transport);
+            }
+            Operation::Other => Err(TwilioError::not_found(&call.path)),
         };
         (result, Transport::Prompt)
     }
@@ -230,6 +236,22 @@ impl Twilio {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Names and values of a form or query.
+type Form = [(String, String)];
+
+fn value<'form>(form: &'form Form, name: &str) -> Option<&'form str> {
+    let (_, value) = form.iter().find(|(found, _)| found == name)?;
+    Some(value)
+}
+
+/// What is done with an answer on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transport {
+    Prompt,
+    Late(Duration),
+    HangUp,
 }
 
 /// A request, taken apart.
@@ -279,7 +301,8 @@ impl Call {
         let known = match self.operation {
             Operation::VerifyCreate => verify::CREATE_PARAMETERS,
             Operation::VerifyUpdate => verify::UPDATE_PARAMETERS,
-            _ => &[],
+            Operation::Lookup => lookup::PARAMETERS,
+            Operation::VerifyFetch | Operation::ServiceFetch | Operation::Other => &[],
         };
         let names = self.parameters.iter().map(|(name, _)| name);
         names.filter(|name| !known.contains(&name.as_str())).cloned().collect()

@@ -1,6 +1,6 @@
 //! The languages of Verify's default templates, and what the messages say in some of them.
 
-use crate::twilio::records::Channel;
+use super::records::Channel;
 
 /// Languages for SMS and RCS.
 const SMS: &[&str] = &[

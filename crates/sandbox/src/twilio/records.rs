@@ -1,7 +1,7 @@
 //! What the sandbox remembers: the requests that arrived, the messages that phones got, the verifications.
 
+use super::faults::{Fault, Operation};
 use crate::clock::Moment;
-use crate::twilio::faults::{Fault, Operation};
 use serde::Serialize;
 
 /// How a code reaches its reader.

@@ -1,11 +1,11 @@
 //! Verify v2: sends codes, counts, forgets, and refuses what Twilio refuses.
 
+use super::error::TwilioError;
+use super::magic_numbers::{self, Effect, Refusal, VerifyEffect, When};
+use super::records::{Attempt, Channel, Message, Status, Verification};
+use super::{Form, Transport, locales, phone_number, value};
 use crate::clock::Moment;
 use crate::options::{Options, SecondCode};
-use crate::twilio::error::TwilioError;
-use crate::twilio::magic_numbers::{self, Effect, Refusal, VerifyEffect, When};
-use crate::twilio::records::{Attempt, Channel, Message, Status, Verification};
-use crate::twilio::{locales, phone_number};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 const MAX_SENDS: usize = 5;
 /// Verifications and messages beyond this are forgotten, the oldest first.
 const MEMORY: usize = 10_000;
-/// Where each of the parameters is described: the API reference of Verify v2.
+/// As in the API reference of Verify v2.
 pub(crate) const CREATE_PARAMETERS: &[&str] = &[
     "To",
     "Channel",
@@ -38,17 +38,6 @@ pub(crate) const CREATE_PARAMETERS: &[&str] = &[
     "Tags",
 ];
 pub(crate) const UPDATE_PARAMETERS: &[&str] = &["Status"];
-
-/// Names and values of a form.
-pub(crate) type Form = [(String, String)];
-
-/// What is done with an answer on its way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Prompt,
-    Late(Duration),
-    HangUp,
-}
 
 /// What the Verify service remembers.
 #[derive(Debug, Default)]
@@ -435,11 +424,6 @@ fn string_map(form: &Form, name: &str) -> Result<Vec<(String, String)>, TwilioEr
     let map: HashMap<String, String> =
         serde_json::from_str(json).map_err(|_not_such_an_object| TwilioError::invalid_parameter(name))?;
     Ok(map.into_iter().collect())
-}
-
-fn value<'form>(form: &'form Form, name: &str) -> Option<&'form str> {
-    let (_, value) = form.iter().find(|(found, _)| found == name)?;
-    Some(value)
 }
 
 fn status_at(verification: &Verification, now: Moment, lifetime: Duration) -> Status {

@@ -9,4 +9,5 @@
 
 mod bench;
 mod faults;
+mod lookup;
 mod verify;
