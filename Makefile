@@ -3,7 +3,7 @@
 # into .tools/ by the target that needs it, and `make clean` removes it again.
 
 ARCH ?= arm64
-EVENT ?= events/telephony-sms.json
+EVENT ?= events/telephony-sms-mfa-verification.json
 FUNCTION ?= $(if $(findstring telephony,$(notdir $(EVENT))),telephony-hook,event-hook)
 PORT ?= 9000
 
@@ -28,10 +28,10 @@ RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke build test lint fmt tools clean check-arch
+.PHONY: help demo dev invoke build test lint fmt bench redrive update-countries tools clean check-arch
 
 help: ## List what can be done
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(TOOLS)/local-stack.stamp ## Run both functions here, send them recorded requests and tell what happens
 	cargo build --workspace --locked
@@ -67,6 +67,16 @@ lint: $(CARGO_DENY) ## Check format, clippy, dependencies and that AWS-LC has no
 fmt: ## Format the code
 	cargo fmt --all
 
+bench: ## Measure cold and warm requests beside a function that does nothing
+	cargo build --release --locked --package sandbox --example lambda_function
+	cargo bench --locked --package telephony-hook --bench cold_start
+
+redrive: $(TOOLS)/local-stack.stamp ## Put the dead letters of FEEDBACK_QUEUE_URL back into that queue
+	@$(VENV)/bin/python scripts/redrive
+
+update-countries: $(TOOLS)/countries.stamp ## Make the table of country prefixes anew
+	$(VENV)/bin/python crates/okta-twilio/src/country/generate.py
+
 tools: $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp $(CARGO_DENY) ## Install every pinned tool into .tools now
 
 clean: ## Remove everything built or installed here
@@ -87,6 +97,10 @@ $(TOOLS)/local-stack.stamp: tools/local-stack.txt | $(VENV)/bin/python
 
 $(TOOLS)/cross-build.stamp: tools/cross-build.txt | $(VENV)/bin/python
 	@echo "Installing the zig compiler and linker into .tools (380 MB)"
+	$(PIP_INSTALL) --requirement $<
+	@touch $@
+
+$(TOOLS)/countries.stamp: tools/countries.txt | $(VENV)/bin/python
 	$(PIP_INSTALL) --requirement $<
 	@touch $@
 

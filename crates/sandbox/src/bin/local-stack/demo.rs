@@ -1,4 +1,4 @@
-//! `make demo`: sends every file of `events/` through the front door and tells the story of each.
+//! `make demo`: sends every sample through the front door and tells the story of each.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,12 +17,12 @@ use crate::{
     terminal::{self, Terminal},
 };
 
-const EVENTS: &str = "events";
+const EVENTS: &str = "crates/sandbox/src/bin/local-stack/samples";
 
 /// A function writes its log line before it answers; the line only has to come through the pipes.
 const LOG_LIMIT: Duration = Duration::from_secs(2);
 
-/// What a file of `events/` is about and what has to come of it.
+/// What a sample is about and what has to come of it.
 struct Case {
     file: &'static str,
     title: &'static str,

@@ -6,10 +6,12 @@ use std::{
     time::Duration,
 };
 
+use sandbox::deployment::AUTH_SECRET;
+
 use crate::{
     error::Error,
     events::Waiter,
-    stack::{AUTH_SECRET, Stack},
+    stack::Stack,
     terminal::{self, Terminal},
 };
 
@@ -34,12 +36,15 @@ fn explain(stack: &Stack, terminal: Terminal) {
     let make_port = if port == 9000 { String::new() } else { format!(" PORT={port}") };
     println!("{}", terminal.title("The local stack is up; Ctrl-C ends it. In another terminal:"));
     for (what, command) in [
-        ("Okta sends a recorded request", format!("make invoke EVENT=events/telephony-sms.json{make_port}")),
+        (
+            "Okta sends a recorded request",
+            format!("make invoke EVENT=events/telephony-sms-mfa-verification.json{make_port}"),
+        ),
         (
             "the same by hand",
             format!(
                 ".tools/venv/bin/cargo-lambda lambda invoke telephony-hook --invoke-address 127.0.0.1 \
-                 --invoke-port {port} --data-file events/telephony-sms.json"
+                 --invoke-port {port} --data-file events/telephony-sms-mfa-verification.json"
             ),
         ),
         (

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use sandbox::{Options, Sandbox};
+use sandbox::{
+    Options, Sandbox,
+    deployment::{AUTH_SECRET, HOOKS_SECRET_ID},
+};
 use serde_json::json;
 use ureq::http::{HeaderMap, Method};
 
@@ -24,12 +27,6 @@ use crate::{
 
 /// Where `make` installs the tools.
 const TOOLS: &str = ".tools/venv/bin";
-
-/// Name of the hooks secret.
-const HOOKS_SECRET: &str = "okta-twilio/hooks";
-
-/// What Okta sends in the header `auth_secret`, here and in the files of `events/`.
-pub(crate) const AUTH_SECRET: &str = "local-auth-secret-for-the-sandbox";
 
 /// How long each part may take to answer for the first time.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -153,7 +150,7 @@ fn create_secret(aws_url: &str, output: &Arc<Output>, waiter: &Waiter) -> Result
         "twilio_api_key_sid": options.api_key_sid,
         "twilio_api_key_secret": options.api_key_secret,
     });
-    until_ready("the AWS emulator", waiter, output, || match aws::create_secret(aws_url, HOOKS_SECRET, &secret) {
+    until_ready("the AWS emulator", waiter, output, || match aws::create_secret(aws_url, HOOKS_SECRET_ID, &secret) {
         Ok(()) => Ok(Some(())),
         Err(Error::Http { .. }) => Ok(None),
         Err(error) => Err(error),
@@ -183,7 +180,7 @@ fn functions(mode: Mode, port: u16, aws_url: &str, sandbox: &Sandbox) -> Command
         .env("AWS_REGION", aws::REGION)
         .env("AWS_ACCESS_KEY_ID", aws::ACCESS_KEY)
         .env("AWS_SECRET_ACCESS_KEY", aws::ACCESS_KEY)
-        .env("HOOKS_SECRET_ID", HOOKS_SECRET)
+        .env("HOOKS_SECRET_ID", HOOKS_SECRET_ID)
         .env("VERIFY_SERVICE_SID", Options::default().service_sid)
         .env("TWILIO_VERIFY_URL", &twilio)
         .env("TWILIO_LOOKUP_URL", &twilio)
