@@ -13,30 +13,30 @@ use sandbox::{
 use serde_json::Value;
 
 /// A running function. When it is dropped, its output is searched for every private value that it was given.
-pub struct Hook {
-    pub deployment: Deployment,
-    pub function: Function,
+pub(crate) struct Hook {
+    pub(crate) deployment: Deployment,
+    pub(crate) function: Function,
     private_values: Mutex<Vec<String>>,
 }
 
 impl Hook {
     /// With the defaults.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(Options::default(), &[])
     }
 
     /// With these variables besides.
-    pub fn with_variables(variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn with_variables(variables: &[(&str, &str)]) -> Self {
         Self::with(Options::default(), variables)
     }
 
     /// With these settings of Twilio, and variables.
-    pub fn with(options: Options, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(options: Options, variables: &[(&str, &str)]) -> Self {
         Self::on(Deployment::start(options), variables)
     }
 
     /// In a deployment that has been prepared.
-    pub fn on(deployment: Deployment, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn on(deployment: Deployment, variables: &[(&str, &str)]) -> Self {
         let function = deployment.function(env!("CARGO_BIN_EXE_telephony-hook"));
         let function = function.envs(variables.iter().copied()).spawn();
         function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
@@ -45,28 +45,28 @@ impl Hook {
     }
 
     /// Okta asks.
-    pub fn ask(&self, request: &TelephonyRequest) -> HttpAnswer {
+    pub(crate) fn ask(&self, request: &TelephonyRequest) -> HttpAnswer {
         self.keep_private(request.private_values());
         HttpAnswer::of(self.function.invoke(&request.event().build()))
     }
 
     /// What must not show in the output from now on.
-    pub fn keep_private(&self, values: Vec<String>) {
+    pub(crate) fn keep_private(&self, values: Vec<String>) {
         self.private_values.lock().unwrap_or_else(PoisonError::into_inner).extend(values);
     }
 
     /// What phones got.
-    pub fn messages(&self) -> Vec<Message> {
+    pub(crate) fn messages(&self) -> Vec<Message> {
         self.deployment.twilio.messages()
     }
 
     /// What arrived at Verify to send a code.
-    pub fn sends(&self) -> Vec<RecordedRequest> {
+    pub(crate) fn sends(&self) -> Vec<RecordedRequest> {
         self.deployment.twilio.requests_for(Operation::VerifyCreate)
     }
 
     /// The last line of this event.
-    pub fn last_log(&self, message: &str) -> Value {
+    pub(crate) fn last_log(&self, message: &str) -> Value {
         let lines = self.function.log_lines().into_iter();
         lines.rev().find(|line| line["message"] == message).unwrap_or_else(|| panic!("no {message} in the log"))
     }
@@ -87,7 +87,7 @@ impl Drop for Hook {
 }
 
 /// `SUCCESSFUL` or the reason of the error object.
-pub fn verdict(answer: &HttpAnswer) -> &str {
+pub(crate) fn verdict(answer: &HttpAnswer) -> &str {
     assert_eq!(answer.status, 200);
     let status = answer.body.pointer("/commands/0/value/0/status");
     let reason = answer.body.pointer("/error/errorCauses/0/reason");
