@@ -6,6 +6,7 @@ pub mod deployment;
 pub mod lambda;
 mod loopback;
 mod options;
+pub mod recorded_events;
 mod sandbox;
 pub mod secrets_manager;
 mod server;

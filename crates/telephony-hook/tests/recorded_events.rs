@@ -1,0 +1,128 @@
+//! Every recorded invocation of `events/`, replayed with the real binary: the answer, what reaches Verify and the phones,
+//! and that nothing private of it reaches the log.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, thread,
+    time::Duration,
+};
+
+use okta_twilio::twilio::ErrorCode;
+use sandbox::{
+    Effect, MAGIC_NUMBERS, Operation, Options, VerifyEffect,
+    deployment::{Deployment, HttpAnswer},
+    lambda::Function,
+    recorded_events::{self, RecordedEvent},
+};
+use serde_json::{Value, json};
+
+const FUNCTION: &str = "telephony-hook";
+/// The whole answers, one file an event.
+const ANSWERS: &str = "answers";
+
+#[test]
+fn every_event_has_its_answer() {
+    let mut by_variables: BTreeMap<_, Vec<RecordedEvent>> = BTreeMap::new();
+    for event in recorded_events::of_function(FUNCTION) {
+        by_variables.entry(event.variables.clone()).or_default().push(event);
+    }
+    // One function for each set of variables, side by side.
+    thread::scope(|threads| {
+        for (variables, events) in &by_variables {
+            threads.spawn(move || {
+                let deployment = Deployment::start(Options::default());
+                let function = deployment.function(env!("CARGO_BIN_EXE_telephony-hook")).envs(variables).spawn();
+                function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
+                for event in events {
+                    replay(&deployment, &function, event);
+                }
+                assert_nothing_private(&function.output(), events);
+            });
+        }
+    });
+}
+
+fn replay(deployment: &Deployment, function: &Function, event: &RecordedEvent) {
+    let name = &event.name;
+    let twilio = &deployment.twilio;
+    twilio.reset();
+    let answer = HttpAnswer::of(function.invoke(&event.event()));
+    assert_eq!(answer.status, event.status, "{name}");
+    let pointer = |pointer: &str| answer.body.pointer(pointer).cloned().unwrap_or_default();
+    let (context, cause) = (pointer("/debugContext/reason"), pointer("/error/errorCauses/0/reason"));
+    for told in [&context, &cause].into_iter().filter(|told| !told.is_null()) {
+        assert_eq!(*told, json!(event.reason), "{name}");
+    }
+    assert_eq!(cause.is_null(), event.reason == "accepted", "{name}");
+    assert_eq!(pointer("/error/errorCauses/0/location"), json!(event.location), "{name}");
+    assert_eq!(pointer("/debugContext/twilioCode"), json!(event.twilio_code), "{name}");
+    let requests = twilio.requests_for(Operation::VerifyCreate);
+    assert_eq!(requests.len(), event.verify_requests, "requests to Verify: {name}");
+    let messages: Vec<Value> = twilio.messages().iter().map(|message| json!(message)).collect();
+    assert_eq!(messages.len(), event.messages.len(), "messages: {name}");
+    for (message, expected) in messages.iter().zip(&event.messages) {
+        for (field, value) in expected {
+            assert_eq!(&message[field], value, "{field} of the message: {name}");
+        }
+    }
+    assert_answer_is_as_kept(name, &answer);
+}
+
+/// Compares with the kept answer, but for what is new each time.
+fn assert_answer_is_as_kept(name: &str, answer: &HttpAnswer) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(ANSWERS);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.add_redaction(".body.debugContext.requestId", "[request id]");
+    settings.add_redaction(".body.debugContext.twilioRequestId", "[Twilio's request id]");
+    settings.add_redaction(".body.debugContext.milliseconds", "[milliseconds]");
+    settings.add_redaction(".body.commands[].value[].transactionId", sid("VE"));
+    settings.add_redaction(".body.commands[].value[].transactionMetadata", sid("VL"));
+    let answer = json!({"status": answer.status, "headers": answer.headers, "body": answer.body});
+    settings.bind(|| insta::assert_json_snapshot!(name, answer));
+}
+
+/// Stands for a sid, of which only the kind is kept.
+fn sid(prefix: &'static str) -> insta::internals::Redaction {
+    insta::dynamic_redaction(move |value, _path| {
+        let sid = value.as_str().unwrap_or_default();
+        assert!(sid.starts_with(prefix) && sid.len() == 34, "not a sid of this kind");
+        format!("{prefix}[32 digits]")
+    })
+}
+
+fn assert_nothing_private(output: &str, events: &[RecordedEvent]) {
+    for event in events {
+        for value in event.private_values() {
+            // The value itself is not named: test output is output too.
+            assert!(!value.is_in(output), "the {} of {} is in the output", value.kind(), event.name);
+        }
+    }
+}
+
+#[test]
+fn there_is_an_answer_for_each_event_and_no_other() {
+    let events: BTreeSet<_> = recorded_events::of_function(FUNCTION).into_iter().map(|event| event.name).collect();
+    let folder = fs::read_dir(format!("{}/tests/{ANSWERS}", env!("CARGO_MANIFEST_DIR"))).expect("the answers' folder");
+    let names = folder.map(|file| file.expect("a file").file_name().into_string().expect("a name in UTF-8"));
+    let answers: BTreeSet<_> = names.filter_map(|name| name.strip_suffix(".snap").map(str::to_owned)).collect();
+    assert_eq!(answers, events);
+}
+
+#[test]
+fn every_reason_that_a_magic_number_leads_to_is_shown() {
+    let shown: BTreeSet<_> = recorded_events::of_function(FUNCTION).into_iter().map(|event| event.reason).collect();
+    for magic in MAGIC_NUMBERS {
+        let reason = match magic.effect {
+            Effect::Verify(VerifyEffect::Refuse(refusal)) => {
+                ErrorCode::of(Some(refusal.code), refusal.status).reason.as_str()
+            }
+            Effect::Verify(VerifyEffect::ReachedRateLimit) => "rate_limited",
+            Effect::Verify(VerifyEffect::AnswerLate(_)) => "twilio_timeout",
+            Effect::Verify(VerifyEffect::HangUp | VerifyEffect::SendAndHangUp) => "twilio_interrupted",
+            Effect::Lookup(_) => continue,
+        };
+        assert!(shown.contains(reason), "no event shows {reason}, as {} would", magic.number);
+    }
+}

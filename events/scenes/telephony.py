@@ -1,0 +1,590 @@
+"""Okta's telephony inline hook: it asks to send a code."""
+
+import copy
+import datetime
+import json
+from typing import Callable
+
+from . import gateway
+from .gateway import AUTH_SECRET, moment, timestamp
+from .scene import Expected, Group, Json, Scene, digits, identifier
+
+HOOK_ID = "calTwVerifyExample01"
+PATH = "/telephony"
+PREVIEW = "/api/internal/v1/inlineHooks/com.okta.telephony.provider/generatePreview"
+
+FAR_FUTURE = "2099-12-31T23:59:59.000Z"
+"""When codes end that shall be sent, whenever the file is replayed."""
+LIFETIME = datetime.timedelta(minutes=4, seconds=54, milliseconds=300)
+"""What is left of a code when Okta asks to send it."""
+
+PHONE_NUMBER = "data.messageProfile.phoneNumber"
+OTP_CODE = "data.messageProfile.otpCode"
+OTP_EXPIRES = "data.messageProfile.otpExpires"
+DELIVERY_CHANNEL = "data.messageProfile.deliveryChannel"
+WHATSAPP = {"SMS_CHANNEL": "whatsapp"}
+
+Change = Callable[[Json], None]
+
+
+def code_of(name: str) -> str:
+    """The code of a scene's request, unless it says another one."""
+    return digits(name, "code", 6)
+
+
+def request(
+    name: str, number: Json, *, code: str | None = None, channel: str = "SMS", flow: str = "mfa-verification"
+) -> Json:
+    """Okta's body. `flow` is the last part of `requestType`."""
+    code = code or code_of(name)
+    return {
+        "eventId": identifier(name, "event", 22),
+        "eventTime": timestamp(moment(name)),
+        "eventType": "com.okta.telephony.provider",
+        "eventTypeVersion": "1.0",
+        "contentType": "application/json",
+        "cloudEventVersion": "0.1",
+        "source": f"https://example.okta.com/api/v1/inlineHooks/{HOOK_ID}",
+        "requestType": f"com.okta.user.telephony.{flow}",
+        "data": {
+            "context": {
+                "request": {
+                    "id": "req" + identifier(name, "request of the user", 22),
+                    "method": "POST",
+                    "url": {"value": "/idp/idx/challenge"},
+                    "ipAddress": "203.0.113.24",
+                }
+            },
+            "userProfile": {
+                "firstName": "Ottilie",
+                "lastName": "Wolkenstein",
+                "login": "ottilie.wolkenstein@example.com",
+                "userId": "00ux3Kq9ExampleZu0h7",
+            },
+            "messageProfile": {
+                "msgTemplate": f"Your Example verification code is {code}.",
+                "phoneNumber": number,
+                "otpExpires": FAR_FUTURE,
+                "deliveryChannel": channel,
+                "otpCode": code,
+                "locale": "EN-US",
+            },
+        },
+    }
+
+
+def preview(body: Json) -> None:
+    """Makes it one of the Admin Console's previews: a sample code, dates of long ago."""
+    body["data"]["context"]["request"] |= {"url": {"value": PREVIEW}, "ipAddress": "203.0.113.200"}
+    expires = datetime.datetime(2022, 1, 28, 21, 48, 34, 321000)
+    body["eventTime"] = timestamp(expires - LIFETIME)
+    sample = {"msgTemplate": "(HOOK)Your code is 11111", "otpExpires": timestamp(expires), "otpCode": "11111"}
+    body["data"]["messageProfile"] |= sample
+
+
+def profile(**fields: Json) -> Change:
+    """Sets fields of `messageProfile`."""
+    return lambda body: body["data"]["messageProfile"].update(fields)
+
+
+def without(field: str) -> Change:
+    """Leaves a field of `messageProfile` out."""
+    return lambda body: body["data"]["messageProfile"].pop(field)
+
+
+def scene(
+    name: str,
+    shows: str,
+    body: Json,
+    expected: Expected,
+    *changes: Change,
+    variables: dict[str, str] | None = None,
+    **of_gateway: Json,
+) -> Scene:
+    """A scene with Okta's body, changed. A text is a body that is not JSON."""
+    body = copy.deepcopy(body)
+    for change in changes:
+        change(body)
+    text = body if isinstance(body, str) or body is None else json.dumps(body, separators=(",", ":"))
+    kept = text is None or len(text) <= 64 * 1024
+    event = gateway.event(name, PATH, body=text, hook_id=HOOK_ID, **of_gateway)
+    return Scene(name, "telephony-hook", shows, event, expected, variables or {}, kept)
+
+
+def sent(
+    name: str,
+    shows: str,
+    number: str,
+    *changes: Change,
+    to: str | None = None,
+    code: str | None = None,
+    delivery: str = "SMS",
+    by: str = "sms",
+    flow: str = "mfa-verification",
+    requests: int = 1,
+    phone: dict[str, Json] | None = None,
+    variables: dict[str, str] | None = None,
+    **of_gateway: Json,
+) -> Scene:
+    """The code reaches the phone. `phone` is what else its message shows."""
+    body = request(name, number, code=code, channel=delivery, flow=flow)
+    messages = ({"channel": by, "to": to or number, "code": code or code_of(name)} | (phone or {}),)
+    expected = Expected(200, "accepted", verify_requests=requests, messages=messages)
+    return scene(name, shows, body, expected, *changes, variables=variables, **of_gateway)
+
+
+def rejected(
+    name: str, shows: str, body: Json, status: int, reason: str, location: str | None = None, **of_gateway: Json
+) -> Scene:
+    """The request is not served."""
+    return scene(name, shows, body, Expected(status, reason, location), **of_gateway)
+
+
+def refused(
+    code: int,
+    words: str,
+    shows: str,
+    number: str,
+    reason: str,
+    location: str | None = None,
+    *,
+    requests: int = 1,
+    delivery: str = "SMS",
+) -> Scene:
+    """Twilio says no, by one of the sandbox's magic numbers."""
+    name = f"telephony-twilio-{code}-{words}"
+    expected = Expected(200, reason, location, code, requests)
+    return scene(name, shows, request(name, number, channel=delivery), expected)
+
+
+def unanswered(name: str, shows: str, number: str, reason: str, *, arrives: bool) -> Scene:
+    """Twilio does not answer."""
+    messages = ({"channel": "sms", "to": number, "code": code_of(name)},) if arrives else ()
+    return scene(name, shows, request(name, number), Expected(200, reason, verify_requests=1, messages=messages))
+
+
+def unfit(name: str, shows: str, number: Json, reason: str, location: str, *changes: Change) -> Scene:
+    """Not asked of Twilio."""
+    return scene(name, shows, request(name, number), Expected(200, reason, location), *changes)
+
+
+def minimal(body: Json) -> None:
+    body["data"] = {"messageProfile": body["data"]["messageProfile"]}
+    for field in ["msgTemplate", "otpExpires", "locale"]:
+        del body["data"]["messageProfile"][field]
+    for field in set(body) - {"eventType", "data"}:
+        del body[field]
+
+
+def unknown_fields(body: Json) -> None:
+    body["cloudEventsExtensions"] = {"tenant": None}
+    body["data"]["userProfile"] |= {"firstName": None, "lastName": None, "pronouns": ["they", None]}
+    body["data"]["messageProfile"] |= {"phoneExtension": None, "deliveryHints": {"urgent": True, "weight": 0.5}}
+
+
+def token_hook(name: str) -> Json:
+    """Another inline hook's request."""
+    return {
+        "eventId": identifier(name, "event", 22),
+        "eventTime": timestamp(moment(name)),
+        "eventType": "com.okta.oauth2.tokens.transform",
+        "eventTypeVersion": "1.0",
+        "contentType": "application/json",
+        "cloudEventVersion": "0.1",
+        "source": "https://example.okta.com/oauth2/default/v1/authorize",
+        "data": {"context": {}, "tokens": {}, "identity": {"claims": {"sub": "00ux3Kq9ExampleZu0h7"}, "token": {}}},
+    }
+
+
+def too_large() -> Scene:
+    name = "telephony-rejected-body-too-large"
+    body = request(name, "+12025550169")
+    profile(msgTemplate="x" * 64 * 1024)(body)
+    return rejected(name, "A body of more than 64 KiB.", body, 413, "body_too_large")
+
+
+def cut(name: str) -> str:
+    text = json.dumps(request(name, "+12025550167"), separators=(",", ":"))
+    return text[: text.index('"locale"')]
+
+
+
+def claims(name: str) -> dict[str, str]:
+    """What the gateway hands over of an access token. Every value is a text."""
+    issued = int(moment(name).timestamp()) - 60
+    return {
+        "aud": "api://default",
+        "cid": "0oaHookClientExample",
+        "exp": str(issued + 3600),
+        "iat": str(issued),
+        "iss": "https://example.okta.com/oauth2/default",
+        "jti": "AT." + identifier(name, "token", 43),
+        "scp": "[telephony]",
+        "sub": "0oaHookClientExample",
+        "ver": "1",
+    }
+
+
+TOKEN = {"auth_secret": None, "authorization": "Bearer recorded-access-token"}
+JWT = {"AUTH_MODE": "jwt"}
+
+BY_SMS = Group(
+    "By SMS",
+    (
+        sent("telephony-sms-mfa-verification", "A user signs in.", "+12025550101", phone={"locale": "en"}),
+        sent("telephony-sms-pre-enrollment", "A user enrols a phone.", "+12025550102", flow="pre-enrollment"),
+        sent("telephony-sms-account-unlock", "A user unlocks the account.", "+12025550103", flow="account-unlock"),
+        sent("telephony-sms-password-reset", "A user resets the password.", "+12025550104", flow="password-reset"),
+        sent(
+            "telephony-sms-request-type-missing",
+            "Without `requestType`, as in Okta's own OpenAPI example.",
+            "+12025550105",
+            lambda body: body.pop("requestType"),
+        ),
+        sent("telephony-sms-request-type-unknown", "An undocumented flow.", "+12025550106", flow="step-up"),
+        sent(
+            "telephony-sms-number-with-separators",
+            "A number as people write it; Twilio gets E.164.",
+            "+44 (20) 7946-0958",
+            to="+442079460958",
+        ),
+        sent("telephony-sms-code-starts-with-zero", "The code's zero stays.", "+12025550107", code="048213"),
+        sent(
+            "telephony-sms-locale-portuguese",
+            "The user's language: Okta's `pt_BR` is Twilio's `pt-BR`.",
+            "+12025550108",
+            profile(locale="pt_BR"),
+            phone={"locale": "pt-BR"},
+        ),
+        sent(
+            "telephony-sms-locale-unsupported",
+            "A language that Twilio has no text for: left out, Twilio goes by the number's country.",
+            "+12025550109",
+            profile(locale="eu-ES"),
+            phone={"locale": None},
+        ),
+        sent("telephony-sms-fields-minimal", "Only what is needed.", "+12025550110", minimal, phone={"locale": None}),
+        sent("telephony-sms-fields-unknown", "Nulls, and fields of tomorrow.", "+12025550111", unknown_fields),
+        sent(
+            "telephony-sms-body-base64",
+            "The gateway took the body for binary.",
+            "+12025550112",
+            is_base64=True,
+            headers={"content-type": "application/json; charset=utf-8"},
+        ),
+        sent(
+            "telephony-sms-header-with-hyphen",
+            "A proxy has made `auth-secret` of `auth_secret`.",
+            "+12025550113",
+            headers={"auth_secret": None, "auth-secret": AUTH_SECRET},
+        ),
+    ),
+)
+
+BY_CALL = Group(
+    "By voice call",
+    (
+        sent(
+            "telephony-call-voice-call",
+            "`deliveryChannel` as Okta documents it today: `voice call`.",
+            "+12025550121",
+            delivery="voice call",
+            by="call",
+            phone={"locale": "en", "send_digits": None},
+        ),
+        sent("telephony-call-voice", "As seen in a preview: `Voice`.", "+12025550122", delivery="Voice", by="call"),
+        sent("telephony-call-call", "As documented before 2024: `CALL`.", "+12025550123", delivery="CALL", by="call"),
+        sent(
+            "telephony-call-extension",
+            "An extension, dialled a second after the call is answered.",
+            "+12025550124 x48151",
+            to="+12025550124",
+            delivery="voice call",
+            by="call",
+            phone={"send_digits": "ww48151"},
+        ),
+    ),
+)
+
+BY_WHATSAPP = Group(
+    "By WhatsApp",
+    (
+        sent(
+            "telephony-whatsapp-mfa-verification",
+            "Okta knows SMS only; the function is told to use WhatsApp for it.",
+            "+12025550131",
+            by="whatsapp",
+            phone={"locale": "en-us"},
+            variables=WHATSAPP,
+        ),
+        sent(
+            "telephony-whatsapp-not-configured",
+            "The Verify service has no WhatsApp sender (68008): the code goes by SMS.",
+            "+15005558008",
+            requests=2,
+            variables=WHATSAPP,
+        ),
+        sent(
+            "telephony-whatsapp-voice-call",
+            "A voice call stays one.",
+            "+12025550132",
+            delivery="voice call",
+            by="call",
+            variables=WHATSAPP,
+        ),
+    ),
+)
+
+
+def preview_sent(name: str, shows: str, number: str, *changes: Change) -> Scene:
+    messages = ({"channel": "sms", "to": number, "code": "11111"},)
+    expected = Expected(200, "accepted", verify_requests=1, messages=messages)
+    return scene(name, shows, request(name, number, flow="pre-enrollment"), expected, preview, *changes)
+
+
+def preview_unfit(name: str, shows: str, *changes: Change) -> Scene:
+    body = request(name, "9876543210", flow="pre-enrollment")
+    return scene(name, shows, body, Expected(200, "phone_number_invalid", PHONE_NUMBER), preview, *changes)
+
+
+PREVIEWS = Group(
+    "Previews from Okta's Admin Console",
+    (
+        preview_unfit(
+            "telephony-preview-default-number",
+            "As the Admin Console offers it: `9876543210` is in no country, so nobody is texted.",
+        ),
+        preview_unfit(
+            "telephony-preview-json-numbers",
+            "Number and code as JSON numbers, as in Okta's OpenAPI example.",
+            profile(phoneNumber=9876543210, otpCode=11111),
+        ),
+        preview_sent(
+            "telephony-preview-own-number",
+            "With the admin's own number: sent, although its dates are samples.",
+            "+12025550141",
+        ),
+        preview_sent(
+            "telephony-preview-code-as-json-number",
+            "With the admin's own number and the code as a JSON number.",
+            "+12025550142",
+            profile(otpCode=11111),
+        ),
+    ),
+)
+
+BY_TOKEN = Group(
+    "With an OAuth 2.0 token",
+    (
+        sent(
+            "telephony-jwt-claims",
+            "The gateway's authorizer has checked Okta's token.",
+            "+12025550151",
+            variables=JWT,
+            headers=TOKEN,
+            claims=claims("telephony-jwt-claims"),
+        ),
+        rejected(
+            "telephony-jwt-claims-missing",
+            "The authorizer is not there. Neither a token nor the shared secret counts without it.",
+            request("telephony-jwt-claims-missing", "+12025550152"),
+            401,
+            "not_authenticated",
+            variables=JWT,
+            headers=TOKEN | {"auth_secret": AUTH_SECRET},
+        ),
+    ),
+)
+
+REJECTED = Group(
+    "Not let in, or not understood",
+    (
+        rejected(
+            "telephony-rejected-secret-wrong",
+            "Somebody who does not know the secret.",
+            request("telephony-rejected-secret-wrong", "+12025550161"),
+            401,
+            "not_authenticated",
+            headers={"auth_secret": "a-guess-at-the-secret"},
+        ),
+        rejected(
+            "telephony-rejected-secret-missing",
+            "No secret at all.",
+            request("telephony-rejected-secret-missing", "+12025550162"),
+            401,
+            "not_authenticated",
+            headers={"auth_secret": None},
+        ),
+        rejected(
+            "telephony-rejected-secret-twice",
+            "The header came twice, and the gateway has joined its values: no proof of anything.",
+            request("telephony-rejected-secret-twice", "+12025550163"),
+            401,
+            "not_authenticated",
+            headers={"auth_secret": f"{AUTH_SECRET},{AUTH_SECRET}"},
+        ),
+        rejected(
+            "telephony-rejected-method-get",
+            "A browser, or an event hook's verification at the wrong address.",
+            None,
+            405,
+            "method_not_allowed",
+            method="GET",
+            headers={"content-type": None, "x-okta-verification-challenge": "recorded-challenge"},
+        ),
+        rejected("telephony-rejected-body-empty", "`POST` without a body.", None, 400, "not_a_hook_request"),
+        rejected(
+            "telephony-rejected-json-malformed",
+            "The body ends in the middle.",
+            cut("telephony-rejected-json-malformed"),
+            400,
+            "not_a_hook_request",
+        ),
+        rejected(
+            "telephony-rejected-other-hook",
+            "Another inline hook of Okta points here.",
+            token_hook("telephony-rejected-other-hook"),
+            400,
+            "not_a_hook_request",
+            "eventType",
+        ),
+        scene(
+            "telephony-rejected-otp-code-missing",
+            "A field is missing without which nothing can be sent; `location` names it.",
+            request("telephony-rejected-otp-code-missing", "+12025550164"),
+            Expected(400, "not_a_hook_request", OTP_CODE),
+            without("otpCode"),
+        ),
+        scene(
+            "telephony-rejected-phone-number-missing",
+            "The same without a number.",
+            request("telephony-rejected-phone-number-missing", "+12025550165"),
+            Expected(400, "not_a_hook_request", PHONE_NUMBER),
+            without("phoneNumber"),
+        ),
+        scene(
+            "telephony-rejected-channel-unknown",
+            "A channel that is neither SMS nor voice is not guessed at.",
+            request("telephony-rejected-channel-unknown", "+12025550166", channel="EMAIL"),
+            Expected(400, "not_a_hook_request", DELIVERY_CHANNEL),
+        ),
+        too_large(),
+    ),
+)
+
+UNFIT = Group(
+    "Understood, but nothing to ask Twilio for",
+    (
+        unfit(
+            "telephony-unfit-code-expired",
+            "Okta's code has ended: nobody could use it.",
+            "+12025550171",
+            "code_expired",
+            OTP_EXPIRES,
+            profile(otpExpires=timestamp(moment("telephony-unfit-code-expired") - datetime.timedelta(seconds=2))),
+        ),
+        unfit(
+            "telephony-unfit-number-national",
+            "A number without a country, from a profile.",
+            "(202) 555-0172",
+            "phone_number_invalid",
+            PHONE_NUMBER,
+        ),
+        unfit(
+            "telephony-unfit-number-no-number",
+            "A text in place of the number.",
+            "none",
+            "phone_number_invalid",
+            PHONE_NUMBER,
+        ),
+    ),
+)
+
+TWILIO_REFUSES = Group(
+    "Twilio refuses",
+    (
+        refused(60200, "number-invalid", "Not a phone number.", "+15005550200", "phone_number_invalid", PHONE_NUMBER),
+        refused(60205, "landline", "A landline takes no SMS.", "+15005550205", "landline", PHONE_NUMBER),
+        refused(60600, "out-of-coverage", "Nobody has the number.", "+15005550600", "unreachable", PHONE_NUMBER),
+        refused(60203, "five-sends", "Five messages within ten minutes.", "+15005550203", "too_many_sends"),
+        refused(60410, "fraud-guard", "Fraud Guard has blocked the prefix.", "+15005550410", "blocked_as_fraud"),
+        refused(
+            60605,
+            "geo-permissions",
+            "The country is off in Geo permissions.",
+            "+15005550605",
+            "country_blocked_by_twilio",
+            delivery="voice call",
+        ),
+        refused(60220, "vetting", "A registration that Twilio asks for is missing.", "+15005550220", "not_registered"),
+        refused(60223, "channel-off", "The service's channel is off.", "+15005550223", "channel_unavailable"),
+        refused(60204, "custom-code-off", "The service takes no custom codes.", "+15005550204", "verify_service"),
+        refused(
+            20404,
+            "service-missing",
+            "The Verify service does not exist. Asked again without a language, since Twilio answers the same for one "
+            "that it does not have.",
+            "+15005550404",
+            "verify_service",
+            requests=2,
+        ),
+        refused(60228, "template-missing", "The template does not exist.", "+15005550228", "template"),
+        sent(
+            "telephony-twilio-60229-template-language",
+            "The template lacks the language: sent without it.",
+            "+15005550229",
+            requests=2,
+            phone={"locale": None},
+        ),
+        refused(60735, "owned-by-other", "Another integration uses the service.", "+15005550735", "owned_by_other"),
+        refused(20003, "credentials", "The API key is wrong.", "+15005550003", "twilio_authentication"),
+        refused(21608, "trial-account", "A trial account, and a foreign number.", "+15005551608", "twilio_account"),
+        refused(99999, "unknown", "A code that nobody knows.", "+15005559999", "twilio_refused"),
+    ),
+)
+
+TWILIO_IN_TROUBLE = Group(
+    "Twilio in trouble",
+    (
+        refused(20429, "throttled", "Twilio is busy: asked once more.", "+15005550429", "throttled", requests=2),
+        refused(
+            20429,
+            "rate-limit",
+            "The service's own rate limit is reached: asking once more would be useless.",
+            "+15005559429",
+            "rate_limited",
+        ),
+        refused(20503, "unavailable", "Twilio is down: asked once more.", "+15005550503", "twilio_failed", requests=2),
+        refused(
+            20500,
+            "failed",
+            "Twilio fails, and may have sent the code: not asked again.",
+            "+15005550500",
+            "twilio_failed",
+        ),
+        sent("telephony-twilio-slow", "An answer after one second is in time.", "+15005559001"),
+        unanswered(
+            "telephony-twilio-timeout",
+            "No answer within the budget. The code may arrive, and Okta sends it too.",
+            "+15005559005",
+            "twilio_timeout",
+            arrives=True,
+        ),
+        unanswered(
+            "telephony-twilio-interrupted",
+            "The connection is lost before Twilio sends. Nobody can know: not asked again.",
+            "+15005559010",
+            "twilio_interrupted",
+            arrives=False,
+        ),
+        unanswered(
+            "telephony-twilio-interrupted-after-send",
+            "The connection is lost after Twilio has sent.",
+            "+15005559011",
+            "twilio_interrupted",
+            arrives=True,
+        ),
+    ),
+)
+
+GROUPS = [BY_SMS, BY_CALL, BY_WHATSAPP, PREVIEWS, BY_TOKEN, REJECTED, UNFIT, TWILIO_REFUSES, TWILIO_IN_TROUBLE]
