@@ -24,6 +24,10 @@ impl Moment {
         Self(self.0.checked_sub(duration).unwrap_or(SystemTime::UNIX_EPOCH))
     }
 
+    pub(crate) fn later(self, duration: Duration) -> Self {
+        Self(self.0 + duration)
+    }
+
     /// To the second, as Twilio writes it: `2015-07-30T20:00:00Z`.
     pub(crate) fn to_iso_8601(self) -> String {
         let whole_seconds = OffsetDateTime::from(self.0).replace_nanosecond(0);

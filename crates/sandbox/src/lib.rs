@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod certificate;
 mod clock;
 pub mod deployment;
 pub mod lambda;
 mod loopback;
+mod okta;
 mod options;
 pub mod recorded_events;
 mod sandbox;
@@ -15,6 +17,11 @@ mod twilio;
 
 pub use crate::certificate::CertificateError;
 pub use crate::clock::Moment;
+pub use crate::okta::magic_users::{MAGIC_USERS, MagicFactor, MagicUser, UserEffect};
+pub use crate::okta::options::OktaOptions;
+pub use crate::okta::records::{OktaAnswered, OktaRequest};
+pub use crate::okta::service_app::ServiceAppKey;
+pub use crate::okta::users::OktaUser;
 pub use crate::options::{Options, RateLimit, SecondCode, WhatsappUsers};
 pub use crate::sandbox::{Sandbox, StartError};
 pub use crate::twilio::faults::{Fault, Operation, Times};

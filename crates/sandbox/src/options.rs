@@ -1,5 +1,6 @@
-//! What a sandbox is started with: the account, the Verify service and its settings.
+//! What a sandbox is started with: Twilio's account, the Verify service and its settings, and the Okta org.
 
+use crate::okta::options::OktaOptions;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,6 +49,9 @@ pub struct Options {
     /// Send an SMS to those who are not on WhatsApp. Twilio enables it on request; without it, the message is accepted
     /// and then lost with 63024.
     pub whatsapp_falls_back_for_non_users: bool,
+
+    /// The Okta org.
+    pub okta: OktaOptions,
 }
 
 /// A programmable rate limit with its one bucket.
@@ -110,6 +114,7 @@ impl Default for Options {
             whatsapp_configured: true,
             whatsapp_users: WhatsappUsers::All,
             whatsapp_falls_back_for_non_users: false,
+            okta: OktaOptions::default(),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! The sandbox as a value: start it, look at what it saw, make it fail.
 
+use crate::activity::Activity;
 use crate::certificate::{self, CertificateError};
+use crate::okta::Okta;
+use crate::okta::records::OktaRequest;
+use crate::okta::users::OktaUser;
 use crate::options::Options;
 use crate::server::{Ports, Server};
 use crate::site::Site;
@@ -20,6 +24,8 @@ const LAMBDA_VARIABLES: [&str; 3] = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCT
 pub struct Sandbox {
     server: Server,
     twilio: Arc<Twilio>,
+    okta: Arc<Okta>,
+    activity: Arc<Activity>,
     ca_file: PathBuf,
     /// Removed when dropped.
     _directory: Option<TempDir>,
@@ -64,10 +70,12 @@ impl Sandbox {
         let (ca_file, directory) = place_for_ca(options.ca_file.as_deref()).map_err(StartError::CertificateFile)?;
         std::fs::write(&ca_file, &certificate.authority_pem).map_err(StartError::CertificateFile)?;
         let ports = Ports { https: options.https_port, http: options.http_port };
+        let okta = Arc::new(Okta::new(options.okta.clone()));
         let twilio = Arc::new(Twilio::new(options));
-        let site = Site { twilio: Arc::clone(&twilio) };
+        let activity = Arc::new(Activity::default());
+        let site = Site { twilio: Arc::clone(&twilio), okta: Arc::clone(&okta), activity: Arc::clone(&activity) };
         let server = Server::start(ports, &certificate, Arc::new(site)).map_err(StartError::Listen)?;
-        Ok(Self { server, twilio, ca_file, _directory: directory })
+        Ok(Self { server, twilio, okta, activity, ca_file, _directory: directory })
     }
 
     /// Base URL over TLS, `https://localhost:PORT`; trust [`Sandbox::ca_file`].
@@ -85,7 +93,7 @@ impl Sandbox {
         &self.ca_file
     }
 
-    /// The requests that arrived, oldest first, also those that a fault swallowed.
+    /// The requests to Twilio that arrived, oldest first, also those that a fault swallowed.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.twilio.requests()
     }
@@ -95,6 +103,16 @@ impl Sandbox {
         let mut requests = self.requests();
         requests.retain(|request| request.operation == operation);
         requests
+    }
+
+    /// The requests to Okta that arrived, oldest first, also those that a fault swallowed.
+    pub fn okta_requests(&self) -> Vec<OktaRequest> {
+        self.okta.requests()
+    }
+
+    /// Adds a user to Okta, or changes one.
+    pub fn put_okta_user(&self, user: OktaUser) {
+        self.okta.put_user(user);
     }
 
     /// The inbox: what phones got, oldest first.
@@ -114,13 +132,17 @@ impl Sandbox {
 
     /// Waits until a condition on what was seen holds, and tells whether it did within the limit.
     pub fn wait_until(&self, limit: Duration, mut condition: impl FnMut(&Self) -> bool) -> bool {
-        self.twilio.wait_until(limit, || condition(self))
+        self.activity.wait_until(limit, || condition(self))
     }
 
     /// Orders a fault. Several for the same operation happen one after the other.
     pub fn fault(&self, operation: Operation, fault: Fault, times: Times) {
         let unread = fault == Fault::CloseBeforeReading;
-        self.twilio.add_fault(operation, fault, times);
+        if operation.is_of_okta() && !unread {
+            self.okta.add_fault(operation, fault, times);
+        } else {
+            self.twilio.add_fault(operation, fault, times);
+        }
         if unread {
             self.close_idle_connections();
         }
@@ -129,16 +151,19 @@ impl Sandbox {
     /// Cancels every fault.
     pub fn clear_faults(&self) {
         self.twilio.clear_faults();
+        self.okta.clear_faults();
     }
 
     /// Sets the sandbox's clock forward.
     pub fn advance(&self, duration: Duration) {
         self.twilio.advance(duration);
+        self.okta.advance(duration);
     }
 
-    /// Forgets requests, messages, verifications, counts and faults.
+    /// Forgets requests, messages, verifications, tokens, added users, counts and faults.
     pub fn reset(&self) {
         self.twilio.reset();
+        self.okta.reset();
     }
 
     /// Closes every connection that waits for a request, as a peer does that has waited long enough.

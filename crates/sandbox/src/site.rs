@@ -1,5 +1,7 @@
 //! Which part of the sandbox answers a request.
 
+use crate::activity::Activity;
+use crate::okta::Okta;
 use crate::server::{Handler, Reply, Request};
 use crate::twilio::Twilio;
 use std::sync::Arc;
@@ -7,6 +9,8 @@ use std::sync::Arc;
 /// Everything that is reachable on the sandbox's ports.
 pub(crate) struct Site {
     pub(crate) twilio: Arc<Twilio>,
+    pub(crate) okta: Arc<Okta>,
+    pub(crate) activity: Arc<Activity>,
 }
 
 impl Handler for Site {
@@ -15,6 +19,8 @@ impl Handler for Site {
     }
 
     fn handle(&self, request: Request) -> Reply {
-        self.twilio.handle(&request)
+        let reply = if Okta::is_asked(&request) { self.okta.handle(&request) } else { self.twilio.handle(&request) };
+        self.activity.request_handled();
+        reply
     }
 }

@@ -22,20 +22,17 @@ use base64::prelude::BASE64_STANDARD;
 use http::{Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Requests beyond this are forgotten, the oldest first.
 const MEMORY: usize = 10_000;
-const PROXY_PAGE: &str = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>\n";
 
 /// The account with its Verify service and Lookup.
 pub(crate) struct Twilio {
     options: Options,
     started: Moment,
     state: Mutex<State>,
-    /// Signalled after every request.
-    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -48,7 +45,7 @@ struct State {
 
 impl Twilio {
     pub(crate) fn new(options: Options) -> Self {
-        Self { options, started: Clock::default().now(), state: Mutex::default(), changed: Condvar::new() }
+        Self { options, started: Clock::default().now(), state: Mutex::default() }
     }
 
     pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
@@ -84,24 +81,6 @@ impl Twilio {
         state.requests.clear();
     }
 
-    /// Waits until the condition holds, which is tried again after every request.
-    pub(crate) fn wait_until(&self, limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
-        let end = Instant::now() + limit;
-        loop {
-            let seen = self.state().requests.len();
-            if condition() {
-                return true;
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            let unchanged = |state: &mut State| state.requests.len() == seen;
-            // A time-out is noticed above, after one more look.
-            drop(self.changed.wait_timeout_while(self.state(), left, unchanged));
-        }
-    }
-
     pub(crate) fn admits_connection(&self) -> bool {
         !self.state().faults.for_connection()
     }
@@ -135,23 +114,15 @@ impl Twilio {
             connection: request.connection,
             at: now,
         });
-        drop(state);
-        self.changed.notify_all();
         reply
     }
 
     /// The answer with Twilio's error code, after the fault has had its way.
     fn answer(&self, state: &mut State, call: &Call, fault: Option<&Fault>, now: Moment) -> (Reply, Option<u32>) {
+        if let Some(reply) = fault.and_then(Fault::answer_before_arrival) {
+            return (reply, None);
+        }
         let instead = match fault {
-            Some(Fault::CloseAfterReading) => {
-                let mut nothing = Reply::new(StatusCode::OK, "application/json", "");
-                nothing.ending = Ending::Closed;
-                return (nothing, None);
-            }
-            Some(Fault::Status(status @ (502 | 504))) => {
-                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
-                return (Reply::new(status, "text/html", PROXY_PAGE), None);
-            }
             Some(Fault::Status(status)) => {
                 Some(TwilioError::new(*status, 20000 + u32::from(*status), "The sandbox was told to answer so"))
             }
@@ -176,13 +147,8 @@ impl Twilio {
             Transport::Late(delay) => reply.delay = delay,
             Transport::HangUp => reply.ending = Ending::Closed,
         }
-        match fault {
-            Some(Fault::Delay(delay)) => reply.delay += *delay,
-            Some(Fault::CloseAfterSending) => reply.ending = Ending::Closed,
-            Some(Fault::Truncated) => reply.ending = Ending::Truncated,
-            Some(Fault::Huge(blanks)) => reply.ending = Ending::Padded(*blanks),
-            Some(Fault::NotJson) => reply = Reply::new(reply.status, "text/html", PROXY_PAGE),
-            _ => {}
+        if let Some(fault) = fault {
+            fault.spoil(&mut reply);
         }
         (reply, code)
     }
@@ -211,7 +177,7 @@ impl Twilio {
                 let (result, transport) = lookup::fetch(&call.key, form, now);
                 return (result.map(found), transport);
             }
-            Operation::Other => Err(TwilioError::not_found(&call.path)),
+            _ => Err(TwilioError::not_found(&call.path)),
         };
         (result, Transport::Prompt)
     }
@@ -302,7 +268,7 @@ impl Call {
             Operation::VerifyCreate => verify::CREATE_PARAMETERS,
             Operation::VerifyUpdate => verify::UPDATE_PARAMETERS,
             Operation::Lookup => lookup::PARAMETERS,
-            Operation::VerifyFetch | Operation::ServiceFetch | Operation::Other => &[],
+            _ => &[],
         };
         let names = self.parameters.iter().map(|(name, _)| name);
         names.filter(|name| !known.contains(&name.as_str())).cloned().collect()

@@ -1,8 +1,12 @@
-//! Faults to order: what goes wrong, with which requests, and how often.
+//! Faults to order: what goes wrong, with which requests to Twilio or Okta, and how often.
 
+use crate::server::{Ending, Reply};
+use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::VecDeque;
 use std::time::Duration;
+
+const PROXY_PAGE: &str = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>\n";
 
 /// What a request asks of the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,13 +24,28 @@ pub enum Operation {
     Lookup,
     /// Anything else, which Twilio answers with 404 or 405.
     Other,
+    /// `GET /api/v1/users/{id}/factors`
+    OktaFactors,
+    /// `GET /api/v1/users/{id}`
+    OktaUser,
+    /// `POST /oauth2/v1/token`
+    OktaToken,
+    /// Anything else below `/api` or `/oauth2`, which Okta answers with 404.
+    OktaOther,
+}
+
+impl Operation {
+    /// Whether it is asked of Okta and not of Twilio.
+    pub(crate) fn is_of_okta(self) -> bool {
+        matches!(self, Self::OktaFactors | Self::OktaUser | Self::OktaToken | Self::OktaOther)
+    }
 }
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Twilio does its work at once, but answers late.
+    /// The request is done at once, but answered late.
     #[serde(rename = "delay_ms", serialize_with = "to_milliseconds", deserialize_with = "from_milliseconds")]
     Delay(Duration),
     /// The next connection is accepted and closed before a byte is read. As nobody can tell what it would have carried,
@@ -36,18 +55,18 @@ pub enum Fault {
     CloseAfterReading,
     /// The request is done (the message is sent), then the connection is closed without an answer.
     CloseAfterSending,
-    /// 429 with code 20429; nothing is done.
+    /// 429 with Twilio's code 20429 or Okta's E0000047; nothing is done.
     Throttle {
         /// Whether `Twilio-Reached-Rate-Limit` is there, i.e. whether it is the service's own limit, which a retry would
-        /// only hit again.
+        /// only hit again. Okta has no such header.
         reached_rate_limit: bool,
-        /// `Retry-After` in seconds.
+        /// `Retry-After` in seconds; of Okta, the time until `X-Rate-Limit-Reset`.
         retry_after: Option<u64>,
     },
-    /// This HTTP status; nothing is done. 502 and 504 come as a proxy's HTML page, any other one with Twilio's
-    /// error object and the code 20000 plus the status (20500, 20503, …).
+    /// This HTTP status; nothing is done. 502 and 504 come as a proxy's HTML page, any other one with an error object:
+    /// Twilio's with the code 20000 plus the status (20500, 20503, …), Okta's with the code that fits.
     Status(u16),
-    /// 401 with code 20003, whatever the credentials; nothing is done.
+    /// 401 with Twilio's code 20003 or Okta's E0000011, whatever the credentials; nothing is done.
     Unauthorized,
     /// The request is done, but the answer's body is HTML.
     NotJson,
@@ -55,6 +74,36 @@ pub enum Fault {
     Huge(u64),
     /// The request is done, but the connection is closed in the middle of the answer's body.
     Truncated,
+}
+
+impl Fault {
+    /// What comes back of a request that does not arrive.
+    pub(crate) fn answer_before_arrival(&self) -> Option<Reply> {
+        match self {
+            Self::CloseAfterReading => {
+                let mut nothing = Reply::new(StatusCode::OK, "application/json", "");
+                nothing.ending = Ending::Closed;
+                Some(nothing)
+            }
+            Self::Status(status @ (502 | 504)) => {
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
+                Some(Reply::new(status, "text/html", PROXY_PAGE))
+            }
+            _ => None,
+        }
+    }
+
+    /// What becomes of an answer on its way back.
+    pub(crate) fn spoil(&self, reply: &mut Reply) {
+        match self {
+            Self::Delay(delay) => reply.delay += *delay,
+            Self::CloseAfterSending => reply.ending = Ending::Closed,
+            Self::Truncated => reply.ending = Ending::Truncated,
+            Self::Huge(blanks) => reply.ending = Ending::Padded(*blanks),
+            Self::NotJson => *reply = Reply::new(reply.status, "text/html", PROXY_PAGE),
+            _ => {}
+        }
+    }
 }
 
 fn to_milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -10,4 +10,5 @@
 mod bench;
 mod faults;
 mod lookup;
+mod okta;
 mod verify;
