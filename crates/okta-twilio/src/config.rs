@@ -22,7 +22,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// For what `variable` must be, and an example that is.
-    pub(crate) fn new(variable: &'static str, problem: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn new(variable: &'static str, problem: &'static str, example: &'static str) -> Self {
         Self { variable, problem, example }
     }
 }
@@ -82,8 +82,20 @@ impl<'a> Variables<'a> {
         limits: std::ops::RangeInclusive<T>,
         default: T,
     ) -> Result<T, ConfigError> {
-        let read = |value: &str| value.parse().ok().filter(|number| limits.contains(number));
-        Ok(self.read(variable, help, read)?.unwrap_or(default))
+        Ok(self.optional_number(variable, help, limits)?.unwrap_or(default))
+    }
+
+    /// A number within limits, if the variable is set.
+    ///
+    /// # Errors
+    /// If it is no whole number within `limits`.
+    pub fn optional_number<T: FromStr + PartialOrd>(
+        &self,
+        variable: &'static str,
+        help: (&'static str, &'static str),
+        limits: std::ops::RangeInclusive<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.read(variable, help, |value| value.parse().ok().filter(|number| limits.contains(number)))
     }
 
     /// Values between commas; blanks around them do not count. Empty if the variable is not set.

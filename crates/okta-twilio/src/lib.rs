@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`telephony_hook`], [`event_hook`] | the two hooks from request to answer |
 //! | [`send`], [`feedback`] | the two use cases: send a code, tell that it was right |
+//! | [`policy`] | whether to send |
 //! | [`okta`] | what Okta sends and expects |
 //! | [`twilio`] | what Twilio offers |
 //! | [`auth`], [`gateway`] | who calls, and how the gateway hands it over |
@@ -28,6 +29,7 @@ pub mod logging;
 pub mod metrics;
 pub mod okta;
 pub mod phone;
+pub mod policy;
 pub mod private;
 pub mod reason;
 pub mod secrets;

@@ -2,6 +2,10 @@
 
 use serde::{Serialize, Serializer};
 
+/// The user's text where another number or another factor helps, and asking again does not.
+const CHECK_THE_NUMBER: &str =
+    "We could not send a code to this phone number. Check the number or choose another way to verify.";
+
 /// A reason code. Okta shows it in its System Log, CloudWatch has it as the `Reason` dimension; neither ever gets
 /// Twilio's own text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +38,30 @@ pub enum Reason {
     Unsubscribed,
     /// Okta's code ended before it could be sent.
     CodeExpired,
+
+    // The policy's refusals.
+    /// The country is among those blocked.
+    CountryBlocked,
+    /// The country is not among those allowed, or not known.
+    CountryNotAllowed,
+    /// The kind of line is blocked.
+    LineTypeBlocked,
+    /// The carrier is blocked.
+    CarrierBlocked,
+    /// Nobody has the line at present.
+    LineInactive,
+    /// The number looks like part of SMS pumping.
+    SmsPumpingRisk,
+    /// The SIM was changed a short while ago.
+    SimSwapped,
+    /// A call would be forwarded to another number.
+    CallForwarded,
+
+    // Twilio Lookup.
+    /// A national number could not be completed, because Lookup failed.
+    LookupUnavailable,
+    /// A package of Lookup has no data on the number.
+    NoData,
 
     // Twilio's refusals.
     /// Twilio's Fraud Guard or risk rules blocked the number.
@@ -130,6 +158,16 @@ impl Reason {
             Self::Unreachable => "unreachable",
             Self::Unsubscribed => "unsubscribed",
             Self::CodeExpired => "code_expired",
+            Self::CountryBlocked => "country_blocked",
+            Self::CountryNotAllowed => "country_not_allowed",
+            Self::LineTypeBlocked => "line_type_blocked",
+            Self::CarrierBlocked => "carrier_blocked",
+            Self::LineInactive => "line_inactive",
+            Self::SmsPumpingRisk => "sms_pumping_risk",
+            Self::SimSwapped => "sim_swapped",
+            Self::CallForwarded => "call_forwarded",
+            Self::LookupUnavailable => "lookup_unavailable",
+            Self::NoData => "no_data",
             Self::BlockedAsFraud => "blocked_as_fraud",
             Self::CountryBlockedByTwilio => "country_blocked_by_twilio",
             Self::NotRegistered => "not_registered",
@@ -169,6 +207,21 @@ impl Reason {
         }
     }
 
+    /// Whether the policy refused the number.
+    pub fn is_refusal_by_policy(self) -> bool {
+        matches!(
+            self,
+            Self::CountryBlocked
+                | Self::CountryNotAllowed
+                | Self::LineTypeBlocked
+                | Self::CarrierBlocked
+                | Self::LineInactive
+                | Self::SmsPumpingRisk
+                | Self::SimSwapped
+                | Self::CallForwarded
+        )
+    }
+
     /// Whether the cause lies with one user's number, code or pace, so that nobody needs to be called for it.
     pub fn is_users_own(self) -> bool {
         matches!(
@@ -188,9 +241,9 @@ impl Reason {
     /// What the user may read. Polite, the same for many causes, and no help to an attacker.
     pub fn user_text(self) -> &'static str {
         match self {
-            Self::PhoneNumberInvalid | Self::Landline | Self::Unreachable | Self::Unsubscribed => {
-                "We could not send a code to this phone number. Check the number or choose another way to verify."
-            }
+            // A refusal by policy reads like a number that cannot be reached.
+            refused if refused.is_refusal_by_policy() => CHECK_THE_NUMBER,
+            Self::PhoneNumberInvalid | Self::Landline | Self::Unreachable | Self::Unsubscribed => CHECK_THE_NUMBER,
             Self::CodeExpired => "This code has expired. Please ask for a new one.",
             Self::TooManySends | Self::RateLimited => {
                 "Too many codes were requested for this phone number. Please wait ten minutes and try again."

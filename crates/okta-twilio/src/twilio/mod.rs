@@ -2,6 +2,7 @@
 
 mod error;
 pub mod locale;
+pub mod lookup;
 pub mod verify;
 
 pub use error::{CODES, Class, ErrorCode, Retry};

@@ -1,0 +1,632 @@
+//! Twilio Lookup: what is known of a number before a message is paid for.
+//!
+//! Source: Twilio, Lookup v2 API, with the pages of its packages. A request without packages is free and tells whether
+//! the number can exist; each package is billed. A package that has no answer says so inside an answer of status 200,
+//! so that each one is read for itself, and what is odd in one does not lose the others.
+//!
+//! The URL holds the number and so does the answer: neither is kept, and no error quotes them.
+
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use serde_json::Value;
+use url::Url;
+
+use crate::{
+    clock::Timestamp,
+    country::CountryCode,
+    http_client::{self, Answer, CallError},
+    logging::SafeId,
+    phone::{self, DialableNumber, PhoneNumber},
+    reason::Reason,
+    secrets::TwilioCredentials,
+};
+
+/// Data that Lookup sells, as far as a decision about sending can use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Package {
+    /// Kind of line, and its carrier.
+    LineTypeIntelligence,
+    /// How likely the number is part of SMS pumping.
+    SmsPumpingRisk,
+    /// When the SIM was changed last.
+    SimSwap,
+    /// Whether the line is in service.
+    LineStatus,
+    /// Whether every call to the number is forwarded.
+    CallForwarding,
+}
+
+/// A choice of packages.
+pub type Packages = BTreeSet<Package>;
+
+impl Package {
+    /// All that are supported.
+    pub const ALL: [Self; 5] =
+        [Self::LineTypeIntelligence, Self::SmsPumpingRisk, Self::SimSwap, Self::LineStatus, Self::CallForwarding];
+
+    /// Twilio's name: in `Fields`, in the answer, in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LineTypeIntelligence => "line_type_intelligence",
+            Self::SmsPumpingRisk => "sms_pumping_risk",
+            Self::SimSwap => "sim_swap",
+            Self::LineStatus => "line_status",
+            Self::CallForwarding => "call_forwarding",
+        }
+    }
+
+    /// From Twilio's name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|package| package.as_str() == text)
+    }
+}
+
+/// A number's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LookupAnswer {
+    /// Nobody can have this number.
+    Invalid,
+    /// Somebody can.
+    Valid {
+        /// In E.164 form; missing only if the answer is odd.
+        number: Option<PhoneNumber>,
+        /// What is known of it.
+        facts: NumberFacts,
+        /// Packages that were asked for and have no data, with Twilio's code where there is one.
+        without_data: Vec<(Package, Option<u32>)>,
+    },
+}
+
+/// What is known of a number. Everything can be missing: not asked for, or Twilio has no data.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NumberFacts {
+    /// Where it belongs.
+    pub country: Option<CountryCode>,
+    /// `line_type_intelligence`
+    pub line: Option<Line>,
+    /// `sms_pumping_risk`
+    pub sms_pumping: Option<SmsPumping>,
+    /// `sim_swap`
+    pub sim_swap: Option<SimSwap>,
+    /// `line_status`: whether the line is `inactive`, so that no message can reach it. A phone that is merely
+    /// switched off is not.
+    pub line_is_inactive: Option<bool>,
+    /// `call_forwarding`: whether all calls go to another number.
+    pub calls_are_forwarded: Option<bool>,
+}
+
+/// Kind of line and carrier.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Missing where Twilio does not tell, or tells a type that its documents do not have.
+    pub line_type: Option<LineType>,
+    /// The carrier's name as Twilio writes it. A foreign text: compared, never logged.
+    pub carrier_name: Option<String>,
+    /// The carrier's codes.
+    pub network: Option<NetworkCode>,
+}
+
+/// Twilio's kinds of line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LineType {
+    /// A fixed line; most take no SMS.
+    Landline,
+    /// A mobile line.
+    Mobile,
+    /// Internet telephony bound to an address.
+    FixedVoip,
+    /// Internet telephony that anybody gets online.
+    NonFixedVoip,
+    /// A personal number, which follows its owner.
+    Personal,
+    /// Free for the caller.
+    TollFree,
+    /// Expensive for the caller.
+    Premium,
+    /// The caller pays a part.
+    SharedCost,
+    /// Universal access number of a company.
+    Uan,
+    /// A mailbox.
+    Voicemail,
+    /// A pager.
+    Pager,
+    /// Valid, but Twilio cannot tell.
+    Unknown,
+}
+
+impl LineType {
+    /// All that Twilio documents.
+    pub const ALL: [Self; 12] = [
+        Self::Landline,
+        Self::Mobile,
+        Self::FixedVoip,
+        Self::NonFixedVoip,
+        Self::Personal,
+        Self::TollFree,
+        Self::Premium,
+        Self::SharedCost,
+        Self::Uan,
+        Self::Voicemail,
+        Self::Pager,
+        Self::Unknown,
+    ];
+
+    /// Twilio's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Landline => "landline",
+            Self::Mobile => "mobile",
+            Self::FixedVoip => "fixedVoip",
+            Self::NonFixedVoip => "nonFixedVoip",
+            Self::Personal => "personal",
+            Self::TollFree => "tollFree",
+            Self::Premium => "premium",
+            Self::SharedCost => "sharedCost",
+            Self::Uan => "uan",
+            Self::Voicemail => "voicemail",
+            Self::Pager => "pager",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// From Twilio's word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|line_type| line_type.as_str() == text)
+    }
+}
+
+/// Mobile country code and mobile network code (ITU-T E.212). Compared as numbers, since leading zeros get lost on the
+/// way from carriers: `262-01` and `262-1` are one network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NetworkCode {
+    country: u16,
+    network: u16,
+}
+
+impl NetworkCode {
+    /// From the two codes' digits: three, and one to three.
+    pub fn parse(country: &str, network: &str) -> Option<Self> {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+        let usable = country.len() == 3 && (1..=3).contains(&network.len());
+        usable.then(|| Some(Self { country: digits(country)?, network: digits(network)? })).flatten()
+    }
+}
+
+impl fmt::Display for NetworkCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:03}-{:02}", self.country, self.network)
+    }
+}
+
+impl serde::Serialize for NetworkCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The risk that somebody earns from messages to the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SmsPumping {
+    /// 0 to 100; Twilio advises against sending from 90.
+    pub score: Option<u8>,
+    /// Whether Fraud Guard blocks the number at the moment.
+    pub blocked: bool,
+}
+
+/// The last change of the SIM, as far as the carrier tells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SimSwap {
+    /// When it was.
+    At(Timestamp),
+    /// Within the carrier's own period, of hours or days; not when.
+    Recently,
+    /// Not within that period.
+    NotRecently,
+}
+
+/// How a request to Lookup failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// Twilio answered, and the answer is no.
+    #[error("Twilio answered {status}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Twilio's error code.
+        code: Option<u32>,
+        /// Twilio's id of the request.
+        request_id: Option<SafeId>,
+    },
+    /// The answer says yes but cannot be read.
+    #[error("Twilio's answer cannot be read")]
+    Unreadable,
+    /// There was no answer.
+    #[error(transparent)]
+    NoAnswer(#[from] CallError),
+}
+
+impl LookupError {
+    /// The stable code.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Refused { status: 401 | 403, .. } => Reason::TwilioAuthentication,
+            Self::Refused { status: 429, .. } => Reason::Throttled,
+            Self::Refused { status: 500.., .. } | Self::Unreadable => Reason::TwilioFailed,
+            Self::Refused { .. } => Reason::TwilioRefused,
+            Self::NoAnswer(CallError::NotConnected) => Reason::TwilioUnreachable,
+            Self::NoAnswer(CallError::TimedOut) => Reason::TwilioTimeout,
+            Self::NoAnswer(CallError::Interrupted) => Reason::TwilioInterrupted,
+        }
+    }
+}
+
+/// What an admin can do about a package's code or a refusal's; nothing for the many that only say "no data".
+pub fn advice_on(code: u32) -> Option<&'static str> {
+    Some(match code {
+        20003 | 20006 | 20403 => {
+            "Check that the Twilio credentials may use Lookup: a restricted key needs its permission."
+        }
+        60601 => "Ask Twilio to approve the account for Canadian carrier data.",
+        60606 => "Ask Twilio to enable the package for the account, or take it out of LOOKUP_FIELDS.",
+        60611 => "The account's quota of the package is used up: ask Twilio to raise it.",
+        60614 | 60619 => "Twilio keeps the data of this country in another region: set TWILIO_LOOKUP_URL to it.",
+        20429 | 60616 => "Too many Lookups at once: ask Twilio to raise the account's limit.",
+        60624 => "A trial account has few Lookups: upgrade it.",
+        _ => return None,
+    })
+}
+
+/// A client of Lookup.
+#[derive(Clone, Debug)]
+pub struct LookupClient {
+    http: reqwest::Client,
+    base: Url,
+}
+
+impl LookupClient {
+    /// A client on the shared HTTP client. `base` is an HTTP URL.
+    pub fn new(http: reqwest::Client, base: Url) -> Self {
+        Self { http, base }
+    }
+
+    /// Opens the connection, so that the first Lookup does not have to. What is answered does not matter.
+    ///
+    /// # Errors
+    /// If there is no connection in time.
+    pub async fn connect(&self, timeout: Duration) -> Result<(), CallError> {
+        http_client::call(self.http.head(self.base.clone()), timeout).await.map(|_answer| ())
+    }
+
+    /// Asks about a number. `country` completes a national one.
+    ///
+    /// # Errors
+    /// If Twilio refuses, does not answer within `timeout`, or answers something else.
+    pub async fn ask(
+        &self,
+        credentials: &TwilioCredentials,
+        number: &DialableNumber,
+        country: Option<CountryCode>,
+        packages: &Packages,
+        timeout: Duration,
+    ) -> Result<LookupAnswer, LookupError> {
+        let request = credentials.authenticate(self.http.get(self.url(number, country, packages)));
+        let answer = http_client::call(request, timeout).await?;
+        if answer.status == http::StatusCode::OK {
+            answer.json().and_then(|body| read(&body, packages)).ok_or(LookupError::Unreadable)
+        } else {
+            Err(refused(&answer))
+        }
+    }
+
+    fn url(&self, number: &DialableNumber, country: Option<CountryCode>, packages: &Packages) -> Url {
+        let mut url = self.base.clone();
+        let path = self.base.path().trim_end_matches('/');
+        let (number, country) = match number {
+            // A plain plus would be taken for a blank.
+            DialableNumber::International(number) => (number.on_the_wire().replace('+', "%2B"), None),
+            DialableNumber::National(number) => (number.on_the_wire().to_owned(), country),
+        };
+        url.set_path(&format!("{path}/v2/PhoneNumbers/{number}"));
+        let names: Vec<_> = packages.iter().map(|package| package.as_str()).collect();
+        if !names.is_empty() {
+            url.query_pairs_mut().append_pair("Fields", &names.join(","));
+        }
+        if let Some(country) = country {
+            url.query_pairs_mut().append_pair("CountryCode", &country.to_string());
+        }
+        url
+    }
+}
+
+fn refused(answer: &Answer) -> LookupError {
+    let body: Value = answer.json().unwrap_or_default();
+    LookupError::Refused {
+        status: answer.status.as_u16(),
+        code: body.get("code").and_then(code_of),
+        request_id: answer.header("twilio-request-id").and_then(SafeId::parse),
+    }
+}
+
+/// Reads an answer; nothing if it does not even say whether the number is valid.
+fn read(body: &Value, packages: &Packages) -> Option<LookupAnswer> {
+    if !body.get("valid")?.as_bool()? {
+        return Some(LookupAnswer::Invalid);
+    }
+    let number = text(body, "phone_number").and_then(|text| match phone::parse(text) {
+        Ok((DialableNumber::International(number), None)) => Some(number),
+        _ => None,
+    });
+    let country = text(body, "country_code").and_then(|text| text.parse().ok());
+    let mut facts = NumberFacts { country, ..NumberFacts::default() };
+    let mut without_data = Vec::new();
+    for package in packages {
+        if let Err(code) = read_package(body, *package, &mut facts) {
+            without_data.push((*package, code));
+        }
+    }
+    Some(LookupAnswer::Valid { number, facts, without_data })
+}
+
+/// Adds a package's data to the facts. The error is Twilio's code, where it gives one.
+fn read_package(body: &Value, package: Package, facts: &mut NumberFacts) -> Result<(), Option<u32>> {
+    let data = body.get(package.as_str()).filter(|data| data.is_object()).ok_or(None)?;
+    // A number by the specification, a text in at least one package.
+    match data.get("error_code") {
+        None | Some(Value::Null) => {}
+        Some(code) => return Err(code_of(code)),
+    }
+    let found = match package {
+        Package::LineTypeIntelligence => keep(&mut facts.line, line(data)),
+        Package::SmsPumpingRisk => keep(&mut facts.sms_pumping, sms_pumping(data)),
+        Package::SimSwap => keep(&mut facts.sim_swap, sim_swap(data)),
+        Package::LineStatus => keep(&mut facts.line_is_inactive, line_is_inactive(data)),
+        Package::CallForwarding => {
+            keep(&mut facts.calls_are_forwarded, data.get("call_forwarding_enabled").and_then(Value::as_bool))
+        }
+    };
+    if found { Ok(()) } else { Err(None) }
+}
+
+fn keep<T>(place: &mut Option<T>, value: Option<T>) -> bool {
+    *place = value;
+    place.is_some()
+}
+
+fn line(data: &Value) -> Option<Line> {
+    let line = Line {
+        line_type: text(data, "type").and_then(LineType::parse),
+        carrier_name: text(data, "carrier_name").map(str::to_owned),
+        network: text(data, "mobile_country_code")
+            .zip(text(data, "mobile_network_code"))
+            .and_then(|(country, network)| NetworkCode::parse(country, network)),
+    };
+    (line != Line::default()).then_some(line)
+}
+
+fn sms_pumping(data: &Value) -> Option<SmsPumping> {
+    let score = data.get("sms_pumping_risk_score").and_then(Value::as_u64).and_then(|score| u8::try_from(score).ok());
+    let score = score.filter(|score| *score <= 100);
+    let blocked = data.get("number_blocked").and_then(Value::as_bool);
+    (score.is_some() || blocked.is_some()).then(|| SmsPumping { score, blocked: blocked.unwrap_or(false) })
+}
+
+fn sim_swap(data: &Value) -> Option<SimSwap> {
+    let last = data.get("last_sim_swap")?;
+    if let Some(date) = text(last, "last_sim_swap_date").and_then(Timestamp::parse) {
+        return Some(SimSwap::At(date));
+    }
+    let in_period = last.get("swapped_in_period")?.as_bool()?;
+    Some(if in_period { SimSwap::Recently } else { SimSwap::NotRecently })
+}
+
+fn line_is_inactive(data: &Value) -> Option<bool> {
+    match text(data, "status")? {
+        "inactive" => Some(true),
+        "active" | "reachable" | "unreachable" => Some(false),
+        _ => None,
+    }
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
+    value.get(field)?.as_str().map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn code_of(code: &Value) -> Option<u32> {
+    match code {
+        Value::Number(code) => code.as_u64().and_then(|code| u32::try_from(code).ok()),
+        Value::String(code) => code.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn all() -> Packages {
+        Package::ALL.into()
+    }
+
+    fn facts(body: &Value) -> (NumberFacts, Vec<(Package, Option<u32>)>) {
+        match read(body, &all()).unwrap() {
+            LookupAnswer::Valid { facts, without_data, .. } => (facts, without_data),
+            LookupAnswer::Invalid => panic!("invalid"),
+        }
+    }
+
+    fn answer() -> Value {
+        json!({
+            "calling_country_code": "1", "country_code": "US", "phone_number": "+12025550123",
+            "national_format": "(202) 555-0123", "valid": true, "validation_errors": null, "caller_name": null,
+            "line_type_intelligence": {
+                "error_code": null, "mobile_country_code": "310", "mobile_network_code": "998",
+                "carrier_name": "Example Wireless", "type": "nonFixedVoip"
+            },
+            "sms_pumping_risk": {
+                "carrier_risk_category": "high", "number_blocked": true, "number_blocked_date": "2026-01-02T03:04:05Z",
+                "number_blocked_last_3_months": true, "sms_pumping_risk_score": 95, "error_code": null
+            },
+            "sim_swap": {
+                "last_sim_swap": {
+                    "last_sim_swap_date": "2026-01-02T03:04:05Z", "swapped_period": "PT24H", "swapped_in_period": true
+                },
+                "carrier_name": "Example Wireless", "mobile_country_code": "310", "mobile_network_code": "998",
+                "error_code": null
+            },
+            "line_status": {"status": "inactive", "error_code": null},
+            "call_forwarding": {"call_forwarding_enabled": true, "error_code": null}
+        })
+    }
+
+    #[test]
+    fn reads_every_package() {
+        let (facts, without_data) = facts(&answer());
+        assert_eq!(facts.country.unwrap().to_string(), "US");
+        assert_eq!(
+            facts.line.unwrap(),
+            Line {
+                line_type: Some(LineType::NonFixedVoip),
+                carrier_name: Some("Example Wireless".to_owned()),
+                network: NetworkCode::parse("310", "998"),
+            }
+        );
+        assert_eq!(facts.sms_pumping, Some(SmsPumping { score: Some(95), blocked: true }));
+        assert_eq!(facts.sim_swap, Timestamp::parse("2026-01-02T03:04:05Z").map(SimSwap::At));
+        assert_eq!(facts.line_is_inactive, Some(true));
+        assert_eq!(facts.calls_are_forwarded, Some(true));
+        assert!(without_data.is_empty());
+    }
+
+    #[test]
+    fn a_failed_package_is_no_data_and_loses_no_other() {
+        for (code, expected) in
+            [(json!(60606), Some(60606)), (json!("60606"), Some(60606)), (json!("no"), None), (json!(-1), None)]
+        {
+            for package in Package::ALL {
+                let mut body = answer();
+                body[package.as_str()]["error_code"] = code.clone();
+                let (facts, without_data) = facts(&body);
+                assert_eq!(without_data, [(package, expected)], "{code}");
+                let known = [
+                    facts.line.is_some(),
+                    facts.sms_pumping.is_some(),
+                    facts.sim_swap.is_some(),
+                    facts.line_is_inactive.is_some(),
+                    facts.calls_are_forwarded.is_some(),
+                ];
+                assert_eq!(known.iter().filter(|known| !**known).count(), 1, "{}", package.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn an_odd_package_is_no_data() {
+        for odd in [json!(null), json!([]), json!("x"), json!(7), json!({}), json!({"type": null, "status": "unknown"})]
+        {
+            for package in Package::ALL {
+                let mut body = answer();
+                body[package.as_str()] = odd.clone();
+                assert_eq!(facts(&body).1, [(package, None)], "{} {odd}", package.as_str());
+            }
+        }
+        for score in [json!(101), json!(-1), json!("95"), json!(1.5), json!(null)] {
+            let mut body = answer();
+            body["sms_pumping_risk"]["sms_pumping_risk_score"] = score;
+            assert_eq!(facts(&body).0.sms_pumping, Some(SmsPumping { score: None, blocked: true }));
+        }
+    }
+
+    #[test]
+    fn a_package_that_was_not_asked_for_is_not_read() {
+        let answer = read(&answer(), &Packages::new()).unwrap();
+        let LookupAnswer::Valid { facts, without_data, .. } = answer else { panic!() };
+        assert!(facts.country.is_some() && without_data.is_empty());
+        assert_eq!(NumberFacts { country: None, ..facts }, NumberFacts::default());
+    }
+
+    #[test]
+    fn reads_a_swap_without_a_date() {
+        for (last, expected) in [
+            (json!({"last_sim_swap_date": null, "swapped_in_period": true}), Some(SimSwap::Recently)),
+            (json!({"swapped_period": "PT24H", "swapped_in_period": false}), Some(SimSwap::NotRecently)),
+            (json!({"last_sim_swap_date": "soon", "swapped_in_period": true}), Some(SimSwap::Recently)),
+            (json!({"swapped_period": "PT24H"}), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(sim_swap(&json!({"last_sim_swap": last})), expected, "{last}");
+        }
+    }
+
+    #[test]
+    fn knows_what_twilio_calls_a_line_and_its_status() {
+        for line_type in LineType::ALL {
+            assert_eq!(line(&json!({"type": line_type.as_str()})).unwrap().line_type, Some(line_type));
+        }
+        assert_eq!(LineType::parse("satellite"), None);
+        for (status, inactive) in [
+            ("active", Some(false)),
+            ("reachable", Some(false)),
+            ("unreachable", Some(false)),
+            ("inactive", Some(true)),
+            ("unknown", None),
+        ] {
+            assert_eq!(line_is_inactive(&json!({"status": status})), inactive, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_number_is_an_answer() {
+        for errors in [json!(["TOO_LONG"]), json!(null), json!([]), json!("NOT_A_NUMBER")] {
+            let body = json!({"valid": false, "validation_errors": errors, "phone_number": "+120255501234"});
+            assert_eq!(read(&body, &all()), Some(LookupAnswer::Invalid));
+        }
+    }
+
+    #[test]
+    fn an_answer_without_validity_is_none() {
+        for body in [json!({}), json!([]), json!(null), json!({"valid": "true"}), json!({"valid": null})] {
+            assert_eq!(read(&body, &all()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_url_has_the_number_the_packages_and_the_country() {
+        let base = Url::parse("http://127.0.0.1:9/proxy/").unwrap();
+        let client = LookupClient::new(http_client::build(None).unwrap(), base);
+        let country: Option<CountryCode> = "GB".parse().ok();
+        let url = |number: &str, packages: &[Package]| {
+            let (number, _) = phone::parse(number).unwrap();
+            client.url(&number, country, &packages.iter().copied().collect()).to_string()
+        };
+        assert_eq!(url("+442079460060", &[]), "http://127.0.0.1:9/proxy/v2/PhoneNumbers/%2B442079460060");
+        assert_eq!(
+            url("+442079460060", &[Package::SimSwap, Package::LineTypeIntelligence]),
+            "http://127.0.0.1:9/proxy/v2/PhoneNumbers/%2B442079460060?Fields=line_type_intelligence%2Csim_swap"
+        );
+        assert_eq!(url("020 7946 0060", &[]), "http://127.0.0.1:9/proxy/v2/PhoneNumbers/02079460060?CountryCode=GB");
+    }
+
+    #[test]
+    fn compares_network_codes_as_numbers() {
+        assert_eq!(NetworkCode::parse("262", "01"), NetworkCode::parse("262", "1"));
+        assert_eq!(NetworkCode::parse("310", "260").unwrap().to_string(), "310-260");
+        assert_eq!(NetworkCode::parse("262", "1").unwrap().to_string(), "262-01");
+        for (country, network) in
+            [("26", "01"), ("2620", "1"), ("262", ""), ("262", "0001"), ("+62", "01"), ("262", "a")]
+        {
+            assert_eq!(NetworkCode::parse(country, network), None, "{country}-{network}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(field in 0_usize..Package::ALL.len(), name in "[a-z_]{0,24}", value in any::<i64>()) {
+            let mut body = answer();
+            body[Package::ALL[field].as_str()] = json!({name: value, "last_sim_swap": value});
+            prop_assert!(read(&body, &all()).is_some());
+        }
+    }
+}
