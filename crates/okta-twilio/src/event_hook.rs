@@ -82,7 +82,7 @@ impl EventHook {
 
     /// Uses INIT for what a request would have to wait for.
     pub async fn prepare(&self, log: &Log) {
-        self.parts.prepare(self.okta_secret.as_ref(), log).await;
+        self.parts.prepare(self.okta_secret.as_ref(), None, log).await;
     }
 
     /// Answers one invocation. Always: what cannot be served gets an answer that says so.

@@ -13,6 +13,7 @@ use crate::{
     gateway::{Request, Response},
     http_client,
     logging::{Log, LogEvent, Preparation},
+    lookup::NumberLookup,
     metrics::Metrics,
     okta::{OktaSecret, telephony::AnswerBody},
     reason::Reason,
@@ -65,9 +66,14 @@ impl Parts {
         Ok(Self { auth: common.auth, http, sdk, secrets, secret_ttl: common.secret_ttl, hooks_secret, verify, clock })
     }
 
-    /// Fetches the secrets and opens the connection to Twilio, side by side: INIT has the full CPU, a request has not.
+    /// Fetches the secrets and opens the connections to Twilio, side by side: INIT has the full CPU, a request has not.
     /// A failure is logged and made good on the first request.
-    pub async fn prepare(&self, okta_secret: Option<&Arc<Cached<OktaSecret>>>, log: &Log) {
+    pub async fn prepare(
+        &self,
+        okta_secret: Option<&Arc<Cached<OktaSecret>>>,
+        lookup: Option<&NumberLookup>,
+        log: &Log,
+    ) {
         let started = Instant::now();
         let okta_secret = async {
             match okta_secret {
@@ -75,13 +81,20 @@ impl Parts {
                 None => None,
             }
         };
-        let connection = self.verify.connect(PREPARATION_TIMEOUT);
-        let (secret, okta_secret, connection) = tokio::join!(fetch(&self.hooks_secret, log), okta_secret, connection);
+        let lookup = async {
+            match lookup {
+                Some(lookup) => lookup.connect(PREPARATION_TIMEOUT).await,
+                None => Ok(()),
+            }
+        };
+        let verify = self.verify.connect(PREPARATION_TIMEOUT);
+        let (secret, okta_secret, verify, lookup) =
+            tokio::join!(fetch(&self.hooks_secret, log), okta_secret, verify, lookup);
         log.emit(&LogEvent::Started {
             milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             secret,
             okta_secret,
-            connection: readiness(connection.is_ok()),
+            connection: readiness(verify.is_ok() && lookup.is_ok()),
         });
     }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`telephony_hook`], [`event_hook`] | the two hooks from request to answer |
 //! | [`send`], [`feedback`] | the two use cases: send a code, tell that it was right |
-//! | [`policy`] | whether to send |
+//! | [`policy`], [`lookup`] | whether to send, and what is known of the number |
 //! | [`okta`] | what Okta sends and expects |
 //! | [`twilio`] | what Twilio offers |
 //! | [`auth`], [`gateway`] | who calls, and how the gateway hands it over |
@@ -26,6 +26,7 @@ pub mod gateway;
 pub mod hook;
 pub mod http_client;
 pub mod logging;
+pub mod lookup;
 pub mod metrics;
 pub mod okta;
 pub mod phone;

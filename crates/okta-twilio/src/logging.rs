@@ -21,10 +21,14 @@ use tracing::{
 
 use crate::{
     clock::Clock,
+    country::CountryCode,
     okta::event::{Kind, PhoneChannel, PhoneSuccess},
     phone::MaskedPhone,
     reason::Reason,
-    twilio::ErrorCode,
+    twilio::{
+        ErrorCode,
+        lookup::{NetworkCode, Package},
+    },
 };
 
 /// The only target that is printed.
@@ -43,7 +47,7 @@ pub enum LogEvent {
         /// Whether the Okta secret is at hand, where one is needed.
         #[serde(skip_serializing_if = "Option::is_none")]
         okta_secret: Option<Preparation>,
-        /// Whether the connection to Twilio is open.
+        /// Whether the connections to Twilio are open: to Verify and, if it is asked, to Lookup.
         connection: Preparation,
     },
     /// A variable cannot be used; the process ends.
@@ -65,6 +69,8 @@ pub enum LogEvent {
         #[serde(skip_serializing_if = "Option::is_none")]
         twilio_code: Option<u32>,
     },
+    /// Lookup, or one of its packages, could not tell about a number; the send goes on without.
+    LookupFailed(LookupFailure),
     /// Twilio was told that the verification is approved.
     FeedbackApproved(Box<FeedbackRecord>),
     /// There is no verification that feedback could be given for.
@@ -118,7 +124,10 @@ impl LogEvent {
                 _ => Level::WARN,
             },
             Self::FeedbackFailed(record) if record.will_be_retried => Level::WARN,
+            // A package without data is everyday, unless there is something to do about it.
+            Self::LookupFailed(failure) if failure.reason == Reason::NoData && failure.advice.is_none() => Level::INFO,
             Self::OtpRefused(_)
+            | Self::LookupFailed(_)
             | Self::OtpRetried { .. }
             | Self::RequestRejected { .. }
             | Self::SecretRefreshFailed { stale_value_in_use: true, .. } => Level::WARN,
@@ -154,6 +163,18 @@ pub struct SendRecord {
     /// Country and last two digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<MaskedPhone>,
+    /// Lookup's country, else the number's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<CountryCode>,
+    /// Twilio's kind of line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_type: Option<&'static str>,
+    /// The carrier's codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkCode>,
+    /// Twilio's score, 0 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sms_pumping_risk: Option<u8>,
     /// Okta's user id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<SafeId>,
@@ -187,6 +208,9 @@ pub struct SendRecord {
     pub attempts: u32,
     /// Since the request reached the gateway.
     pub milliseconds: u64,
+    /// Of these, waiting for Lookup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookup_milliseconds: Option<u64>,
     /// Of these, waiting for Verify.
     pub verify_milliseconds: u64,
 }
@@ -275,6 +299,40 @@ impl FeedbackRecord {
             channel: Some(success.channel),
             ..Self::new(Some(success.event_uuid.clone()), reason)
         }
+    }
+}
+
+/// How Lookup failed, or one of its packages.
+#[derive(Clone, Debug, Serialize)]
+pub struct LookupFailure {
+    /// What happened.
+    pub reason: Reason,
+    /// The package without data; none: there is no answer at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<&'static str>,
+    /// Twilio's error code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_code: Option<u32>,
+    /// HTTP status of Twilio's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_status: Option<u16>,
+    /// Twilio's own id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twilio_request_id: Option<SafeId>,
+    /// What an admin can do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
+}
+
+impl LookupFailure {
+    /// There is no answer.
+    pub fn of(reason: Reason) -> Self {
+        Self { reason, package: None, twilio_code: None, twilio_status: None, twilio_request_id: None, advice: None }
+    }
+
+    /// A package has no data.
+    pub fn of_package(package: Package, twilio_code: Option<u32>, advice: Option<&'static str>) -> Self {
+        Self { package: Some(package.as_str()), twilio_code, advice, ..Self::of(Reason::NoData) }
     }
 }
 

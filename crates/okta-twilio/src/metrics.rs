@@ -62,7 +62,7 @@ impl Metrics {
         metrics
     }
 
-    /// A further line of the same request, for counts by other values of the same dimensions.
+    /// A further line of the same request, for a dimension that has more than one value in it.
     pub fn beside(log: &Log) -> Self {
         let mut metrics = Self { properties: BTreeMap::new(), directives: Vec::new() };
         metrics.set("Hook", log.service());

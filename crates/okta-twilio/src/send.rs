@@ -12,13 +12,16 @@ use crate::{
     deadline::Deadline,
     http_client::CallError,
     logging::{Log, LogEvent, SafeId, SendRecord},
+    lookup::{KnownNumber, LookupUsage, NumberLookup},
     okta::telephony::{Delivery, OTP_EXPIRES, OtpRequest, PHONE_NUMBER, Verdict},
     phone::{DialableNumber, PhoneNumber},
+    policy::{self, Decision, DenyResponse, Facts, Policy},
     reason::Reason,
     secrets::{Cached, HooksSecret},
     twilio::{
         ErrorCode, Retry,
         locale::{self, supported},
+        lookup::{LineType, NumberFacts},
         verify::{Channel, NewVerification, Parameter, Refusal, Verification, VerifyClient, VerifyError},
     },
 };
@@ -164,12 +167,16 @@ pub struct Outcome {
     pub record: SendRecord,
     /// Waiting for Verify, over all attempts; `None` if it was not asked.
     pub verify_latency: Option<Duration>,
+    /// The request to Lookup; `None` if there was none.
+    pub lookup: Option<LookupUsage>,
 }
 
 /// Sends codes.
 #[derive(Clone)]
 pub struct Sender {
     config: SendConfig,
+    policy: Policy,
+    lookup: Option<NumberLookup>,
     verify: VerifyClient,
     secret: Arc<Cached<HooksSecret>>,
     clock: Clock,
@@ -182,9 +189,16 @@ impl std::fmt::Debug for Sender {
 }
 
 impl Sender {
-    /// A sender for one Verify service.
-    pub fn new(config: SendConfig, verify: VerifyClient, secret: Arc<Cached<HooksSecret>>, clock: Clock) -> Self {
-        Self { config, verify, secret, clock }
+    /// A sender for one Verify service. Without `lookup`, Lookup is never asked.
+    pub fn new(
+        config: SendConfig,
+        policy: Policy,
+        lookup: Option<NumberLookup>,
+        verify: VerifyClient,
+        secret: Arc<Cached<HooksSecret>>,
+        clock: Clock,
+    ) -> Self {
+        Self { config, policy, lookup, verify, secret, clock }
     }
 
     /// All the time there is for one request.
@@ -201,35 +215,27 @@ impl Sender {
         log: &Log,
     ) -> Outcome {
         let mut record = record_of(request, self.channel(request));
+        let mut preparation =
+            Preparation { sender: self, request, deadline, log, record: &mut record, hooks_secret, lookup: None };
+        let prepared = preparation.run().await;
+        let Preparation { hooks_secret, lookup, .. } = preparation;
         let mut verify_latency = None;
-        let verdict = match self.check(request) {
-            Err((reason, location)) => {
+        let verdict = match prepared {
+            Err((reason, verdict)) => {
                 record.reason = reason;
-                Verdict::NotSent { location: Some(location) }
+                verdict
             }
-            Ok(to) => {
-                record.phone = Some(to.masked());
-                let mut attempts = Attempts { sender: self, request, to, deadline, log, record: &mut record };
-                let (verdict, latency) = attempts.run(hooks_secret).await;
+            Ok((to, channel)) => {
+                let mut attempts = Attempts { sender: self, request, to: &to, deadline, log, record: &mut record };
+                let (verdict, latency) = attempts.run(channel, hooks_secret).await;
                 verify_latency = Some(latency);
                 verdict
             }
         };
         record.milliseconds = millis(deadline.elapsed());
+        record.lookup_milliseconds = lookup.as_ref().map(|lookup| millis(lookup.latency));
         record.verify_milliseconds = millis(verify_latency.unwrap_or_default());
-        Outcome { verdict, record, verify_latency }
-    }
-
-    /// What must hold before anybody is asked.
-    fn check<'a>(&self, request: &'a OtpRequest) -> Result<&'a PhoneNumber, (Reason, &'static str)> {
-        // A preview carries sample dates.
-        if !request.preview && request.expires.is_some_and(|expires| expires <= self.clock.now()) {
-            return Err((Reason::CodeExpired, OTP_EXPIRES));
-        }
-        match &request.number {
-            Ok(DialableNumber::International(number)) => Ok(number),
-            Ok(DialableNumber::National(_)) | Err(_) => Err((Reason::PhoneNumberInvalid, PHONE_NUMBER)),
-        }
+        Outcome { verdict, record, verify_latency, lookup }
     }
 
     fn channel(&self, request: &OtpRequest) -> Channel {
@@ -244,6 +250,109 @@ impl Sender {
         let limits: BTreeMap<_, _> = limits.filter_map(|limit| Some((&limit.key, limit.value(request, to)?))).collect();
         if limits.is_empty() { None } else { serde_json::to_string(&limits).ok() }
     }
+}
+
+/// What must be known and decided before anything is sent.
+struct Preparation<'a> {
+    sender: &'a Sender,
+    request: &'a OtpRequest,
+    deadline: &'a Deadline,
+    log: &'a Log,
+    record: &'a mut SendRecord,
+    hooks_secret: Arc<HooksSecret>,
+    lookup: Option<LookupUsage>,
+}
+
+/// Why a code is not sent, and what Okta is told.
+type NotSent = (Reason, Verdict);
+
+impl Preparation<'_> {
+    /// The number and the channel to send to. What costs nothing is asked first: the time, the number's syntax, its
+    /// country. Then Lookup, then the policy once more with what Lookup tells.
+    async fn run(&mut self) -> Result<(PhoneNumber, Channel), NotSent> {
+        // A preview carries sample dates.
+        if !self.request.preview && self.request.expires.is_some_and(|expires| expires <= self.sender.clock.now()) {
+            return Err((Reason::CodeExpired, Verdict::NotSent { location: Some(OTP_EXPIRES) }));
+        }
+        let number = self.request.number.as_ref().map_err(|_phone_error| number_invalid())?;
+        match (number, &self.sender.lookup) {
+            (DialableNumber::International(to), lookup) => {
+                self.note_number(to);
+                let channel = self.decide(to, None)?;
+                match lookup {
+                    None => Ok((to.clone(), channel)),
+                    Some(lookup) => self.look_up(lookup, number).await,
+                }
+            }
+            (DialableNumber::National(_), Some(lookup)) if lookup.completes_national_numbers() => {
+                self.look_up(lookup, number).await
+            }
+            (DialableNumber::National(_), _) => Err(number_invalid()),
+        }
+    }
+
+    async fn look_up(
+        &mut self,
+        lookup: &NumberLookup,
+        number: &DialableNumber,
+    ) -> Result<(PhoneNumber, Channel), NotSent> {
+        let packages = self.sender.policy.packages(self.asked(), lookup.packages());
+        let hooks_secret = Arc::clone(&self.hooks_secret);
+        let found = lookup.look_up(number, &packages, hooks_secret, self.deadline, self.log).await;
+        self.hooks_secret = found.hooks_secret;
+        self.lookup = found.usage;
+        match (found.number, number) {
+            (KnownNumber::Invalid, _) => Err(number_invalid()),
+            (KnownNumber::Valid { number, facts }, _) => {
+                self.note_number(&number);
+                self.note_facts(&facts);
+                let channel = self.decide(&number, Some(&facts))?;
+                Ok((number, channel))
+            }
+            // It fails open: what the number itself tells has been decided before.
+            (KnownNumber::Unknown, DialableNumber::International(to)) => Ok((to.clone(), self.asked().channel)),
+            (KnownNumber::Unknown, DialableNumber::National(_)) => {
+                Err((Reason::LookupUnavailable, Verdict::NotSent { location: Some(PHONE_NUMBER) }))
+            }
+        }
+    }
+
+    fn decide(&mut self, to: &PhoneNumber, lookup: Option<&NumberFacts>) -> Result<Channel, NotSent> {
+        let Sender { policy, clock, .. } = self.sender;
+        match policy.decide(self.asked(), Facts { country: to.country(), lookup }, clock.now()) {
+            Decision::Send { channel } => {
+                self.record.channel = channel.as_str();
+                Ok(channel)
+            }
+            Decision::Refuse { reason } => Err((
+                reason,
+                match policy.deny_response {
+                    DenyResponse::Error => Verdict::NotSent { location: Some(PHONE_NUMBER) },
+                    DenyResponse::Swallow => Verdict::Swallowed,
+                },
+            )),
+        }
+    }
+
+    fn asked(&self) -> policy::Request {
+        policy::Request { channel: self.sender.channel(self.request), request_type: self.request.request_type }
+    }
+
+    fn note_number(&mut self, to: &PhoneNumber) {
+        self.record.phone = Some(to.masked());
+        self.record.country = to.country();
+    }
+
+    fn note_facts(&mut self, facts: &NumberFacts) {
+        self.record.country = facts.country.or(self.record.country);
+        self.record.line_type = facts.line.as_ref().and_then(|line| line.line_type).map(LineType::as_str);
+        self.record.network = facts.line.as_ref().and_then(|line| line.network);
+        self.record.sms_pumping_risk = facts.sms_pumping.and_then(|risk| risk.score);
+    }
+}
+
+fn number_invalid() -> NotSent {
+    (Reason::PhoneNumberInvalid, Verdict::NotSent { location: Some(PHONE_NUMBER) })
 }
 
 /// The requests to Verify for one code.
@@ -265,13 +374,12 @@ struct Next {
 }
 
 impl Attempts<'_> {
-    async fn run(&mut self, hooks_secret: Arc<HooksSecret>) -> (Verdict, Duration) {
+    async fn run(&mut self, channel: Channel, hooks_secret: Arc<HooksSecret>) -> (Verdict, Duration) {
         if self.deadline.remaining() < LEAST_TIME_FOR_FIRST_ATTEMPT {
             self.record.reason = Reason::OutOfTime;
             return (self.not_sent(), Duration::ZERO);
         }
         let rate_limits = self.sender.rate_limits(self.request, self.to);
-        let channel = self.sender.channel(self.request);
         let mut next = Next { channel, with_locale: true, hooks_secret, pause: Duration::ZERO };
         // Each kind of retry is done once.
         let mut done = Vec::new();
@@ -436,6 +544,10 @@ fn record_of(request: &OtpRequest, channel: Channel) -> SendRecord {
         request_type: request.request_type.as_str(),
         channel: channel.as_str(),
         phone: None,
+        country: None,
+        line_type: None,
+        network: None,
+        sms_pumping_risk: None,
         user_id: request.user_id.clone(),
         okta_event_id: request.event_id.clone(),
         okta_request_id: request.request_id.clone(),
@@ -448,6 +560,7 @@ fn record_of(request: &OtpRequest, channel: Channel) -> SendRecord {
         preview: request.preview,
         attempts: 0,
         milliseconds: 0,
+        lookup_milliseconds: None,
         verify_milliseconds: 0,
     }
 }

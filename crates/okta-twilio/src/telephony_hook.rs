@@ -16,8 +16,10 @@ use crate::{
     gateway::{Request, Response},
     hook::{Parts, Rejection},
     logging::{Log, LogEvent},
+    lookup::{LookupConfig, LookupUsage, NumberLookup},
     metrics::Metrics,
     okta::telephony::{AnswerBody, DebugContext, MAX_BODY_BYTES, OtpRequest, Verdict},
+    policy::Policy,
     reason::Reason,
     send::{Outcome, SendConfig, Sender},
 };
@@ -26,6 +28,7 @@ use crate::{
 #[derive(Clone)]
 pub struct TelephonyHook {
     parts: Parts,
+    lookup: Option<NumberLookup>,
     sender: Sender,
 }
 
@@ -42,15 +45,18 @@ impl TelephonyHook {
     /// If a variable cannot be used.
     pub async fn build(variables: &Variables<'_>, clock: Clock) -> Result<Self, StartError> {
         let config = SendConfig::from_variables(variables)?;
+        let lookup = LookupConfig::from_variables(variables)?;
+        let policy = Policy::from_variables(variables, lookup.as_ref().map(|lookup| &lookup.packages))?;
         let parts = Parts::build(variables, clock).await?;
         let (verify, secret) = (parts.verify.clone(), Arc::clone(&parts.hooks_secret));
-        let sender = Sender::new(config, verify, secret, parts.clock.clone());
-        Ok(Self { parts, sender })
+        let lookup = lookup.map(|config| NumberLookup::new(config, parts.http.clone(), Arc::clone(&secret)));
+        let sender = Sender::new(config, policy, lookup.clone(), verify, secret, parts.clock.clone());
+        Ok(Self { parts, lookup, sender })
     }
 
     /// Uses INIT for what a request would have to wait for.
     pub async fn prepare(&self, log: &Log) {
-        self.parts.prepare(None, log).await;
+        self.parts.prepare(None, self.lookup.as_ref(), log).await;
     }
 
     /// Answers one invocation. Always: what cannot be served gets an answer that says so.
@@ -85,19 +91,24 @@ impl TelephonyHook {
 
 /// The answer to a request that was understood, with its log line and its measurements.
 fn answer(outcome: Outcome, log: &Log, metrics: &mut Metrics) -> Response {
-    let Outcome { verdict, record, verify_latency } = outcome;
+    let Outcome { verdict, record, verify_latency, lookup } = outcome;
+    let refused = record.reason.is_refusal_by_policy();
     let word = match verdict {
         Verdict::Sent { .. } => "sent",
         Verdict::Swallowed => "swallowed",
+        Verdict::NotSent { .. } if refused => "refused",
         Verdict::NotSent { .. } => "failed",
     };
     metrics.set("Outcome", word).set("Channel", record.channel).set("Reason", record.reason.as_str());
     metrics.count("Sends", 1, &["Hook", "Outcome", "Channel", "Reason"]);
-    if let Some(country) = record.phone.as_ref().and_then(crate::phone::MaskedPhone::country) {
+    if let Some(country) = record.country {
         metrics.set("Country", country.to_string());
     }
     if let Some(latency) = verify_latency {
         metrics.duration("VerifyLatency", latency, &["Hook"]);
+    }
+    if let Some(lookup) = lookup {
+        measure_lookup(&lookup, log, metrics);
     }
     let debug_context = DebugContext {
         request_id: log.function_request_id().cloned(),
@@ -109,7 +120,21 @@ fn answer(outcome: Outcome, log: &Log, metrics: &mut Metrics) -> Response {
     log.emit(&match verdict {
         Verdict::Sent { .. } => LogEvent::OtpSent(Box::new(record)),
         Verdict::Swallowed => LogEvent::OtpRefused(Box::new(record)),
+        Verdict::NotSent { .. } if refused => LogEvent::OtpRefused(Box::new(record)),
         Verdict::NotSent { .. } => LogEvent::OtpFailed(Box::new(record)),
     });
     Response::json(StatusCode::OK, &AnswerBody::of_verdict(&verdict, debug_context))
+}
+
+/// How long Lookup took, and for what Twilio charges.
+fn measure_lookup(usage: &LookupUsage, log: &Log, metrics: &mut Metrics) {
+    metrics.duration("LookupLatency", usage.latency, &["Hook"]);
+    if let Some(reason) = usage.failure {
+        let mut failures = Metrics::beside(log);
+        failures.set("Reason", reason.as_str()).count("LookupFailures", 1, &["Hook", "Reason"]).emit(log);
+    }
+    for package in usage.asked() {
+        let mut lookups = Metrics::beside(log);
+        lookups.set("Package", package).count("Lookups", 1, &["Hook", "Package"]).emit(log);
+    }
 }
