@@ -3,7 +3,7 @@
 use std::{convert::Infallible, process::ExitCode};
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use okta_twilio::{event_hook::EventHook, function::Function};
+use okta_twilio::{clock::Timestamp, event_hook::EventHook, function::Function};
 use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,7 +20,8 @@ async fn main() -> ExitCode {
     let (function, hook) = (&function, &hook);
     let answer = |event: LambdaEvent<Box<RawValue>>| async move {
         let log = function.log_of_invocation(&event.context.request_id);
-        Ok::<_, Infallible>(hook.handle(event.payload.get(), &log).await.into_event())
+        let end = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+        Ok::<_, Infallible>(hook.handle(event.payload.get(), end, &log).await)
     };
     match lambda_runtime::run(service_fn(answer)).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,6 +30,19 @@ impl Deadline {
         Self { started: arrived.checked_sub(age).unwrap_or(arrived), at: arrived + budget.saturating_sub(age) }
     }
 
+    /// Ends at a given time of day, such as the end that Lambda sets for an invocation.
+    pub fn until(end: Timestamp, now: Timestamp) -> Self {
+        let left = u64::try_from(end.as_millis().saturating_sub(now.as_millis())).unwrap_or(0);
+        let started = Instant::now();
+        Self { started, at: started + Duration::from_millis(left) }
+    }
+
+    /// One that leaves time for the answer.
+    #[must_use]
+    pub fn earlier_by(self, margin: Duration) -> Self {
+        Self { at: self.at.checked_sub(margin).unwrap_or(self.started).max(self.started), ..self }
+    }
+
     /// What is left; zero once it is over.
     pub fn remaining(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
@@ -71,6 +84,16 @@ mod tests {
         assert_eq!(remaining_after(Some(3_001)), 2_600);
         assert_eq!(remaining_after(Some(-50)), 2_600);
         assert_eq!(remaining_after(Some(NOW)), 2_600);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_may_be_given() {
+        let left = |end| Deadline::until(Timestamp::from_millis(end), Timestamp::from_millis(NOW)).remaining();
+        assert_eq!(left(NOW + 700), Duration::from_millis(700));
+        assert_eq!(left(NOW - 1), Duration::ZERO);
+        let deadline = Deadline::until(Timestamp::from_millis(NOW + 700), Timestamp::from_millis(NOW));
+        assert_eq!(deadline.earlier_by(Duration::from_millis(200)).remaining(), Duration::from_millis(500));
+        assert_eq!(deadline.earlier_by(Duration::from_secs(1)).remaining(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,25 +7,27 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use http::{Method, StatusCode};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
     auth::AuthMode,
-    clock::Clock,
+    clock::{Clock, Timestamp},
     config::{ConfigError, Variables},
     deadline::Deadline,
     feedback::{self, Failure, Feedback, FeedbackConfig, Outcome},
     function::StartError,
     gateway::{Request, Response},
     hook::{Parts, Rejection},
-    logging::Log,
+    logging::{FeedbackRecord, Log},
     metrics::Metrics,
     okta::{
         OktaSecret,
         client::{OktaClient, OktaConfig},
-        event::{Delivery, MAX_BODY_BYTES, PhoneChannel, PhoneSuccess},
+        event::{Delivery, MAX_BODY_BYTES, PhoneChannel, PhoneSuccess, UnusableEvent},
     },
+    queue::{self, BatchAnswer, NotABatch, Queue, Record},
     reason::Reason,
     secrets::Cached,
 };
@@ -36,6 +38,12 @@ const DELIVERY_BUDGET: Duration = Duration::from_millis(2_500);
 /// How many events are worked on at the same time: enough for a large delivery, and below what Twilio throttles.
 const CONCURRENCY: usize = 8;
 
+/// A batch is answered so long before Lambda ends the invocation.
+const BATCH_MARGIN: Duration = Duration::from_millis(1_000);
+
+/// A message of a batch is begun only if this much is left.
+const LEAST_TIME_FOR_MESSAGE: Duration = Duration::from_millis(1_000);
+
 /// The header that the one-time verification brings.
 const CHALLENGE: &str = "x-okta-verification-challenge";
 
@@ -45,6 +53,7 @@ pub struct EventHook {
     parts: Parts,
     okta_secret: Option<Arc<Cached<OktaSecret>>>,
     feedback: Feedback,
+    queue: Option<Queue>,
 }
 
 impl std::fmt::Debug for EventHook {
@@ -66,6 +75,7 @@ impl EventHook {
     /// If a variable cannot be used.
     pub async fn build(variables: &Variables<'_>, clock: Clock) -> Result<Self, StartError> {
         let config = FeedbackConfig::from_variables(variables)?;
+        let queue_url = queue::queue_url(variables)?;
         let okta = if config.sources.is_empty() { None } else { Some(OktaConfig::from_variables(variables)?) };
         let parts = Parts::build(variables, clock).await?;
         if parts.auth == AuthMode::Jwt {
@@ -77,7 +87,8 @@ impl EventHook {
         let okta = okta.map(|(okta, secret)| OktaClient::new(parts.http.clone(), &okta, secret, parts.clock.clone()));
         let (verify, hooks_secret) = (parts.verify.clone(), Arc::clone(&parts.hooks_secret));
         let feedback = Feedback::new(config, verify, hooks_secret, okta, parts.clock.clone());
-        Ok(Self { parts, okta_secret, feedback })
+        let queue = queue_url.map(|url| Queue::new(&parts.sdk, url));
+        Ok(Self { parts, okta_secret, feedback, queue })
     }
 
     /// Uses INIT for what a request would have to wait for.
@@ -85,11 +96,19 @@ impl EventHook {
         self.parts.prepare(self.okta_secret.as_ref(), None, log).await;
     }
 
-    /// Answers one invocation. Always: what cannot be served gets an answer that says so.
-    pub async fn handle(&self, event: &str, log: &Log) -> Response {
+    /// Answers one invocation, a request's or a batch's. Always: what cannot be served gets an answer that says so.
+    /// `end` is when Lambda ends the invocation.
+    pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> Answer {
+        match queue::records(event) {
+            None => Answer::Gateway(Box::new(self.answer_request(event, log).await.into_event())),
+            Some(records) => Answer::Batch(self.answer_batch(records, end, log).await),
+        }
+    }
+
+    async fn answer_request(&self, event: &str, log: &Log) -> Response {
         let started = Instant::now();
         let mut metrics = Metrics::new(log);
-        let response = match self.try_handle(event, log).await {
+        let response = match self.try_request(event, log).await {
             Ok(response) => response,
             Err(rejection) => rejection.answer("GET, POST", log, &mut metrics),
         };
@@ -98,7 +117,7 @@ impl EventHook {
         response
     }
 
-    async fn try_handle(&self, event: &str, log: &Log) -> Result<Response, Rejection> {
+    async fn try_request(&self, event: &str, log: &Log) -> Result<Response, Rejection> {
         let request = Request::from_event(event).map_err(|_not_http| Rejection::new(Reason::NotAHookRequest))?;
         let now = self.parts.clock.now();
         let deadline = Deadline::starting(DELIVERY_BUDGET, now, request.gateway_time);
@@ -117,25 +136,170 @@ impl EventHook {
         }
     }
 
-    /// Gives feedback for every event that wants it, side by side.
+    /// Stores the events that want feedback in the queue, or gives it at once where there is none.
     async fn take(&self, delivery: Delivery, deadline: &Deadline, log: &Log) -> Response {
         let mut tally = Tally::default();
         for event in delivery.unusable {
-            tally.add(None, feedback::tell_unusable(event, log));
+            tally.add(None, unusable(event, log));
         }
-        let give =
-            |success: PhoneSuccess| async move { (success.channel, self.feedback.give(&success, deadline, log).await) };
-        let outcomes: Vec<_> =
-            stream::iter(delivery.phone_successes).map(give).buffer_unordered(CONCURRENCY).collect().await;
-        let mut retry = false;
-        for (channel, outcome) in outcomes {
-            retry |= matches!(outcome, Outcome::Failed(Failure { is_transient: true, .. }));
-            tally.add(Some(channel), outcome);
+        let (outcomes, all_stored) = match &self.queue {
+            Some(queue) => store(queue, &delivery.phone_successes, deadline, log).await,
+            None => self.give(&delivery.phone_successes, deadline, log).await,
+        };
+        for (success, outcome) in outcomes {
+            tally.add(Some(success.channel), outcome);
         }
         tally.emit(log);
         // Okta reads the status only.
-        Response::empty(if retry { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK })
+        Response::empty(if all_stored { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
     }
+
+    /// Gives feedback for each event, side by side. Tells also whether none failed in a way that a second delivery can
+    /// mend.
+    async fn give<'a>(
+        &self,
+        successes: &'a [PhoneSuccess],
+        deadline: &Deadline,
+        log: &Log,
+    ) -> (Vec<(&'a PhoneSuccess, Outcome)>, bool) {
+        let give = |success| async move { (success, self.feedback.give(success, None, deadline, log).await) };
+        let outcomes: Vec<_> = stream::iter(successes).map(give).buffer_unordered(CONCURRENCY).collect().await;
+        let can_be_mended = |outcome: &Outcome| matches!(outcome, Outcome::Failed(Failure { is_transient: true, .. }));
+        let mended = outcomes.iter().any(|(_, outcome)| can_be_mended(outcome));
+        (outcomes, !mended)
+    }
+
+    /// Works through a batch of the queue: users side by side, one user's events in order. What failed stays in the queue,
+    /// with what follows it in its group.
+    async fn answer_batch(&self, records: Result<Vec<Record>, NotABatch>, end: Timestamp, log: &Log) -> BatchAnswer {
+        let deadline = Deadline::until(end, self.parts.clock.now()).earlier_by(BATCH_MARGIN);
+        let mut tally = Tally::default();
+        let answer = if let Ok(records) = records {
+            let work = |group| self.work_through(group, &deadline, log);
+            let groups = stream::iter(groups(records)).map(work).buffer_unordered(CONCURRENCY);
+            let worked: Vec<Worked> = groups.collect().await;
+            let mut failed = Vec::new();
+            for mut group in worked {
+                failed.append(&mut group.failed);
+                group.outcomes.into_iter().for_each(|(channel, outcome)| tally.add(channel, outcome));
+            }
+            BatchAnswer::failed(failed)
+        } else {
+            tally.add(None, unreadable(None, log));
+            BatchAnswer::all_failed()
+        };
+        // For the cold start.
+        Metrics::new(log).emit(log);
+        tally.emit(log);
+        answer
+    }
+
+    async fn work_through(&self, group: Vec<Record>, deadline: &Deadline, log: &Log) -> Worked {
+        let mut worked = Worked::default();
+        let mut records = group.into_iter();
+        for record in records.by_ref() {
+            let channel = record.message.as_ref().map(|success| success.channel);
+            let outcome = self.work_on(&record, deadline, log).await;
+            worked.outcomes.push((channel, outcome));
+            if let Outcome::Failed(failure) = outcome {
+                self.postpone(&record, failure, deadline).await;
+                worked.failed.push(record.message_id);
+                break;
+            }
+        }
+        worked.failed.extend(records.map(|record| record.message_id));
+        worked
+    }
+
+    async fn work_on(&self, record: &Record, deadline: &Deadline, log: &Log) -> Outcome {
+        match &record.message {
+            None => unreadable(Some(record), log),
+            Some(success) if deadline.remaining() < LEAST_TIME_FOR_MESSAGE => {
+                let outcome = Outcome::transient(Reason::OutOfTime);
+                feedback::emit(outcome, FeedbackRecord::of(success, Reason::OutOfTime), log);
+                outcome
+            }
+            Some(success) => self.feedback.give(success, Some(record.receive_count), deadline, log).await,
+        }
+    }
+
+    /// Hides a message that may go better later until then. Every other one waits for the queue's own time-out: nothing
+    /// is lost while somebody mends the cause.
+    async fn postpone(&self, record: &Record, failure: Failure, deadline: &Deadline) {
+        if let (true, Some(queue), Some(receipt_handle)) = (failure.is_transient, &self.queue, &record.receipt_handle) {
+            let back_off = queue::back_off(record.receive_count);
+            let delay = failure.retry_after.map_or(back_off, |asked| asked.max(back_off));
+            // Without it the queue's own time-out decides.
+            let _ = queue.postpone(receipt_handle, delay, deadline).await;
+        }
+    }
+}
+
+/// The answer to one invocation.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To a request.
+    Gateway(Box<ApiGatewayV2httpResponse>),
+    /// To a batch.
+    Batch(BatchAnswer),
+}
+
+/// What became of one group of a batch.
+#[derive(Default)]
+struct Worked {
+    outcomes: Vec<(Option<PhoneChannel>, Outcome)>,
+    /// The ids of the messages that stay in the queue.
+    failed: Vec<String>,
+}
+
+/// The messages of each group, in order.
+fn groups(records: Vec<Record>) -> Vec<Vec<Record>> {
+    let mut groups: BTreeMap<String, Vec<Record>> = BTreeMap::new();
+    for record in records {
+        groups.entry(record.group.clone()).or_default().push(record);
+    }
+    groups.into_values().collect()
+}
+
+/// Stores events in the queue. Tells also whether all of them are.
+async fn store<'a>(
+    queue: &Queue,
+    successes: &'a [PhoneSuccess],
+    deadline: &Deadline,
+    log: &Log,
+) -> (Vec<(&'a PhoneSuccess, Outcome)>, bool) {
+    let results = queue.store(successes, deadline).await;
+    let all_stored = results.iter().all(Result::is_ok);
+    let tell = |(success, result): (&'a PhoneSuccess, Result<(), queue::QueueError>)| {
+        let mut record = FeedbackRecord::of(success, Reason::Queued);
+        record.advice = result.err().map(queue::QueueError::advice);
+        // Okta delivers once more, whatever the cause.
+        let outcome = result.map_or_else(|error| Outcome::transient(error.reason()), |()| Outcome::Queued);
+        feedback::emit(outcome, record, log);
+        (success, outcome)
+    };
+    (successes.iter().zip(results).map(tell).collect(), all_stored)
+}
+
+/// Tells of an event that no feedback can be given for.
+fn unusable(event: UnusableEvent, log: &Log) -> Outcome {
+    let outcome = Outcome::permanent(event.reason);
+    let mut record = FeedbackRecord::new(Some(event.event_uuid), event.reason);
+    record.advice = Some("Report the event's shape: Okta's System Log shows it under this uuid.");
+    feedback::emit(outcome, record, log);
+    outcome
+}
+
+/// Tells of a message, or a whole batch, that is not ours.
+fn unreadable(message: Option<&Record>, log: &Log) -> Outcome {
+    let outcome = Outcome::permanent(Reason::MessageUnreadable);
+    let mut record = FeedbackRecord::new(None, Reason::MessageUnreadable);
+    record.message_id = message.and_then(Record::log_id);
+    record.receive_count = message.map(|message| message.receive_count);
+    record.advice = Some("Look at the message in the dead-letter queue: who but this function sends to the queue?");
+    feedback::emit(outcome, record, log);
+    outcome
 }
 
 fn verification(request: &Request) -> Result<Response, Rejection> {

@@ -16,7 +16,7 @@ use crate::{
     logging::{FeedbackRecord, Log, LogEvent},
     okta::{
         client::{OktaClient, OktaError},
-        event::{PhoneSuccess, UnusableEvent},
+        event::PhoneSuccess,
     },
     phone::PhoneNumber,
     reason::Reason,
@@ -76,12 +76,26 @@ impl FeedbackConfig {
 /// What became of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
+    /// The queue has it.
+    Queued,
     /// Twilio was told.
     Approved,
     /// There is nothing to tell.
     NotNeeded(Reason),
     /// Twilio should be told and was not.
     Failed(Failure),
+}
+
+impl Outcome {
+    /// A failure that stays one until somebody mends its cause.
+    pub fn permanent(reason: Reason) -> Self {
+        Self::Failed(Failure { reason, is_transient: false, retry_after: None })
+    }
+
+    /// A failure that may pass.
+    pub fn transient(reason: Reason) -> Self {
+        Self::Failed(Failure { reason, is_transient: true, retry_after: None })
+    }
 }
 
 /// Why Twilio was not told.
@@ -99,6 +113,7 @@ impl Outcome {
     /// The word in metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self::Queued => "queued",
             Self::Approved => "approved",
             Self::NotNeeded(_) => "not_needed",
             Self::Failed(_) => "failed",
@@ -108,6 +123,7 @@ impl Outcome {
     /// Why.
     pub fn reason(&self) -> Reason {
         match self {
+            Self::Queued => Reason::Queued,
             Self::Approved => Reason::Approved,
             Self::NotNeeded(reason) | Self::Failed(Failure { reason, .. }) => *reason,
         }
@@ -142,12 +158,18 @@ impl Feedback {
         Self { config, verify, hooks_secret, okta, clock }
     }
 
-    /// Finds the verification and approves it, within the deadline. Tells the log.
-    pub async fn give(&self, success: &PhoneSuccess, deadline: &Deadline, log: &Log) -> Outcome {
+    /// Finds the verification and approves it, within the deadline. Tells the log. `receive_count` is the queue's.
+    pub async fn give(
+        &self,
+        success: &PhoneSuccess,
+        receive_count: Option<u32>,
+        deadline: &Deadline,
+        log: &Log,
+    ) -> Outcome {
         let started = Instant::now();
         let age_seconds = self.clock.now().as_secs().saturating_sub(success.published.as_secs());
         let mut record = FeedbackRecord::of(success, Reason::NoPendingVerification);
-        record.age_seconds = Some(age_seconds);
+        (record.age_seconds, record.receive_count) = (Some(age_seconds), receive_count);
         let outcome = match age_seconds.try_into() {
             Ok(age) if Duration::from_secs(age) > self.config.max_age => Outcome::NotNeeded(Reason::EventTooOld),
             // A younger one, or one from a clock that is ahead of ours.
@@ -159,22 +181,15 @@ impl Feedback {
     }
 }
 
-/// Tells the log of an event that no feedback can be given for.
-pub fn tell_unusable(event: UnusableEvent, log: &Log) -> Outcome {
-    let failure = Failure { reason: event.reason, is_transient: false, retry_after: None };
-    let mut record = FeedbackRecord::new(Some(event.event_uuid), event.reason);
-    record.advice = Some("Report the event's shape: Okta's System Log shows it under this uuid.");
-    emit(Outcome::Failed(failure), record, log);
-    Outcome::Failed(failure)
-}
-
-fn emit(outcome: Outcome, mut record: FeedbackRecord, log: &Log) {
+/// Tells the log what became of an event.
+pub fn emit(outcome: Outcome, mut record: FeedbackRecord, log: &Log) {
     record.reason = outcome.reason();
     log.emit(&match outcome {
+        Outcome::Queued => LogEvent::FeedbackQueued(Box::new(record)),
         Outcome::Approved => LogEvent::FeedbackApproved(Box::new(record)),
         Outcome::NotNeeded(_) => LogEvent::FeedbackNotNeeded(Box::new(record)),
         Outcome::Failed(failure) => {
-            record.will_be_retried = failure.is_transient;
+            record.transient = failure.is_transient;
             LogEvent::FeedbackFailed(Box::new(record))
         }
     });
@@ -194,7 +209,7 @@ impl Search<'_> {
     async fn run(&mut self) -> Outcome {
         let Some(okta) = &self.feedback.okta else {
             self.record.advice = Some("Set PHONE_SOURCE to factors or profile.");
-            return Outcome::Failed(Failure { reason: Reason::NoPhoneSource, is_transient: false, retry_after: None });
+            return Outcome::permanent(Reason::NoPhoneSource);
         };
         let mut tried = Vec::new();
         let mut failure = None;
@@ -304,6 +319,47 @@ impl Search<'_> {
                     retry_after: refusal.retry_after,
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::lookup;
+
+    fn read(list: &[(&'static str, &'static str)]) -> Result<FeedbackConfig, ConfigError> {
+        FeedbackConfig::from_variables(&Variables::new(&lookup(list)))
+    }
+
+    #[test]
+    fn has_defaults() {
+        let config = read(&[]).unwrap();
+        assert_eq!((config.max_age, config.sources), (Duration::from_secs(600), vec![PhoneSource::Factors]));
+    }
+
+    #[test]
+    fn sources_are_asked_in_this_order() {
+        for (value, sources) in [
+            ("factors", &[PhoneSource::Factors][..]),
+            ("profile", &[PhoneSource::Profile]),
+            ("factors,profile", &[PhoneSource::Factors, PhoneSource::Profile]),
+            ("none", &[]),
+        ] {
+            assert_eq!(read(&[("PHONE_SOURCE", value)]).unwrap().sources, sources);
+        }
+    }
+
+    #[test]
+    fn a_malformed_value_is_told() {
+        for (variable, value) in [
+            ("PHONE_SOURCE", "enrollments"),
+            ("PHONE_SOURCE", "profile,factors"),
+            ("FEEDBACK_MAX_AGE_SECONDS", "0"),
+            ("FEEDBACK_MAX_AGE_SECONDS", "10m"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{variable}: must be ")), "{error}");
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | [`twilio`] | what Twilio offers |
 //! | [`auth`], [`gateway`] | who calls, and how the gateway hands it over |
 //! | [`phone`], [`country`], [`private`] | numbers and codes, which no log ever shows |
+//! | [`queue`] | where feedback waits until Twilio has been told |
 //! | [`config`], [`secrets`] | variables and secrets |
 //! | [`function`], [`hook`] | what both binaries do around their invocations, and both hooks within them |
 //! | [`http_client`], [`deadline`], [`clock`] | one client, one deadline, one clock |
@@ -32,6 +33,7 @@ pub mod okta;
 pub mod phone;
 pub mod policy;
 pub mod private;
+pub mod queue;
 pub mod reason;
 pub mod secrets;
 pub mod send;

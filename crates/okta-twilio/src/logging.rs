@@ -71,6 +71,8 @@ pub enum LogEvent {
     },
     /// Lookup, or one of its packages, could not tell about a number; the send goes on without.
     LookupFailed(LookupFailure),
+    /// The queue keeps the event until Twilio has been told.
+    FeedbackQueued(Box<FeedbackRecord>),
     /// Twilio was told that the verification is approved.
     FeedbackApproved(Box<FeedbackRecord>),
     /// There is no verification that feedback could be given for.
@@ -116,16 +118,18 @@ impl LogEvent {
     /// How serious the event is.
     pub fn level(&self) -> Level {
         match self {
-            Self::Started { .. } | Self::OtpSent(_) | Self::FeedbackApproved(_) | Self::SecretRefreshed { .. } => {
-                Level::INFO
-            }
+            Self::Started { .. }
+            | Self::OtpSent(_)
+            | Self::FeedbackQueued(_)
+            | Self::FeedbackApproved(_)
+            | Self::SecretRefreshed { .. } => Level::INFO,
             Self::FeedbackNotNeeded(record) => match record.reason {
                 Reason::NoPendingVerification | Reason::UserNotFound => Level::INFO,
                 _ => Level::WARN,
             },
-            Self::FeedbackFailed(record) if record.will_be_retried => Level::WARN,
             // A package without data is everyday, unless there is something to do about it.
             Self::LookupFailed(failure) if failure.reason == Reason::NoData && failure.advice.is_none() => Level::INFO,
+            Self::FeedbackFailed(record) if record.transient => Level::WARN,
             Self::OtpRefused(_)
             | Self::LookupFailed(_)
             | Self::OtpRetried { .. }
@@ -263,8 +267,14 @@ pub struct FeedbackRecord {
     /// What an admin can do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<&'static str>,
-    /// Whether it is tried again.
-    pub will_be_retried: bool,
+    /// Whether a failure may pass without anybody's help.
+    pub transient: bool,
+    /// How often the queue has handed the message over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receive_count: Option<u32>,
+    /// The queue's id of a message that says nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<SafeId>,
     /// For this event.
     pub milliseconds: u64,
 }
@@ -286,7 +296,9 @@ impl FeedbackRecord {
             twilio_code: None,
             twilio_status: None,
             advice: None,
-            will_be_retried: false,
+            transient: false,
+            receive_count: None,
+            message_id: None,
             milliseconds: 0,
         }
     }

@@ -127,7 +127,7 @@ pub enum Reason {
     /// Okta does not accept the credentials.
     OktaAuthentication,
     /// The credentials may not read the user.
-    OktaPermission,
+    OktaForbidden,
     /// Okta's rate limit was reached.
     OktaRateLimited,
     /// Okta failed.
@@ -140,6 +140,18 @@ pub enum Reason {
     OktaTimeout,
     /// The connection to Okta was lost.
     OktaInterrupted,
+    /// The message is in the queue.
+    Queued,
+    /// The queue could not be reached, or failed.
+    QueueUnavailable,
+    /// The function's role may not use the queue.
+    QueueForbidden,
+    /// There is no such queue.
+    QueueNotFound,
+    /// The queue does not take the message.
+    QueueRefused,
+    /// A message of the queue is not one of ours.
+    MessageUnreadable,
 }
 
 impl Reason {
@@ -197,13 +209,19 @@ impl Reason {
             Self::NoPhoneSource => "no_phone_source",
             Self::UserNotFound => "user_not_found",
             Self::OktaAuthentication => "okta_authentication",
-            Self::OktaPermission => "okta_permission",
+            Self::OktaForbidden => "okta_forbidden",
             Self::OktaRateLimited => "okta_rate_limited",
             Self::OktaFailed => "okta_failed",
             Self::OktaNotUnderstood => "okta_not_understood",
             Self::OktaUnreachable => "okta_unreachable",
             Self::OktaTimeout => "okta_timeout",
             Self::OktaInterrupted => "okta_interrupted",
+            Self::Queued => "queued",
+            Self::QueueUnavailable => "queue_unavailable",
+            Self::QueueForbidden => "queue_forbidden",
+            Self::QueueNotFound => "queue_not_found",
+            Self::QueueRefused => "queue_refused",
+            Self::MessageUnreadable => "message_unreadable",
         }
     }
 

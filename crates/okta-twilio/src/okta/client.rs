@@ -120,7 +120,7 @@ impl OktaError {
         match self {
             Self::Secret(_) => Reason::SecretUnavailable,
             Self::Signing | Self::ClientRefused | Self::DpopRequired | Self::Unauthorized => Reason::OktaAuthentication,
-            Self::ScopeNotGranted | Self::Forbidden => Reason::OktaPermission,
+            Self::ScopeNotGranted | Self::Forbidden => Reason::OktaForbidden,
             Self::UserNotFound => Reason::UserNotFound,
             Self::RateLimited { .. } => Reason::OktaRateLimited,
             Self::Failed(_) => Reason::OktaFailed,
@@ -417,4 +417,116 @@ fn numbers<'a>(values: impl Iterator<Item = &'a Value>, paths: &[&str]) -> Vec<P
         }
     }
     numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::lookup;
+    use serde_json::json;
+
+    fn config(list: &[(&'static str, &'static str)]) -> Result<OktaConfig, ConfigError> {
+        let okta = [("OKTA_ORG_URL", "https://example.okta.com"), ("OKTA_SECRET_ID", "okta-twilio/okta")];
+        OktaConfig::from_variables(&Variables::new(&lookup(&[&okta, list].concat())))
+    }
+
+    #[test]
+    fn the_api_is_the_org_unless_told() {
+        assert_eq!(config(&[]).unwrap().api_url.as_str(), "https://example.okta.com/");
+        let proxied = config(&[("OKTA_API_URL", "https://proxy.example.com/okta/")]).unwrap();
+        assert_eq!(proxied.org_url.as_str(), "https://example.okta.com/");
+        assert_eq!(proxied.api_url.as_str(), "https://proxy.example.com/okta/");
+    }
+
+    #[test]
+    fn a_malformed_value_is_told() {
+        for (variable, value) in [
+            ("OKTA_ORG_URL", ""),
+            ("OKTA_ORG_URL", "example.okta.com"),
+            ("OKTA_ORG_URL", "https://example-admin.okta.com"),
+            ("OKTA_API_URL", "http://proxy.example.com"),
+            ("OKTA_SECRET_ID", " "),
+        ] {
+            let error = config(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{variable}: ")), "{error}");
+        }
+    }
+
+    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, headers: headers.collect(), body: Some(body.to_owned().into()) }
+    }
+
+    #[test]
+    fn a_reset_is_told_by_oktas_own_clock() {
+        let now = Timestamp::parse("2026-11-23T12:00:00Z").unwrap();
+        let reset = now.as_secs() + 40;
+        let wait = |date: &[(&'static str, &str)], reset: &str| {
+            let headers = [date, &[("x-rate-limit-reset", reset)]].concat();
+            retry_after(&answer(429, &headers, ""), now).map(|wait| wait.as_secs())
+        };
+        // Okta's clock is ahead of ours by 30 s.
+        assert_eq!(wait(&[("date", "Mon, 23 Nov 2026 12:00:30 GMT")], &reset.to_string()), Some(10));
+        assert_eq!(wait(&[], &reset.to_string()), Some(40));
+        assert_eq!(wait(&[], &(reset - 60).to_string()), Some(1));
+        assert_eq!(wait(&[], &i64::MAX.to_string()), Some(300));
+        assert_eq!(wait(&[], "soon"), None);
+    }
+
+    fn factors() -> Value {
+        let factor = |kind: &str, status: &str, profile: Value| json!({"id": "sms1", "factorType": kind, "provider": "OKTA", "status": status, "profile": profile});
+        json!([
+            factor("email", "ACTIVE", json!({"email": "test.user@example.com"})),
+            factor("question", "ACTIVE", json!({"phoneNumber": "+12025550100"})),
+            factor("sms", "PENDING_ACTIVATION", json!({"phoneNumber": "+12025550101"})),
+            factor("sms", "ACTIVE", json!({"phoneNumber": "+1-202-555-0102"})),
+            factor("sms", "ACTIVE", json!({"phoneNumber": "202-555-0103"})),
+            factor("sms", "ACTIVE", json!({"phoneNumber": "+12025550104"})),
+            factor("call", "ACTIVE", json!({"phoneNumber": "+12025550105", "phoneExtension": "1234"})),
+            factor("call", "ACTIVE", json!({"phoneNumber": "+12025550104", "phoneExtension": null})),
+            null_profile(),
+            Value::Null,
+        ])
+    }
+
+    fn null_profile() -> Value {
+        json!({"factorType": "sms", "status": "ACTIVE", "profile": null})
+    }
+
+    #[test]
+    fn takes_every_active_phone_of_the_channel_in_e164() {
+        for (channel, expected) in [
+            (PhoneChannel::Sms, &["+12025550102", "+12025550104"][..]),
+            (PhoneChannel::Call, &["+12025550105", "+12025550104"]),
+            (PhoneChannel::Either, &["+12025550102", "+12025550104", "+12025550105"]),
+        ] {
+            let factors = factors();
+            let active = factors.as_array().unwrap().iter().filter(|factor| is_active_phone(factor, channel));
+            let found = numbers(active, &["profile.phoneNumber"]);
+            assert_eq!(found.iter().map(PhoneNumber::on_the_wire).collect::<Vec<_>>(), expected, "{channel:?}");
+        }
+    }
+
+    #[test]
+    fn advice_is_for_an_admin() {
+        for error in [
+            OktaError::Secret(SecretError::NotFound),
+            OktaError::Signing,
+            OktaError::ClientRefused,
+            OktaError::ScopeNotGranted,
+            OktaError::DpopRequired,
+            OktaError::Unauthorized,
+            OktaError::Forbidden,
+            OktaError::UserNotFound,
+            OktaError::RateLimited { retry_after: None },
+            OktaError::Failed(500),
+            OktaError::NotUnderstood(302),
+            OktaError::NoAnswer(CallError::TimedOut),
+        ] {
+            assert!(error.advice().ends_with('.') && error.advice().len() > 20, "{error}");
+        }
+    }
 }
