@@ -1,62 +1,38 @@
-//! `make demo`: sends every sample through the front door and tells the story of each.
+//! `make demo`: sends the recorded events through the front door, and tells the story of some and the outcome of all.
 
-use std::{
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
+use std::time::{Duration, Instant};
+
+use sandbox::{
+    Message, Options, RecordedRequest,
+    recorded_events::{self, RecordedEvent},
 };
-
-use sandbox::{Message, Options, RecordedRequest};
 use serde_json::Value;
 
 use crate::{
     error::Error,
     events::Waiter,
     http::Answer,
-    recorded::{self, Recorded},
+    request::Request,
     stack::Stack,
     terminal::{self, Terminal},
 };
 
-const EVENTS: &str = "crates/sandbox/src/bin/local-stack/samples";
+/// The function that the events are for.
+const FUNCTION: &str = "telephony-hook";
+
+/// The events whose story is told; of the others the outcome only.
+const STORIES: &[&str] = &[
+    "telephony-sms-mfa-verification",
+    "telephony-call-voice-call",
+    "telephony-sms-locale-portuguese",
+    "telephony-twilio-60205-landline",
+    "telephony-twilio-60410-fraud-guard",
+    "telephony-twilio-timeout",
+    "telephony-rejected-secret-wrong",
+];
 
 /// A function writes its log line before it answers; the line only has to come through the pipes.
 const LOG_LIMIT: Duration = Duration::from_secs(2);
-
-/// What a sample is about and what has to come of it.
-struct Case {
-    file: &'static str,
-    title: &'static str,
-    status: u16,
-    /// The reason code that Okta is told.
-    reason: &'static str,
-    /// The channel on which the user gets the code.
-    channel: Option<&'static str>,
-}
-
-const CASES: &[Case] = &[
-    Case { file: "telephony-sms.json", title: "A code by SMS", status: 200, reason: "accepted", channel: Some("sms") },
-    Case {
-        file: "telephony-call.json",
-        title: "A code by voice call",
-        status: 200,
-        reason: "accepted",
-        channel: Some("call"),
-    },
-    Case {
-        file: "telephony-landline.json",
-        title: "A code by SMS to a landline, which Twilio refuses",
-        status: 200,
-        reason: "landline",
-        channel: None,
-    },
-    Case {
-        file: "telephony-wrong-secret.json",
-        title: "Somebody who does not know the secret",
-        status: 401,
-        reason: "not_authenticated",
-        channel: None,
-    },
-];
 
 /// What came of a request.
 struct Observed {
@@ -69,36 +45,58 @@ struct Observed {
 
 /// Sends all, and returns how many had another outcome than expected.
 pub(crate) fn run(stack: &Stack, waiter: &Waiter, terminal: Terminal) -> Result<usize, Error> {
-    let files = in_order_of_the_cases(recorded::files(Path::new(EVENTS))?);
-    tell_start(stack, terminal);
+    let events = recorded_events::of_function(FUNCTION);
+    let (sent, left_out): (Vec<&RecordedEvent>, Vec<&RecordedEvent>) =
+        events.iter().partition(|event| event.kept && event.variables.is_empty());
+    let (stories, others): (Vec<&RecordedEvent>, Vec<&RecordedEvent>) =
+        sent.iter().partition(|event| STORIES.contains(&event.name.as_str()));
     let mut unexpected = 0;
-    for (index, (path, case)) in files.iter().enumerate() {
-        let recorded = Recorded::read(path)?;
-        let title = case.map_or("No expectation is known for this file", |case| case.title);
-        println!("\n{}  {}", terminal.title(format!("{}. {title}", index + 1)), terminal.quiet(path.display()));
-        println!("{}", terminal.row("Okta asks", None, recorded.summary()));
-        let observed = observe(stack, waiter, recorded)?;
+
+    tell_cold_start(stack, terminal);
+    for event in stories {
+        println!("\n{}  {}", terminal.title(&event.shows), terminal.quiet(format!("events/{}.json", event.name)));
+        let request = Request::of(&event.event());
+        println!("{}", terminal.row("Okta asks", None, request.summary()));
+        let observed = observe(stack, waiter, request)?;
         observed.tell(terminal);
-        match case.map(|case| observed.differences(case)) {
-            Some(differences) if differences.is_empty() => println!("   {}", terminal.good("as expected")),
-            Some(differences) => {
-                unexpected += 1;
-                println!("   {}", terminal.bad(format!("NOT as expected: {}", differences.join(", "))));
-            }
-            None => unexpected += 1,
-        }
+        let differences = observed.differences(event);
+        println!("   {}", verdict(&differences, terminal));
+        unexpected += usize::from(!differences.is_empty());
     }
-    let count = files.len();
+
+    println!("\n{}", terminal.title("The other recorded events in short"));
+    for event in others {
+        let observed = observe(stack, waiter, Request::of(&event.event()))?;
+        let differences = observed.differences(event);
+        println!(
+            "   {:<44} {:>6} ms  {}",
+            event.name,
+            observed.took.as_millis(),
+            if differences.is_empty() { observed.outcome() } else { verdict(&differences, terminal) }
+        );
+        unexpected += usize::from(!differences.is_empty());
+    }
+
     let conclusion = match unexpected {
-        0 => terminal.good(format!("All {count} requests ended as expected.")),
-        _ => terminal.bad(format!("{unexpected} of {count} requests did not end as expected.")),
+        0 => terminal.good(format!("All {} requests ended as expected.", sent.len())),
+        _ => terminal.bad(format!("{unexpected} of {} requests did not end as expected.", sent.len())),
     };
     println!("\n{conclusion}");
+    let left_out = format!("{} more need other variables of the function; `make test` sends them.", left_out.len());
+    println!("{}", terminal.quiet(left_out));
     Ok(unexpected)
 }
 
+fn verdict(differences: &[String], terminal: Terminal) -> String {
+    if differences.is_empty() {
+        terminal.good("as expected")
+    } else {
+        terminal.bad(format!("NOT as expected: {}", differences.join(", ")))
+    }
+}
+
 /// How the cold start went, as the functions log it.
-fn tell_start(stack: &Stack, terminal: Terminal) {
+fn tell_cold_start(stack: &Stack, terminal: Terminal) {
     for line in stack.output.since(0).iter().filter_map(|line| terminal::log_line(line)) {
         if terminal::message(&line) == "started" {
             let took = terminal::milliseconds(&line, "milliseconds");
@@ -107,22 +105,12 @@ fn tell_start(stack: &Stack, terminal: Terminal) {
     }
 }
 
-/// The story is told in the order of the cases; files without a case come last.
-fn in_order_of_the_cases(files: Vec<PathBuf>) -> Vec<(PathBuf, Option<&'static Case>)> {
-    let case = |path: &Path| CASES.iter().position(|case| path.file_name().is_some_and(|name| name == case.file));
-    let mut files: Vec<_> = files.into_iter().map(|path| (case(&path), path)).collect();
-    files.sort_by_key(|(case, _path)| case.unwrap_or(usize::MAX));
-    files.into_iter().map(|(case, path)| (path, case.and_then(|case| CASES.get(case)))).collect()
-}
-
-fn observe(stack: &Stack, waiter: &Waiter, recorded: Recorded) -> Result<Observed, Error> {
+fn observe(stack: &Stack, waiter: &Waiter, request: Request) -> Result<Observed, Error> {
+    // Each event stands alone: none may find what another one has left at Twilio.
+    stack.sandbox.reset();
     let position = stack.output.position();
-    let requests = stack.sandbox.requests().len();
-    let messages = stack.sandbox.messages().len();
-    let function = recorded.function();
-    let Recorded { method, path, headers, body } = recorded;
     let started = Instant::now();
-    let answer = stack.send(waiter, function, method, &path, headers, body)?;
+    let answer = stack.send(waiter, FUNCTION, request)?;
     let took = started.elapsed();
     let lines = stack
         .output
@@ -131,8 +119,8 @@ fn observe(stack: &Stack, waiter: &Waiter, recorded: Recorded) -> Result<Observe
         answer,
         took,
         log: lines.iter().filter_map(|line| terminal::log_line(line)).collect(),
-        requests: stack.sandbox.requests().into_iter().skip(requests).collect(),
-        messages: stack.sandbox.messages().into_iter().skip(messages).collect(),
+        requests: stack.sandbox.requests(),
+        messages: stack.sandbox.messages(),
     })
 }
 
@@ -186,20 +174,31 @@ impl Observed {
         reason.and_then(Value::as_str).unwrap_or("no reason").to_owned()
     }
 
-    fn differences(&self, case: &Case) -> Vec<String> {
-        let channel = self.messages.first().map(|message| message.channel.name());
+    /// What became of it, in a few words.
+    fn outcome(&self) -> String {
+        let phone = self.messages.first().map_or_else(String::new, |message| format!(", {}", message.channel.name()));
+        format!("{} {}{phone}", self.answer.status, self.reason())
+    }
+
+    fn differences(&self, event: &RecordedEvent) -> Vec<String> {
         let mut differences = Vec::new();
         let mut compare = |what: &str, got: String, wanted: String| {
             if got != wanted {
                 differences.push(format!("{what} is {got} instead of {wanted}"));
             }
         };
-        compare("the status", self.answer.status.to_string(), case.status.to_string());
-        compare("the reason", self.reason(), case.reason.to_owned());
-        let nothing = "none";
-        compare("the channel", channel.unwrap_or(nothing).to_owned(), case.channel.unwrap_or(nothing).to_owned());
+        compare("the status", self.answer.status.to_string(), event.status.to_string());
+        compare("the reason", self.reason(), event.reason.clone());
+        let wanted = event.messages.iter().map(|message| message.get("channel").and_then(Value::as_str));
+        let got = self.messages.iter().map(|message| Some(message.channel.name()));
+        compare("what phones got", list(got), list(wanted));
         differences
     }
+}
+
+fn list<'a>(channels: impl Iterator<Item = Option<&'a str>>) -> String {
+    let channels: Vec<_> = channels.map(|channel| channel.unwrap_or("?")).collect();
+    if channels.is_empty() { "nothing".to_owned() } else { channels.join(" and ") }
 }
 
 /// A request to Twilio in short. The code is on the phone; here it is covered.
@@ -228,13 +227,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_one_case_for_each_file_and_one_file_for_each_case() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(EVENTS);
-        let files = recorded::files(&directory).unwrap();
-        let mut names: Vec<_> = files.iter().map(|path| path.file_name().unwrap().to_string_lossy()).collect();
-        names.sort();
-        let mut cases: Vec<_> = CASES.iter().map(|case| case.file).collect();
-        cases.sort_unstable();
-        assert_eq!(names, cases);
+    fn the_stories_are_recorded_events_that_the_demo_can_send() {
+        let events = recorded_events::of_function(FUNCTION);
+        for story in STORIES {
+            let event = events.iter().find(|event| event.name == *story);
+            assert!(event.is_some_and(|event| event.kept && event.variables.is_empty()), "{story}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Why the local stack cannot go on.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{io, time::Duration};
 
 use crate::child::Output;
 
@@ -20,8 +20,6 @@ pub(crate) enum Error {
     Http { url: String, source: Box<ureq::Error> },
     #[error("the AWS emulator refused {operation} with status {status}: {body}")]
     Aws { operation: &'static str, status: u16, body: String },
-    #[error("{path}: {problem}", path = path.display())]
-    Event { path: PathBuf, problem: String },
     #[error("no free port on 127.0.0.1: {0}")]
     Port(io::Error),
     #[error("cannot listen to signals: {0}")]

@@ -11,7 +11,7 @@ mod dev;
 mod error;
 mod events;
 mod http;
-mod recorded;
+mod request;
 mod stack;
 mod terminal;
 

@@ -23,6 +23,7 @@ use crate::{
     error::Error,
     events::{Events, Waiter},
     http::{self, Answer},
+    request::Request,
 };
 
 /// Where `make` installs the tools.
@@ -37,8 +38,8 @@ const FUNCTION_ENDED: &str = "command exited";
 /// The ports that are used when they are free, so that what is typed stays the same.
 const FUNCTIONS_PORT: u16 = 9000;
 const AWS_PORT: u16 = 4566;
-const SANDBOX_PORT: u16 = 9080;
-const SANDBOX_TLS_PORT: u16 = 9443;
+const SANDBOX_PORT: u16 = 8081;
+const SANDBOX_TLS_PORT: u16 = 8443;
 
 /// Variables that would lead the functions away from this machine, to somebody's real account.
 const FOREIGN_VARIABLES: &[&str] = &[
@@ -90,16 +91,9 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Sends a request through the front door, as API Gateway hands it to a function.
-    pub(crate) fn send(
-        &self,
-        waiter: &Waiter,
-        function: &str,
-        method: Method,
-        path: &str,
-        headers: HeaderMap,
-        body: String,
-    ) -> Result<Answer, Error> {
+    /// Sends a request through the front door, where it becomes the event that API Gateway would hand over.
+    pub(crate) fn send(&self, waiter: &Waiter, function: &str, request: Request) -> Result<Answer, Error> {
+        let Request { method, path, headers, body } = request;
         let url = format!("http://127.0.0.1:{}/lambda-url/{function}{path}", self.functions_port);
         waiter.run(move || http::send(&method, &url, &headers, &body))?
     }
