@@ -4,6 +4,8 @@ mod activity;
 mod certificate;
 mod clock;
 pub mod deployment;
+pub mod events;
+mod guard;
 pub mod lambda;
 mod loopback;
 mod okta;

@@ -1,8 +1,7 @@
 //! One process of a function: its start and its end, and what the test and the Runtime API share about it.
 
 use std::{
-    os::unix::process::CommandExt as _,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ExitStatus},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -13,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{ACCOUNT, Builder, Outcome, Output, REGION, runtime_api};
-use crate::loopback::Server;
+use crate::{guard::Guard, loopback::Server};
 
 /// How long a function may take to ask for its next invocation before a freeze, and to be gone after a kill.
 const TRANSITION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,31 +78,6 @@ fn watch(mut child: Child, guard: Guard, environment: &Environment) {
     }
     drop(state);
     environment.changed.notify_all();
-}
-
-/// Kills the function when the test process ends without doing it: its pipe to the shell closes then.
-struct Guard(Child);
-
-impl Guard {
-    fn start(pid: u32) -> Self {
-        let guard = Command::new("sh")
-            .args(["-c", r#"read -r _; kill -KILL "$1""#, "lambda-guard", &pid.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Out of reach of the terminal's Ctrl-C, which ends the test process.
-            .process_group(0)
-            .spawn()
-            .expect("sh");
-        Self(guard)
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// What the test and the Runtime API know of one process.
