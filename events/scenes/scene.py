@@ -15,10 +15,14 @@ class Expected:
     """Status of the answer."""
     reason: str
     """The reason code in `debugContext` or in the error's cause."""
+    successful: bool = False
+    """Whether Okta is told that the code is on its way."""
     location: str | None = None
     """The error's `location`."""
     twilio_code: int | None = None
     """Twilio's code in `debugContext`."""
+    lookup_requests: int = 0
+    """How many requests reach Lookup."""
     verify_requests: int = 0
     """How many requests reach Verify."""
     messages: tuple[dict[str, Json], ...] = ()
@@ -48,12 +52,14 @@ class Scene:
         """The scene's entry in the index."""
         result = self.expected_result
         entry: dict[str, Json] = {"name": self.name, "function": self.function, "shows": self.shows}
-        entry |= {"kept": self.kept, "variables": self.variables, "status": result.status, "reason": result.reason}
+        entry |= {"kept": self.kept, "variables": self.variables}
+        entry |= {"status": result.status, "successful": result.successful, "reason": result.reason}
         if result.location is not None:
             entry["location"] = result.location
         if result.twilio_code is not None:
             entry["twilio_code"] = result.twilio_code
-        return entry | {"verify_requests": result.verify_requests, "messages": list(result.messages)}
+        entry |= {"lookup_requests": result.lookup_requests, "verify_requests": result.verify_requests}
+        return entry | {"messages": list(result.messages)}
 
     def row(self) -> str:
         """The scene's row in the README."""
@@ -64,8 +70,8 @@ class Scene:
 
     def _answer(self) -> str:
         result = self.expected_result
-        if result.status == 200 and result.reason == "accepted":
-            return "200 `SUCCESSFUL`"
+        if result.successful:
+            return "200 `SUCCESSFUL`" if result.reason == "accepted" else f"200 `SUCCESSFUL`, `refused:{result.reason}`"
         code = f" (Twilio {result.twilio_code})" if result.twilio_code else ""
         location = f" at `{result.location}`" if result.location else ""
         return f"{result.status} `{result.reason}`{location}{code}"

@@ -59,7 +59,7 @@ def request(
                 "firstName": "Ottilie",
                 "lastName": "Wolkenstein",
                 "login": "ottilie.wolkenstein@example.com",
-                "userId": "00ux3Kq9ExampleZu0h7",
+                "userId": "00uyxxSknGtK8022w0g3",
             },
             "messageProfile": {
                 "msgTemplate": f"Your Example verification code is {code}.",
@@ -122,6 +122,7 @@ def sent(
     by: str = "sms",
     flow: str = "mfa-verification",
     requests: int = 1,
+    lookups: int = 0,
     phone: dict[str, Json] | None = None,
     variables: dict[str, str] | None = None,
     **of_gateway: Json,
@@ -129,7 +130,7 @@ def sent(
     """The code reaches the phone. `phone` is what else its message shows."""
     body = request(name, number, code=code, channel=delivery, flow=flow)
     messages = ({"channel": by, "to": to or number, "code": code or code_of(name)} | (phone or {}),)
-    expected = Expected(200, "accepted", verify_requests=requests, messages=messages)
+    expected = Expected(200, "accepted", True, lookup_requests=lookups, verify_requests=requests, messages=messages)
     return scene(name, shows, body, expected, *changes, variables=variables, **of_gateway)
 
 
@@ -137,7 +138,7 @@ def rejected(
     name: str, shows: str, body: Json, status: int, reason: str, location: str | None = None, **of_gateway: Json
 ) -> Scene:
     """The request is not served."""
-    return scene(name, shows, body, Expected(status, reason, location), **of_gateway)
+    return scene(name, shows, body, Expected(status, reason, location=location), **of_gateway)
 
 
 def refused(
@@ -153,7 +154,7 @@ def refused(
 ) -> Scene:
     """Twilio says no, by one of the sandbox's magic numbers."""
     name = f"telephony-twilio-{code}-{words}"
-    expected = Expected(200, reason, location, code, requests)
+    expected = Expected(200, reason, location=location, twilio_code=code, verify_requests=requests)
     return scene(name, shows, request(name, number, channel=delivery), expected)
 
 
@@ -165,7 +166,7 @@ def unanswered(name: str, shows: str, number: str, reason: str, *, arrives: bool
 
 def unfit(name: str, shows: str, number: Json, reason: str, location: str, *changes: Change) -> Scene:
     """Not asked of Twilio."""
-    return scene(name, shows, request(name, number), Expected(200, reason, location), *changes)
+    return scene(name, shows, request(name, number), Expected(200, reason, location=location), *changes)
 
 
 def minimal(body: Json) -> None:
@@ -192,7 +193,7 @@ def token_hook(name: str) -> Json:
         "contentType": "application/json",
         "cloudEventVersion": "0.1",
         "source": "https://example.okta.com/oauth2/default/v1/authorize",
-        "data": {"context": {}, "tokens": {}, "identity": {"claims": {"sub": "00ux3Kq9ExampleZu0h7"}, "token": {}}},
+        "data": {"context": {}, "tokens": {}, "identity": {"claims": {"sub": "00uyxxSknGtK8022w0g3"}, "token": {}}},
     }
 
 
@@ -231,7 +232,7 @@ JWT = {"AUTH_MODE": "jwt"}
 BY_SMS = Group(
     "By SMS",
     (
-        sent("telephony-sms-mfa-verification", "A user signs in.", "+12025550101", phone={"locale": "en"}),
+        sent("telephony-sms-mfa-verification", "A user signs in.", "+12025550123", phone={"locale": "en"}),
         sent("telephony-sms-pre-enrollment", "A user enrols a phone.", "+12025550102", flow="pre-enrollment"),
         sent("telephony-sms-account-unlock", "A user unlocks the account.", "+12025550103", flow="account-unlock"),
         sent("telephony-sms-password-reset", "A user resets the password.", "+12025550104", flow="password-reset"),
@@ -293,7 +294,7 @@ BY_CALL = Group(
             phone={"locale": "en", "send_digits": None},
         ),
         sent("telephony-call-voice", "As seen in a preview: `Voice`.", "+12025550122", delivery="Voice", by="call"),
-        sent("telephony-call-call", "As documented before 2024: `CALL`.", "+12025550123", delivery="CALL", by="call"),
+        sent("telephony-call-call", "As documented before 2024: `CALL`.", "+12025550125", delivery="CALL", by="call"),
         sent(
             "telephony-call-extension",
             "An extension, dialled a second after the call is answered.",
@@ -338,13 +339,13 @@ BY_WHATSAPP = Group(
 
 def preview_sent(name: str, shows: str, number: str, *changes: Change) -> Scene:
     messages = ({"channel": "sms", "to": number, "code": "11111"},)
-    expected = Expected(200, "accepted", verify_requests=1, messages=messages)
+    expected = Expected(200, "accepted", True, verify_requests=1, messages=messages)
     return scene(name, shows, request(name, number, flow="pre-enrollment"), expected, preview, *changes)
 
 
 def preview_unfit(name: str, shows: str, *changes: Change) -> Scene:
     body = request(name, "9876543210", flow="pre-enrollment")
-    return scene(name, shows, body, Expected(200, "phone_number_invalid", PHONE_NUMBER), preview, *changes)
+    return scene(name, shows, body, Expected(200, "phone_number_invalid", location=PHONE_NUMBER), preview, *changes)
 
 
 PREVIEWS = Group(
@@ -452,21 +453,21 @@ REJECTED = Group(
             "telephony-rejected-otp-code-missing",
             "A field is missing without which nothing can be sent; `location` names it.",
             request("telephony-rejected-otp-code-missing", "+12025550164"),
-            Expected(400, "not_a_hook_request", OTP_CODE),
+            Expected(400, "not_a_hook_request", location=OTP_CODE),
             without("otpCode"),
         ),
         scene(
             "telephony-rejected-phone-number-missing",
             "The same without a number.",
             request("telephony-rejected-phone-number-missing", "+12025550165"),
-            Expected(400, "not_a_hook_request", PHONE_NUMBER),
+            Expected(400, "not_a_hook_request", location=PHONE_NUMBER),
             without("phoneNumber"),
         ),
         scene(
             "telephony-rejected-channel-unknown",
             "A channel that is neither SMS nor voice is not guessed at.",
             request("telephony-rejected-channel-unknown", "+12025550166", channel="EMAIL"),
-            Expected(400, "not_a_hook_request", DELIVERY_CHANNEL),
+            Expected(400, "not_a_hook_request", location=DELIVERY_CHANNEL),
         ),
         too_large(),
     ),
@@ -587,4 +588,173 @@ TWILIO_IN_TROUBLE = Group(
     ),
 )
 
-GROUPS = [BY_SMS, BY_CALL, BY_WHATSAPP, PREVIEWS, BY_TOKEN, REJECTED, UNFIT, TWILIO_REFUSES, TWILIO_IN_TROUBLE]
+ANY_NUMBER = {"LOOKUP_FIELDS": "basic", "DEFAULT_COUNTRY": "US"}
+LINES = {
+    "LOOKUP_FIELDS": "line_type_intelligence",
+    "BLOCKED_LINE_TYPES": "premium,nonFixedVoip",
+    "BLOCKED_CARRIERS": "310-998",
+    "LANDLINE_TO_CALL": "true",
+}
+PUMPING = {
+    "LOOKUP_FIELDS": "sms_pumping_risk",
+    "MAX_SMS_PUMPING_RISK": "75",
+    "POLICY_EXEMPT_REQUEST_TYPES": "password-reset",
+}
+SIM_SWAP = {"LOOKUP_FIELDS": "sim_swap", "MAX_SIM_SWAP_AGE_HOURS": "72"}
+LINE_IN_USE = {"LOOKUP_FIELDS": "line_status,call_forwarding"}
+
+
+def denied(
+    name: str,
+    shows: str,
+    number: str,
+    reason: str,
+    variables: dict[str, str],
+    *,
+    lookups: int = 1,
+    delivery: str = "SMS",
+    swallowed: bool = False,
+) -> Scene:
+    """The policy says no."""
+    location = None if swallowed else PHONE_NUMBER
+    expected = Expected(200, reason, swallowed, location, lookup_requests=lookups)
+    return scene(name, shows, request(name, number, channel=delivery), expected, variables=variables)
+
+
+POLICY = Group(
+    "By policy",
+    (
+        denied(
+            "telephony-policy-country-blocked",
+            "A blocked country. Nobody needs to be asked.",
+            "+442079460181",
+            "country_blocked",
+            {"BLOCKED_COUNTRIES": "GB"},
+            lookups=0,
+        ),
+        denied(
+            "telephony-policy-country-not-allowed",
+            "A country that is not among those allowed.",
+            "+442079460182",
+            "country_not_allowed",
+            {"ALLOWED_COUNTRIES": "US,CA"},
+            lookups=0,
+        ),
+        sent(
+            "telephony-policy-number-national",
+            "A number without its country, which Lookup completes.",
+            "(202) 555-0183",
+            to="+12025550183",
+            lookups=1,
+            variables=ANY_NUMBER,
+        ),
+        denied(
+            "telephony-policy-number-not-assigned",
+            "Lookup says that nobody can have the number.",
+            "+15005558101",
+            "phone_number_invalid",
+            ANY_NUMBER,
+        ),
+        sent(
+            "telephony-policy-lookup-slow",
+            "Lookup takes too long: sent without it.",
+            "+15005558201",
+            lookups=1,
+            variables=ANY_NUMBER,
+        ),
+        sent(
+            "telephony-policy-lookup-failed",
+            "Lookup fails: sent without it.",
+            "+15005558500",
+            lookups=1,
+            variables=ANY_NUMBER,
+        ),
+        denied(
+            "telephony-policy-lookup-failed-national",
+            "Lookup fails, and nothing else can complete the number.",
+            "(500) 555-8503",
+            "lookup_unavailable",
+            ANY_NUMBER,
+        ),
+        sent(
+            "telephony-policy-line-mobile",
+            "A mobile number passes.",
+            "+15005552002",
+            lookups=1,
+            variables=LINES,
+        ),
+        sent(
+            "telephony-policy-line-landline",
+            "A landline cannot show an SMS: it is called.",
+            "+15005552001",
+            by="call",
+            lookups=1,
+            variables=LINES,
+        ),
+        denied("telephony-policy-line-premium", "A premium-rate number.", "+15005552007", "line_type_blocked", LINES),
+        denied("telephony-policy-line-carrier", "A blocked carrier.", "+15005552013", "carrier_blocked", LINES),
+        sent(
+            "telephony-policy-line-no-data",
+            "Lookup has no data on the line: what is not known is let pass.",
+            "+15005557003",
+            lookups=1,
+            variables=LINES,
+        ),
+        denied(
+            "telephony-policy-pumping-high",
+            "A number that is probably part of SMS pumping. Okta is told, and sends the code itself.",
+            "+15005553095",
+            "sms_pumping_risk",
+            PUMPING,
+        ),
+        denied(
+            "telephony-policy-pumping-swallowed",
+            "The same, but Okta is told that the code is on its way, so that it does not send it either.",
+            "+15005553095",
+            "sms_pumping_risk",
+            PUMPING | {"DENY_RESPONSE": "swallow"},
+            swallowed=True,
+        ),
+        sent("telephony-policy-pumping-mild", "A mild risk passes.", "+15005553061", lookups=1, variables=PUMPING),
+        sent(
+            "telephony-policy-pumping-exempt",
+            "A password reset is exempt, so Lookup is asked for the free check only.",
+            "+15005553100",
+            flow="password-reset",
+            lookups=1,
+            variables=PUMPING,
+        ),
+        denied(
+            "telephony-policy-sim-swapped",
+            "The SIM was swapped two hours ago: whoever holds it now may be a thief.",
+            "+15005554001",
+            "sim_swapped",
+            SIM_SWAP,
+        ),
+        sent(
+            "telephony-policy-sim-swapped-long-ago",
+            "The SIM was swapped last year.",
+            "+15005554002",
+            lookups=1,
+            variables=SIM_SWAP,
+        ),
+        denied("telephony-policy-line-inactive", "The line is dead.", "+15005555004", "line_inactive", LINE_IN_USE),
+        denied(
+            "telephony-policy-call-forwarded",
+            "The call would be forwarded to another number.",
+            "+15005556001",
+            "call_forwarded",
+            LINE_IN_USE,
+            delivery="voice call",
+        ),
+        sent(
+            "telephony-policy-call-forwarded-sms",
+            "An SMS is not forwarded with the calls.",
+            "+15005556001",
+            lookups=1,
+            variables=LINE_IN_USE,
+        ),
+    ),
+)
+
+GROUPS = [BY_SMS, BY_CALL, BY_WHATSAPP, PREVIEWS, BY_TOKEN, REJECTED, UNFIT, POLICY, TWILIO_REFUSES, TWILIO_IN_TROUBLE]

@@ -34,12 +34,16 @@ pub struct RecordedEvent {
     pub variables: BTreeMap<String, String>,
     /// Status of the answer.
     pub status: u16,
+    /// Whether Okta is told that the code is on its way.
+    pub successful: bool,
     /// The reason code that the answer tells.
     pub reason: String,
     /// The field that the answer tells.
     pub location: Option<String>,
     /// Twilio's error code that the answer tells.
     pub twilio_code: Option<u32>,
+    /// How many requests reach Lookup.
+    pub lookup_requests: usize,
     /// How many requests to send a code reach Verify.
     pub verify_requests: usize,
     /// What reaches phones: of each message, some of the fields of [`Message`](crate::Message).
