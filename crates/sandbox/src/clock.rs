@@ -25,7 +25,7 @@ impl Moment {
     }
 
     pub(crate) fn later(self, duration: Duration) -> Self {
-        Self(self.0 + duration)
+        Self(self.0.checked_add(duration).unwrap_or(self.0))
     }
 
     /// To the second, as Twilio writes it: `2015-07-30T20:00:00Z`.
@@ -50,7 +50,8 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn now(&self) -> Moment {
         #[expect(clippy::disallowed_methods, reason = "this is the clock that the sandbox injects everywhere")]
-        Moment(SystemTime::now() + self.ahead)
+        let now = SystemTime::now();
+        Moment(now.checked_add(self.ahead).unwrap_or(now))
     }
 
     pub(crate) fn advance(&mut self, duration: Duration) {

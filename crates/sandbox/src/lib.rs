@@ -3,6 +3,7 @@
 mod activity;
 mod certificate;
 mod clock;
+mod control;
 pub mod deployment;
 pub mod events;
 mod guard;

@@ -71,6 +71,10 @@ impl Okta {
         self.state().faults.add(operation, fault, times);
     }
 
+    pub(crate) fn faults(&self) -> Vec<(Operation, Fault, Times)> {
+        self.state().faults.left()
+    }
+
     pub(crate) fn clear_faults(&self) {
         self.state().faults.clear();
     }

@@ -1,14 +1,11 @@
 //! The sandbox as a value: start it, look at what it saw, make it fail.
 
-use crate::activity::Activity;
 use crate::certificate::{self, CertificateError};
-use crate::okta::Okta;
 use crate::okta::records::OktaRequest;
 use crate::okta::users::OktaUser;
 use crate::options::Options;
 use crate::server::{Ports, Server};
 use crate::site::Site;
-use crate::twilio::Twilio;
 use crate::twilio::faults::{Fault, Operation, Times};
 use crate::twilio::records::{Message, RecordedRequest, Verification};
 use std::io;
@@ -23,9 +20,7 @@ const LAMBDA_VARIABLES: [&str; 3] = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCT
 /// A running sandbox. Everything blocks shortly at most, and dropping it ends it.
 pub struct Sandbox {
     server: Server,
-    twilio: Arc<Twilio>,
-    okta: Arc<Okta>,
-    activity: Arc<Activity>,
+    site: Arc<Site>,
     ca_file: PathBuf,
     /// Removed when dropped.
     _directory: Option<TempDir>,
@@ -70,12 +65,10 @@ impl Sandbox {
         let (ca_file, directory) = place_for_ca(options.ca_file.as_deref()).map_err(StartError::CertificateFile)?;
         std::fs::write(&ca_file, &certificate.authority_pem).map_err(StartError::CertificateFile)?;
         let ports = Ports { https: options.https_port, http: options.http_port };
-        let okta = Arc::new(Okta::new(options.okta.clone()));
-        let twilio = Arc::new(Twilio::new(options));
-        let activity = Arc::new(Activity::default());
-        let site = Site { twilio: Arc::clone(&twilio), okta: Arc::clone(&okta), activity: Arc::clone(&activity) };
-        let server = Server::start(ports, &certificate, Arc::new(site)).map_err(StartError::Listen)?;
-        Ok(Self { server, twilio, okta, activity, ca_file, _directory: directory })
+        let site = Arc::new(Site::new(options));
+        let handler = Arc::clone(&site);
+        let server = Server::start(ports, &certificate, handler).map_err(StartError::Listen)?;
+        Ok(Self { server, site, ca_file, _directory: directory })
     }
 
     /// Base URL over TLS, `https://localhost:PORT`; trust [`Sandbox::ca_file`].
@@ -95,7 +88,7 @@ impl Sandbox {
 
     /// The requests to Twilio that arrived, oldest first, also those that a fault swallowed.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.twilio.requests()
+        self.site.twilio.requests()
     }
 
     /// The requests of one kind, oldest first.
@@ -107,22 +100,22 @@ impl Sandbox {
 
     /// The requests to Okta that arrived, oldest first, also those that a fault swallowed.
     pub fn okta_requests(&self) -> Vec<OktaRequest> {
-        self.okta.requests()
+        self.site.okta.requests()
     }
 
     /// Adds a user to Okta, or changes one.
     pub fn put_okta_user(&self, user: OktaUser) {
-        self.okta.put_user(user);
+        self.site.okta.put_user(user);
     }
 
     /// The inbox: what phones got, oldest first.
     pub fn messages(&self) -> Vec<Message> {
-        self.twilio.messages()
+        self.site.twilio.messages()
     }
 
     /// The verifications, oldest first.
     pub fn verifications(&self) -> Vec<Verification> {
-        self.twilio.verifications()
+        self.site.twilio.verifications()
     }
 
     /// How many connections were accepted so far, also those that carried no request.
@@ -132,38 +125,29 @@ impl Sandbox {
 
     /// Waits until a condition on what was seen holds, and tells whether it did within the limit.
     pub fn wait_until(&self, limit: Duration, mut condition: impl FnMut(&Self) -> bool) -> bool {
-        self.activity.wait_until(limit, || condition(self))
+        self.site.activity.wait_until(limit, || condition(self))
     }
 
     /// Orders a fault. Several for the same operation happen one after the other.
     pub fn fault(&self, operation: Operation, fault: Fault, times: Times) {
-        let unread = fault == Fault::CloseBeforeReading;
-        if operation.is_of_okta() && !unread {
-            self.okta.add_fault(operation, fault, times);
-        } else {
-            self.twilio.add_fault(operation, fault, times);
-        }
-        if unread {
+        if self.site.add_fault(operation, fault, times) {
             self.close_idle_connections();
         }
     }
 
     /// Cancels every fault.
     pub fn clear_faults(&self) {
-        self.twilio.clear_faults();
-        self.okta.clear_faults();
+        self.site.clear_faults();
     }
 
     /// Sets the sandbox's clock forward.
     pub fn advance(&self, duration: Duration) {
-        self.twilio.advance(duration);
-        self.okta.advance(duration);
+        self.site.advance(duration);
     }
 
     /// Forgets requests, messages, verifications, tokens, added users, counts and faults.
     pub fn reset(&self) {
-        self.twilio.reset();
-        self.okta.reset();
+        self.site.reset();
     }
 
     /// Closes every connection that waits for a request, as a peer does that has waited long enough.

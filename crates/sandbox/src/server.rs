@@ -54,6 +54,8 @@ pub(crate) struct Reply {
     /// How long the answer is held back.
     pub(crate) delay: Duration,
     pub(crate) ending: Ending,
+    /// Whether connections without a request in work are closed as well.
+    pub(crate) closes_idle_connections: bool,
 }
 
 impl Reply {
@@ -64,6 +66,7 @@ impl Reply {
             body: body.into(),
             delay: Duration::ZERO,
             ending: Ending::Whole,
+            closes_idle_connections: false,
         }
     }
 
@@ -242,8 +245,10 @@ struct Listeners {
     tls: TlsAcceptor,
     handler: Arc<dyn Handler>,
     accepted: Arc<AtomicU64>,
-    open: Arc<Mutex<HashMap<u64, OpenConnection>>>,
+    open: Arc<OpenConnections>,
 }
+
+type OpenConnections = Mutex<HashMap<u64, OpenConnection>>;
 
 /// A connection that can carry requests, i.e. after its TLS handshake.
 struct OpenConnection {
@@ -312,7 +317,7 @@ impl Listeners {
 }
 
 /// Closes every connection without a request in work, and waits until they are closed.
-async fn close_idle(open: &Mutex<HashMap<u64, OpenConnection>>) {
+async fn close_idle(open: &OpenConnections) {
     let closing: Vec<_> = lock(open)
         .values_mut()
         .filter(|connection| connection.busy.load(Ordering::SeqCst) == 0)
@@ -330,7 +335,7 @@ async fn serve<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: Stream,
     number: u64,
     handler: Arc<dyn Handler>,
-    open: Arc<Mutex<HashMap<u64, OpenConnection>>>,
+    open: Arc<OpenConnections>,
 ) {
     let busy = Arc::new(AtomicU64::new(0));
     let (close, mut closing) = oneshot::channel();
@@ -340,7 +345,7 @@ async fn serve<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let requests = AtomicU64::new(0);
     let service = service_fn(|request| {
         requests.fetch_add(1, Ordering::SeqCst);
-        answer(request, number, Arc::clone(&handler), Arc::clone(&busy))
+        answer(request, number, Arc::clone(&handler), Arc::clone(&busy), Arc::clone(&open))
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -367,6 +372,7 @@ async fn answer(
     connection: u64,
     handler: Arc<dyn Handler>,
     busy: Arc<AtomicU64>,
+    open: Arc<OpenConnections>,
 ) -> io::Result<http::Response<ReplyBody>> {
     let _busy = Busy::new(busy);
     let (head, body) = request.into_parts();
@@ -381,6 +387,9 @@ async fn answer(
         }),
         Err(_) => Reply::new(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "the body is too large or was cut off\n"),
     };
+    if reply.closes_idle_connections {
+        close_idle(&open).await;
+    }
     tokio::time::sleep(reply.delay).await;
     if reply.ending == Ending::Closed {
         return Err(io::Error::other("closed on purpose"));

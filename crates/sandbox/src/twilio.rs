@@ -65,12 +65,20 @@ impl Twilio {
         self.state().faults.add(operation, fault, times);
     }
 
+    pub(crate) fn faults(&self) -> Vec<(Operation, Fault, Times)> {
+        self.state().faults.left()
+    }
+
     pub(crate) fn clear_faults(&self) {
         self.state().faults.clear();
     }
 
     pub(crate) fn advance(&self, duration: Duration) {
         self.state().clock.advance(duration);
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.state().clock.now()
     }
 
     /// Forgets everything but the clock.

@@ -136,6 +136,11 @@ impl Faults {
         self.0.clear();
     }
 
+    /// Those that are still to happen.
+    pub(crate) fn left(&self) -> Vec<(Operation, Fault, Times)> {
+        self.0.iter().filter(|(_, _, times)| *times != Times::Next(0)).cloned().collect()
+    }
+
     /// The fault of the next request of this operation.
     pub(crate) fn for_request(&mut self, operation: Operation) -> Option<Fault> {
         self.take(|fault_operation, fault| fault_operation == operation && *fault != Fault::CloseBeforeReading)
@@ -153,5 +158,47 @@ impl Faults {
             *left -= 1;
         }
         Some(fault.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_writes_faults_as_they_are_read() {
+        let readme = include_str!("../../README.md");
+        let throttle = Fault::Throttle { reached_rate_limit: false, retry_after: None };
+        let cases = [
+            (r#"{"delay_ms": 1000}"#, Fault::Delay(Duration::from_secs(1))),
+            (r#""close_before_reading""#, Fault::CloseBeforeReading),
+            (r#""close_after_reading""#, Fault::CloseAfterReading),
+            (r#""close_after_sending""#, Fault::CloseAfterSending),
+            (r#"{"throttle": {"reached_rate_limit": false, "retry_after": null}}"#, throttle),
+            (r#"{"status": 503}"#, Fault::Status(503)),
+            (r#""unauthorized""#, Fault::Unauthorized),
+            (r#""not_json""#, Fault::NotJson),
+            (r#"{"huge": 1000000}"#, Fault::Huge(1_000_000)),
+            (r#""truncated""#, Fault::Truncated),
+        ];
+        for (json, fault) in cases {
+            assert!(readme.contains(&format!("`{json}`")), "{json}");
+            assert_eq!(serde_json::from_str::<Fault>(json).unwrap(), fault);
+        }
+        for operation in [
+            "verify_create",
+            "verify_update",
+            "verify_fetch",
+            "service_fetch",
+            "lookup",
+            "other",
+            "okta_factors",
+            "okta_user",
+            "okta_token",
+            "okta_other",
+        ] {
+            assert!(readme.contains(&format!("`{operation}`")), "{operation}");
+            serde_json::from_str::<Operation>(&format!("\"{operation}\"")).unwrap();
+        }
     }
 }

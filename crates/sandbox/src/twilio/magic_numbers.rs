@@ -260,3 +260,77 @@ const fn carrier(
 ) -> LookupEffect {
     LookupEffect::Carrier { name, mobile_country_code, mobile_network_code }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const README: &str = include_str!("../../README.md");
+
+    /// A row of the README's tables.
+    fn row(magic: &MagicNumber) -> String {
+        let answer = match magic.effect {
+            Effect::Verify(effect) => verify_answer(effect),
+            Effect::Lookup(effect) => lookup_answer(effect),
+        };
+        format!("| `{}` | {answer} | {} |", magic.number, magic.meaning)
+    }
+
+    fn verify_answer(effect: VerifyEffect) -> String {
+        match effect {
+            VerifyEffect::Refuse(refusal) => {
+                let assumed = if refusal.status_assumed { "?" } else { "" };
+                let when = match refusal.when {
+                    When::Always => "",
+                    When::Sms => ", by SMS only",
+                    When::Whatsapp => ", by WhatsApp only",
+                    When::RiskChecked => ", unless SMS with `RiskCheck=disable`",
+                    When::WithLocale => ", with `Locale` only",
+                };
+                format!("{}{assumed} / {}{when}", refusal.status, refusal.code)
+            }
+            VerifyEffect::ReachedRateLimit => "429 / 20429 with `Twilio-Reached-Rate-Limit`".to_owned(),
+            VerifyEffect::AnswerLate(delay) => format!("201 after {} s", delay.as_secs()),
+            VerifyEffect::HangUp | VerifyEffect::SendAndHangUp => "none".to_owned(),
+        }
+    }
+
+    fn lookup_answer(effect: LookupEffect) -> String {
+        match effect {
+            LookupEffect::LineType(line_type) => format!("`line_type_intelligence`: `{line_type}`"),
+            LookupEffect::SmsPumpingRisk { score, .. } => format!("`sms_pumping_risk`: {score}"),
+            LookupEffect::SimSwap { .. } => "`sim_swap`".to_owned(),
+            LookupEffect::LineStatus(status) => format!("`line_status`: `{status}`"),
+            LookupEffect::CallForwarding => "`call_forwarding`".to_owned(),
+            LookupEffect::Reassigned => "`reassigned_number`: `yes`".to_owned(),
+            LookupEffect::LowQuality => "`phone_number_quality_score`: 95".to_owned(),
+            LookupEffect::Carrier { name, mobile_country_code, mobile_network_code } => {
+                format!("`line_type_intelligence`: {name}, {mobile_country_code}-{mobile_network_code}")
+            }
+            LookupEffect::PackageError(code) => format!("every package: {code}"),
+            LookupEffect::Invalid(reason) => format!("not valid: `{reason}`"),
+            LookupEffect::AnswerLate(delay) => format!("200 after {} s", delay.as_secs()),
+            LookupEffect::Fail(status) => format!("{status} / {}", 20000 + u32::from(status)),
+        }
+    }
+
+    #[test]
+    fn the_readme_has_every_number_and_no_other() {
+        let expected: Vec<String> = MAGIC_NUMBERS.iter().map(row).collect();
+        let found: Vec<&str> = README.lines().filter(|line| line.starts_with("| `+1500555")).collect();
+        assert_eq!(found, expected, "the rows that belong there:\n{}\n", expected.join("\n"));
+    }
+
+    #[test]
+    fn a_number_ends_with_its_code() {
+        let numbers: BTreeSet<&str> = MAGIC_NUMBERS.iter().map(|magic| magic.number).collect();
+        assert_eq!(numbers.len(), MAGIC_NUMBERS.len(), "no number stands for two things");
+        for magic in MAGIC_NUMBERS {
+            assert!(magic.number.starts_with("+1500555") && magic.number.len() == 12);
+            if let Effect::Verify(VerifyEffect::Refuse(refusal)) = magic.effect {
+                assert_eq!(magic.number[8..], refusal.code.to_string()[1..]);
+            }
+        }
+    }
+}

@@ -269,6 +269,15 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_every_country_with_a_plan() {
+        let readme = include_str!("../../README.md");
+        for plan in PLANS.iter().filter(|plan| plan.country != "CA") {
+            let listed = |separator: char| readme.contains(&format!(" {}{separator}", plan.country));
+            assert!(listed(',') || listed(' '), "{}", plan.country);
+        }
+    }
+
+    #[test]
     fn no_calling_code_begins_another_one() {
         let planned = PLANS.iter().filter(|plan| plan.country != "CA").map(|plan| plan.calling_code);
         let codes: Vec<&str> = planned.chain(OTHER_CALLING_CODES.iter().map(|(code, _)| *code)).collect();

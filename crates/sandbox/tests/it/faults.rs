@@ -179,14 +179,14 @@ fn connections_can_be_refused() {
 }
 
 /// A connection without TLS, and without a client's cleverness.
-fn connect(sandbox: &Sandbox) -> std::io::Result<TcpStream> {
+pub(crate) fn connect(sandbox: &Sandbox) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(sandbox.http_url().trim_start_matches("http://"))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     Ok(stream)
 }
 
 /// Sends a request and returns the first line of the answer.
-fn ask(stream: &mut TcpStream) -> String {
+pub(crate) fn ask(stream: &mut TcpStream) -> String {
     stream.write_all(b"HEAD / HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -197,7 +197,7 @@ fn ask(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap().lines().next().unwrap().to_owned()
 }
 
-fn is_closed(stream: &mut TcpStream) -> bool {
+pub(crate) fn is_closed(stream: &mut TcpStream) -> bool {
     matches!(stream.read(&mut [0]), Ok(0))
 }
 

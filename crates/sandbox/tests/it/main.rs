@@ -8,7 +8,9 @@
 )]
 
 mod bench;
+mod control;
 mod faults;
 mod lookup;
 mod okta;
+mod program;
 mod verify;
