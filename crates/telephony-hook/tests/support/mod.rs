@@ -1,5 +1,7 @@
 //! A telephony-hook under test: the real binary, run as Lambda runs it, between the stand-ins of Twilio and Okta.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "what goes wrong here fails the test that uses it")]
+
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
