@@ -128,6 +128,9 @@ impl Answer {
 /// # Errors
 /// If no status line arrived. An answer whose body is lost is still an answer: its status tells what was done.
 pub async fn call(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, CallError> {
+    // Lambda may have frozen the process for a long time. Lets the pool's connections, which are tasks of this thread, see
+    // first that their peers have gone.
+    tokio::task::yield_now().await;
     let mut response = request.timeout(timeout).send().await.map_err(|error| classify(&error))?;
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
