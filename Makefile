@@ -7,11 +7,15 @@ EVENT ?= events/telephony-sms-mfa-verification.json
 FUNCTION ?= $(if $(findstring telephony,$(notdir $(EVENT))),telephony-hook,event-hook)
 PORT ?= 9000
 
+SECONDS_EACH ?= 60
+
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION).stamp
+CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 
 # The tools find each other, and keep what they cache beside themselves.
 export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
@@ -28,7 +32,7 @@ RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke build test lint fmt bench redrive update-countries tools clean check-arch
+.PHONY: help demo dev invoke build test lint fmt bench fuzz redrive update-countries tools clean check-arch
 
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +75,13 @@ bench: ## Measure cold and warm requests beside a function that does nothing
 	cargo build --release --locked --package sandbox --example lambda_function
 	cargo bench --locked --package telephony-hook --bench cold_start
 
+fuzz: $(CARGO_FUZZ) ## Give the parsers of outside bodies random ones, SECONDS_EACH=60
+	@# The sanitizer's flags are for nightly compilers; this lets the stable one take them, for this build only.
+	@for target in telephony_request event_delivery; do \
+		echo "Fuzzing $$target for $(SECONDS_EACH) s"; \
+		RUSTC_BOOTSTRAP=1 $(TOOLS)/bin/cargo-fuzz run --fuzz-dir fuzz $$target -- -max_total_time=$(SECONDS_EACH) -print_final_stats=1 || exit 1; \
+	done
+
 redrive: $(TOOLS)/local-stack.stamp ## Put the dead letters of FEEDBACK_QUEUE_URL back into that queue
 	@$(VENV)/bin/python scripts/redrive
 
@@ -110,5 +121,11 @@ $(CARGO_DENY):
 	CARGO_TARGET_DIR=$(TOOLS)/build CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
 		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 CARGO_PROFILE_RELEASE_DEBUG=0 \
 		cargo install cargo-deny@$(CARGO_DENY_VERSION) --locked --root $(TOOLS)
+	@rm -rf $(TOOLS)/build
+	@touch $@
+
+$(CARGO_FUZZ):
+	@echo "Building cargo-fuzz $(CARGO_FUZZ_VERSION) into .tools (one minute)"
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install cargo-fuzz@$(CARGO_FUZZ_VERSION) --locked --root $(TOOLS)
 	@rm -rf $(TOOLS)/build
 	@touch $@
