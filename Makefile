@@ -92,6 +92,7 @@ tools: $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp $(CARGO_DENY) ## In
 
 clean: ## Remove everything built or installed here
 	cargo clean
+	rm -rf fuzz/target fuzz/corpus fuzz/artifacts
 	rm -rf target $(TOOLS)
 
 check-arch:
