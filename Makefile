@@ -56,7 +56,7 @@ build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build
 	scripts/check-jitter-entropy $(TARGET_DIR)/$(RUST_TARGET)/release
 	scripts/check-zip-size target/lambda $(FUNCTIONS)
 
-test: ## Run every test
+test: $(TOOLS)/local-stack.stamp ## Run every test
 	cargo build --workspace --locked
 	cargo test --workspace --locked
 

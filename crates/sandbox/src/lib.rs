@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod activity;
+mod aws;
+pub mod aws_emulator;
 mod certificate;
 mod clock;
 mod control;
@@ -11,6 +13,7 @@ pub mod lambda;
 mod loopback;
 mod okta;
 mod options;
+pub mod queue;
 pub mod recorded_events;
 mod sandbox;
 pub mod secrets_manager;
@@ -18,6 +21,8 @@ mod server;
 mod site;
 mod twilio;
 
+pub use crate::aws::AwsError;
+pub use crate::aws_emulator::AwsEmulator;
 pub use crate::certificate::CertificateError;
 pub use crate::clock::Moment;
 pub use crate::okta::magic_users::{MAGIC_USERS, MagicFactor, MagicUser, UserEffect};

@@ -1,0 +1,81 @@
+//! Requests to the AWS emulator, in AWS's JSON protocols.
+
+use serde_json::Value;
+use std::time::Duration;
+use ureq::Agent;
+
+/// The region of everything here.
+pub(crate) const REGION: &str = "us-east-1";
+
+/// An answer takes a few milliseconds; a paused emulator gives none.
+const TIME_LIMIT: Duration = Duration::from_secs(3);
+
+/// Why the emulator did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum AwsError {
+    /// It did not answer in time, or not at all.
+    #[error("the AWS emulator does not answer: {0}")]
+    NoAnswer(#[source] Box<ureq::Error>),
+    /// It answered with an error.
+    #[error("{operation}: {status}: {body}")]
+    Refused {
+        /// What it was asked for, as in `X-Amz-Target`.
+        operation: &'static str,
+        /// HTTP status.
+        status: u16,
+        /// What it said.
+        body: String,
+    },
+}
+
+/// An operation of a service.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operation {
+    service: &'static str,
+    target: &'static str,
+    content_type: &'static str,
+}
+
+impl Operation {
+    pub(crate) const fn sqs(target: &'static str) -> Self {
+        Self { service: "sqs", target, content_type: "application/x-amz-json-1.0" }
+    }
+
+    pub(crate) const fn secrets_manager(target: &'static str) -> Self {
+        Self { service: "secretsmanager", target, content_type: "application/x-amz-json-1.1" }
+    }
+}
+
+/// Sends one request. `waiting` is how long the emulator has been asked to wait before it answers.
+pub(crate) fn call(
+    endpoint: &str,
+    operation: Operation,
+    parameters: &Value,
+    waiting: Duration,
+) -> Result<Value, AwsError> {
+    let failed = |error| AwsError::NoAnswer(Box::new(error));
+    // The emulator finds the service by it and does not check the signature.
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/{}/aws4_request, SignedHeaders=host, Signature=0",
+        operation.service
+    );
+    let mut answer = agent(TIME_LIMIT + waiting)
+        .post(endpoint)
+        .header("x-amz-target", operation.target)
+        .content_type(operation.content_type)
+        .header("authorization", authorization)
+        .send(parameters.to_string())
+        .map_err(failed)?;
+    let body = answer.body_mut().read_to_string().map_err(failed)?;
+    let status = answer.status().as_u16();
+    match serde_json::from_str(&body) {
+        Ok(value) if status == 200 => Ok(value),
+        _ => Err(AwsError::Refused { operation: operation.target, status, body }),
+    }
+}
+
+/// A client for loopback that takes every answer for one.
+pub(crate) fn agent(limit: Duration) -> Agent {
+    // A machine's proxy settings are not meant for loopback.
+    Agent::config_builder().timeout_global(Some(limit)).http_status_as_error(false).proxy(None).build().into()
+}

@@ -1,0 +1,213 @@
+//! The AWS emulator for tests: a process of its own, gone when dropped, and when the test process is killed.
+//!
+//! It is `MiniStack`, which `make` installs; `docs/local-stack.md` says why this one. It keeps everything in memory.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a harness: what goes wrong here fails the test that uses it"
+)]
+
+use crate::aws::{self, AwsError, Operation};
+use crate::guard::Guard;
+use crate::queue::Queue;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
+/// A running emulator.
+pub struct AwsEmulator {
+    port: u16,
+    process: Mutex<Option<Process>>,
+}
+
+struct Process {
+    child: Child,
+    guard: Guard,
+}
+
+/// A queue and the one that its hopeless messages go to.
+#[derive(Debug, Clone)]
+pub struct QueuePair {
+    /// The queue.
+    pub queue: Queue,
+    /// Its dead-letter queue.
+    pub dead_letters: Queue,
+}
+
+impl AwsEmulator {
+    /// Starts it on a free port and waits until it answers.
+    ///
+    /// # Panics
+    /// If it is not installed, or does not start.
+    pub fn start() -> Self {
+        let program = program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_or_else(|problem| panic!("{problem}"));
+        let mut output = tempfile::tempfile().expect("a temporary file");
+        let port = free_port();
+        let child = command(&program, port, &output).spawn().expect("the AWS emulator");
+        let guard = Guard::start(child.id());
+        let emulator = Self { port, process: Mutex::new(Some(Process { child, guard })) };
+        let deadline = Instant::now() + START_LIMIT;
+        while !emulator.answers() {
+            if Instant::now() > deadline || emulator.has_ended() {
+                let mut written = String::new();
+                let _ = output.seek(SeekFrom::Start(0)).and_then(|_| output.read_to_string(&mut written));
+                panic!("the AWS emulator did not start:\n{written}");
+            }
+            thread::sleep(POLL);
+        }
+        emulator
+    }
+
+    /// For `AWS_ENDPOINT_URL`, or `AWS_ENDPOINT_URL_SQS`.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The process id; `None` once stopped.
+    pub fn pid(&self) -> Option<u32> {
+        self.lock().as_ref().map(|process| process.child.id())
+    }
+
+    /// Makes a FIFO queue, whose name must not end in `.fifo` yet, and its dead-letter queue. A message that has been
+    /// received so many times goes there instead of being received once more.
+    ///
+    /// # Errors
+    /// If the emulator does not do it.
+    pub fn create_fifo_queue_with_dead_letter(
+        &self,
+        name: &str,
+        visibility_timeout: Duration,
+        max_receive_count: u32,
+    ) -> Result<QueuePair, AwsError> {
+        let dead_letters = self.create_queue(&format!("{name}-dead.fifo"), &json!({ "FifoQueue": "true" }))?;
+        let redrive = json!({ "deadLetterTargetArn": dead_letters.arn(), "maxReceiveCount": max_receive_count });
+        let attributes = json!({
+            "FifoQueue": "true",
+            "VisibilityTimeout": visibility_timeout.as_secs().to_string(),
+            "RedrivePolicy": redrive.to_string(),
+        });
+        Ok(QueuePair { queue: self.create_queue(&format!("{name}.fifo"), &attributes)?, dead_letters })
+    }
+
+    /// Stores a secret.
+    ///
+    /// # Errors
+    /// If the emulator does not do it.
+    pub fn put_secret(&self, name: &str, secret: &Value) -> Result<(), AwsError> {
+        let operation = Operation::secrets_manager("secretsmanager.CreateSecret");
+        let parameters = json!({ "Name": name, "SecretString": secret.to_string() });
+        aws::call(&self.url(), operation, &parameters, Duration::ZERO).map(drop)
+    }
+
+    /// Stops answering: connections are taken, and nothing comes back.
+    pub fn pause(&self) {
+        let process = self.lock();
+        let Some(Process { child, .. }) = &*process else { return };
+        let pid = Pid::from_child(child);
+        rustix::process::kill_process(pid, Signal::STOP).expect("to stop the AWS emulator");
+        rustix::io::retry_on_intr(|| {
+            rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT)
+        })
+        .expect("to see the AWS emulator stop");
+    }
+
+    /// Goes on, with nothing lost.
+    pub fn resume(&self) {
+        if let Some(Process { child, .. }) = &*self.lock() {
+            rustix::process::kill_process(Pid::from_child(child), Signal::CONT).expect("to resume the AWS emulator");
+        }
+    }
+
+    /// Ends it for good: connections are refused, and what it held is lost.
+    pub fn stop(&self) {
+        if let Some(Process { mut child, guard }) = self.lock().take() {
+            child.kill().expect("to kill the AWS emulator");
+            drop(guard);
+            child.wait().expect("the end of the AWS emulator");
+        }
+    }
+
+    fn create_queue(&self, name: &str, attributes: &Value) -> Result<Queue, AwsError> {
+        const CREATE: Operation = Operation::sqs("AmazonSQS.CreateQueue");
+        let parameters = json!({ "QueueName": name, "Attributes": attributes });
+        let created = aws::call(&self.url(), CREATE, &parameters, Duration::ZERO)?;
+        let url = created.get("QueueUrl").and_then(Value::as_str).expect("the queue's URL");
+        Queue::open(&self.url(), url)
+    }
+
+    fn answers(&self) -> bool {
+        let health = aws::agent(Duration::from_secs(1)).get(format!("{}/_ministack/health", self.url())).call();
+        health.is_ok_and(|answer| answer.status() == 200)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.lock().as_mut().is_none_or(|process| !matches!(process.child.try_wait(), Ok(None)))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for AwsEmulator {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn command(program: &Path, port: u16, output: &File) -> Command {
+    let mut command = Command::new(program);
+    command
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().expect("a handle for stdout"))
+        .stderr(output.try_clone().expect("a handle for stderr"))
+        // Its default is every interface.
+        .env("BIND_HOST", "127.0.0.1")
+        .env("GATEWAY_PORT", port.to_string())
+        .env("LOG_LEVEL", "WARNING")
+        // Nothing may be left from an earlier run, nor on the disk.
+        .env("PERSIST_STATE", "0")
+        .env("S3_PERSIST", "0")
+        .env_remove("LOCALSTACK_PERSISTENCE")
+        // Else queue URLs would have that host instead of the one that was asked.
+        .env_remove("MINISTACK_HOST");
+    command
+}
+
+/// The emulator's program, or what to do about its absence.
+fn program(crate_folder: &Path) -> Result<PathBuf, String> {
+    let program = crate_folder.join("../../.tools/venv/bin/ministack");
+    if program.is_file() {
+        Ok(program)
+    } else {
+        Err(format!("the AWS emulator is not installed at {}: run `make tools`", program.display()))
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on 127.0.0.1");
+    listener.local_addr().expect("the listener's address").port()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_to_do_where_it_is_not_installed() {
+        let problem = program(Path::new("/nowhere/crates/sandbox")).unwrap_err();
+        assert!(problem.ends_with("/.tools/venv/bin/ministack: run `make tools`"), "{problem}");
+    }
+}

@@ -1,0 +1,378 @@
+//! A queue of SQS, and Lambda's event source mapping, which hands its messages to a function in batches.
+//!
+//! AWS, "Using Lambda with Amazon SQS": messages of a group keep their order and are handed over again only when the
+//! earlier ones are done; what the function reports in `batchItemFailures` stays in the queue until its visibility time-out
+//! has passed; every other message of the batch is deleted. The queue's own redrive policy decides when a message is given
+//! up. Lambda runs several batches side by side; here it is one after the other, as one execution environment would.
+
+use crate::aws::{self, AwsError, Operation};
+use crate::lambda::{Builder, Function, Outcome};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Most messages that SQS hands out, takes or deletes at once, and so the largest batch of a FIFO queue.
+pub const LARGEST_BATCH: usize = 10;
+
+/// How long an empty queue is asked before it answers.
+const LONG_POLL: Duration = Duration::from_secs(1);
+/// Pause after the queue could not be reached.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Longer than any function may take, with the build that its first request can wait for.
+const INVOCATION_LIMIT: Duration = Duration::from_secs(90);
+
+const GET_ATTRIBUTES: Operation = Operation::sqs("AmazonSQS.GetQueueAttributes");
+const SEND: Operation = Operation::sqs("AmazonSQS.SendMessage");
+const RECEIVE: Operation = Operation::sqs("AmazonSQS.ReceiveMessage");
+const DELETE: Operation = Operation::sqs("AmazonSQS.DeleteMessageBatch");
+
+/// One queue.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    endpoint: String,
+    url: String,
+    arn: String,
+}
+
+/// How many messages a queue holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Those that can be received.
+    pub visible: u64,
+    /// Those that have been received, and are neither deleted nor visible again.
+    pub in_flight: u64,
+}
+
+impl QueueDepth {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        self.visible + self.in_flight
+    }
+}
+
+impl Queue {
+    /// A queue that exists, by the URL of SQS and its own.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn open(endpoint: &str, url: &str) -> Result<Self, AwsError> {
+        let mut queue = Self { endpoint: endpoint.to_owned(), url: url.to_owned(), arn: String::new() };
+        queue.arn = queue.attribute("QueueArn")?;
+        Ok(queue)
+    }
+
+    /// For `FEEDBACK_QUEUE_URL`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its ARN.
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// How many messages it holds.
+    ///
+    /// # Errors
+    /// If SQS does not tell.
+    pub fn depth(&self) -> Result<QueueDepth, AwsError> {
+        let count = |name| Ok(self.attribute(name)?.parse().unwrap_or_default());
+        Ok(QueueDepth {
+            visible: count("ApproximateNumberOfMessages")?,
+            in_flight: count("ApproximateNumberOfMessagesNotVisible")?,
+        })
+    }
+
+    /// Puts a message into it.
+    ///
+    /// # Errors
+    /// If SQS does not take it.
+    pub fn send(&self, group: &str, deduplication_id: &str, body: &str) -> Result<(), AwsError> {
+        let message = json!({
+            "QueueUrl": self.url, "MessageBody": body, "MessageGroupId": group,
+            "MessageDeduplicationId": deduplication_id
+        });
+        self.call(SEND, &message, Duration::ZERO).map(drop)
+    }
+
+    /// Takes messages out of sight, as the records that Lambda would make of them.
+    fn receive(&self, most: usize) -> Result<Vec<Value>, AwsError> {
+        let parameters = json!({
+            "QueueUrl": self.url, "MaxNumberOfMessages": most, "WaitTimeSeconds": LONG_POLL.as_secs(),
+            "AttributeNames": ["All"], "MessageAttributeNames": ["All"]
+        });
+        let answer = self.call(RECEIVE, &parameters, LONG_POLL)?;
+        let messages = answer.get("Messages").and_then(Value::as_array);
+        Ok(messages.into_iter().flatten().map(|message| self.record(message)).collect())
+    }
+
+    fn record(&self, message: &Value) -> Value {
+        let field = |name| message.get(name).cloned().unwrap_or_default();
+        json!({
+            "messageId": field("MessageId"),
+            "receiptHandle": field("ReceiptHandle"),
+            "body": field("Body"),
+            "attributes": field("Attributes"),
+            "messageAttributes": {},
+            "md5OfBody": field("MD5OfBody"),
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self.arn,
+            "awsRegion": aws::REGION,
+        })
+    }
+
+    fn delete<'a>(&self, records: impl Iterator<Item = &'a Value>) -> Result<(), AwsError> {
+        let entry = |(number, record): (usize, &Value)| json!({ "Id": number.to_string(), "ReceiptHandle": record.get("receiptHandle") });
+        let entries: Vec<_> = records.enumerate().map(entry).collect();
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.call(DELETE, &json!({ "QueueUrl": self.url, "Entries": entries }), Duration::ZERO).map(drop)
+    }
+
+    fn attribute(&self, name: &str) -> Result<String, AwsError> {
+        let parameters = json!({ "QueueUrl": self.url, "AttributeNames": [name] });
+        let answer = self.call(GET_ATTRIBUTES, &parameters, Duration::ZERO)?;
+        let value = answer.get("Attributes").and_then(|attributes| attributes.get(name)).and_then(Value::as_str);
+        Ok(value.unwrap_or_default().to_owned())
+    }
+
+    fn call(&self, operation: Operation, parameters: &Value, waiting: Duration) -> Result<Value, AwsError> {
+        aws::call(&self.endpoint, operation, parameters, waiting)
+    }
+}
+
+/// A function that can be handed a batch.
+pub trait Invoke: Send + Sync + 'static {
+    /// Waits for what it answers.
+    ///
+    /// # Errors
+    /// If it does not: it failed, ended or took too long.
+    fn invoke(&self, event: &Value) -> Result<Value, InvocationError>;
+}
+
+/// Why a function did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the function did not answer: {0}")]
+pub struct InvocationError(pub String);
+
+impl<F: Fn(&Value) -> Result<Value, InvocationError> + Send + Sync + 'static> Invoke for F {
+    fn invoke(&self, event: &Value) -> Result<Value, InvocationError> {
+        self(event)
+    }
+}
+
+impl Invoke for Function {
+    fn invoke(&self, event: &Value) -> Result<Value, InvocationError> {
+        match Self::invoke(self, event).outcome {
+            Outcome::Response(response) => Ok(response),
+            other => Err(InvocationError(format!("{other:?}"))),
+        }
+    }
+}
+
+/// A function that Lambda starts when it is needed: for its first invocation, and again after its process has ended.
+pub struct OnDemandFunction {
+    builder: Builder,
+    environments: Mutex<Vec<Arc<Function>>>,
+}
+
+impl OnDemandFunction {
+    /// A function that is not running yet.
+    pub fn new(builder: Builder) -> Self {
+        Self { builder, environments: Mutex::default() }
+    }
+
+    /// Its execution environments so far, the oldest first: all but the last one have ended.
+    pub fn environments(&self) -> Vec<Arc<Function>> {
+        self.lock().clone()
+    }
+
+    fn running(&self) -> Arc<Function> {
+        let mut environments = self.lock();
+        if let Some(last) = environments.last()
+            && last.pid().is_some()
+        {
+            return Arc::clone(last);
+        }
+        let new = Arc::new(self.builder.clone().spawn());
+        environments.push(Arc::clone(&new));
+        new
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Function>>> {
+        self.environments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Invoke for OnDemandFunction {
+    fn invoke(&self, event: &Value) -> Result<Value, InvocationError> {
+        Invoke::invoke(self.running().as_ref(), event)
+    }
+}
+
+/// A function behind Lambda's `Invoke` operation, as `cargo lambda watch` serves it.
+#[derive(Debug, Clone)]
+pub struct HttpFunction {
+    url: String,
+}
+
+impl HttpFunction {
+    /// The function of that name; `base_url` such as `http://127.0.0.1:9000`.
+    pub fn new(base_url: &str, name: &str) -> Self {
+        Self { url: format!("{base_url}/2015-03-31/functions/{name}/invocations") }
+    }
+}
+
+impl Invoke for HttpFunction {
+    fn invoke(&self, event: &Value) -> Result<Value, InvocationError> {
+        let failed = |error: ureq::Error| InvocationError(error.to_string());
+        let agent = aws::agent(INVOCATION_LIMIT);
+        let sent = agent.post(&self.url).content_type("application/json").send(event.to_string());
+        let mut answer = sent.map_err(failed)?;
+        let body = answer.body_mut().read_to_string().map_err(failed)?;
+        let refused = answer.status() != 200 || answer.headers().contains_key("x-amz-function-error");
+        match serde_json::from_str(&body) {
+            Ok(response) if !refused => Ok(response),
+            _ => Err(InvocationError(format!("{}: {body}", answer.status()))),
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// Messages that were done and are deleted.
+    pub deleted: usize,
+    /// Messages that stay in the queue.
+    pub left: usize,
+}
+
+/// Hands the next messages to a function, in one batch; `None` if the queue had none for a second.
+///
+/// # Errors
+/// If the queue does not answer.
+pub fn hand_over_batch(
+    queue: &Queue,
+    function: &(impl Invoke + ?Sized),
+    most: usize,
+) -> Result<Option<Batch>, AwsError> {
+    let records = queue.receive(most.min(LARGEST_BATCH))?;
+    if records.is_empty() {
+        return Ok(None);
+    }
+    let failures = match function.invoke(&json!({ "Records": records })) {
+        Ok(response) => failures(&records, &response),
+        Err(_) => Failures::All,
+    };
+    let done: Vec<_> = records.iter().filter(|record| !failures.contain(record)).collect();
+    queue.delete(done.iter().copied())?;
+    Ok(Some(Batch { deleted: done.len(), left: records.len() - done.len() }))
+}
+
+/// Which messages of a batch stay in the queue.
+#[derive(Debug, PartialEq, Eq)]
+enum Failures {
+    All,
+    These(HashSet<String>),
+}
+
+impl Failures {
+    fn contain(&self, record: &Value) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(ids) => id_of(record).is_some_and(|id| ids.contains(id)),
+        }
+    }
+}
+
+/// Reads a partial batch response. What is not one, or names no message of the batch, is a complete failure; nothing, or
+/// an empty list, is a complete success.
+fn failures(records: &[Value], response: &Value) -> Failures {
+    let items = match response {
+        Value::Null => None,
+        Value::Object(fields) => fields.get("batchItemFailures"),
+        _ => return Failures::All,
+    };
+    let items = match items {
+        None | Some(Value::Null) => &[][..],
+        Some(Value::Array(items)) => items,
+        Some(_) => return Failures::All,
+    };
+    let known: HashSet<_> = records.iter().filter_map(id_of).collect();
+    let id = |item: &Value| {
+        let id = item.get("itemIdentifier")?.as_str()?;
+        known.contains(id).then(|| id.to_owned())
+    };
+    items.iter().map(id).collect::<Option<_>>().map_or(Failures::All, Failures::These)
+}
+
+fn id_of(record: &Value) -> Option<&str> {
+    record.get("messageId")?.as_str()
+}
+
+/// Hands batch after batch to a function, on a thread of its own, until it is dropped.
+pub struct EventSourceMapping {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EventSourceMapping {
+    /// Starts with batches of ten. While the queue cannot be reached it tries again and again.
+    pub fn start(queue: Queue, function: Arc<dyn Invoke>) -> Self {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || {
+            loop {
+                let pause = match hand_over_batch(&queue, function.as_ref(), LARGEST_BATCH) {
+                    Ok(_) => Duration::ZERO,
+                    Err(_) => PAUSE,
+                };
+                if stopped.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
+                    return;
+                }
+            }
+        });
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for EventSourceMapping {
+    /// Waits for the batch under way.
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partial_batch_response_means_what_lambda_says() {
+        let records = ["one", "two"].map(|id| json!({ "messageId": id }));
+        let none = || Failures::These(HashSet::new());
+        for success in
+            [json!(null), json!({}), json!({ "batchItemFailures": null }), json!({ "batchItemFailures": [] })]
+        {
+            assert_eq!(failures(&records, &success), none(), "{success}");
+        }
+        let one = json!({ "batchItemFailures": [{ "itemIdentifier": "one" }] });
+        assert_eq!(failures(&records, &one), Failures::These(["one".to_owned()].into()));
+        for items in [
+            json!([{ "itemIdentifier": "" }]),
+            json!([{ "itemIdentifier": null }]),
+            json!([{ "itemIdentifier": "three" }]),
+            json!([{ "itemIdentifier": "one" }, { "ItemIdentifier": "two" }]),
+            json!("one"),
+        ] {
+            assert_eq!(failures(&records, &json!({ "batchItemFailures": items })), Failures::All, "{items}");
+        }
+        assert_eq!(failures(&records, &json!("done")), Failures::All);
+    }
+}
