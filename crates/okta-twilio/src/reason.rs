@@ -276,3 +276,16 @@ impl Serialize for Reason {
         serializer.serialize_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_runbook_knows_every_reason() {
+        let runbook = include_str!("../../../docs/runbook.md");
+        let codes = include_str!("reason.rs").split_once("pub fn as_str").unwrap().1.split_once("\n    }\n").unwrap().0;
+        let codes: Vec<_> = codes.split('"').skip(1).step_by(2).collect();
+        assert!(codes.len() > 30, "the codes are found");
+        let missing: Vec<_> = codes.into_iter().filter(|code| !runbook.contains(&format!("`{code}`"))).collect();
+        assert!(missing.is_empty(), "not in docs/runbook.md: {missing:?}");
+    }
+}
