@@ -612,3 +612,53 @@ mod configuration {
         }
     }
 }
+
+/// The recipes of `docs/policy.md`, line by line.
+mod recipes {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/policy.md");
+
+    /// A started stack, and the events that are sent to it with what comes of each.
+    struct Recipe<'a> {
+        variables: Vec<(&'a str, &'a str)>,
+        events: Vec<(&'a str, &'a str)>,
+    }
+
+    #[expect(clippy::expect_used, reason = "a recipe of another form fails the test")]
+    fn recipes() -> Vec<Recipe<'static>> {
+        let mut recipes = Vec::new();
+        for line in PAGE.lines() {
+            if let Some(variables) = line.strip_suffix(" make dev") {
+                let variables = variables.split(' ').map(|pair| pair.split_once('=').expect("NAME=value")).collect();
+                recipes.push(Recipe { variables, events: Vec::new() });
+            } else if let Some(event) = line.strip_prefix("make invoke EVENT=") {
+                let (file, outcome) = event.split_once('#').expect("what comes of it");
+                recipes.last_mut().expect("a started stack").events.push((file.trim(), outcome.trim()));
+            }
+        }
+        recipes
+    }
+
+    #[test]
+    fn do_what_they_say() {
+        let recipes = recipes();
+        assert!(recipes.len() >= 9, "the page has its recipes");
+        for recipe in recipes {
+            let hook = Hook::with_variables(&recipe.variables);
+            assert!(!recipe.events.is_empty(), "{:?}", recipe.variables);
+            for (file, outcome) in recipe.events {
+                let path = format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"));
+                let event = std::fs::read_to_string(path).expect("a recorded event");
+                let event: Value = serde_json::from_str(&event).expect("JSON");
+                let sends = hook.messages().len();
+                let answer = HttpAnswer::of(hook.function.invoke(&event));
+                let metadata = answer.body.pointer("/commands/0/value/0/transactionMetadata").and_then(Value::as_str);
+                let refused = metadata.filter(|metadata| metadata.starts_with("refused:"));
+                let told = [Some(verdict(&answer)), refused].into_iter().flatten().collect::<Vec<_>>().join(" ");
+                assert_eq!(told, outcome, "{:?} {file}", recipe.variables);
+                assert_eq!(hook.messages().len() - sends, usize::from(outcome == "SUCCESSFUL"), "{file}");
+            }
+        }
+    }
+}
