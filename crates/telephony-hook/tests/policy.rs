@@ -476,8 +476,8 @@ mod lookup_in_trouble {
         assert_eq!(verdict(&answer), "SUCCESSFUL");
         let log = hook.last_log("otp_sent");
         let waited = log["lookup_milliseconds"].as_u64().expect("milliseconds");
-        assert!((290..450).contains(&waited), "waited {waited} ms for Lookup");
-        assert!(answer.duration < Duration::from_millis(900), "{:?}", answer.duration);
+        assert!((290..650).contains(&waited), "waited {waited} ms for Lookup");
+        assert!(answer.duration < Duration::from_millis(1_500), "{:?}", answer.duration);
         assert_eq!(hook.last_log("lookup_failed")["reason"], "twilio_timeout");
         assert_eq!(lookups(&hook).len(), 1, "a time-out is not tried again");
         assert_eq!(counted(&hook, "Lookups", "Package"), ["line_type_intelligence"], "Twilio may charge for it");
@@ -559,7 +559,7 @@ mod lookup_in_trouble {
         hook.deployment.secrets.delay(Duration::from_secs(30));
         let answer = ask_with_fault(&hook, Fault::Unauthorized, Times::UntilCleared);
         assert_eq!(verdict(&answer), "SUCCESSFUL");
-        assert!(answer.duration < Duration::from_millis(900), "{:?}", answer.duration);
+        assert!(answer.duration < Duration::from_millis(1_500), "{:?}", answer.duration);
     }
 
     #[test]
