@@ -12,7 +12,6 @@ use crate::{
     clock::Clock,
     config::{ConfigError, Variables},
     deadline::Deadline,
-    http_client::CallError,
     logging::{FeedbackRecord, Log, LogEvent},
     okta::{
         client::{OktaClient, OktaError},
@@ -261,30 +260,19 @@ impl Search<'_> {
         }
     }
 
-    /// Approves what is pending for a number: once more with newer credentials after a 401, and once more over a new
-    /// connection where the first was lost.
+    /// Approves what is pending for a number; once more with newer credentials after a 401.
     async fn approve(&mut self, number: &PhoneNumber) -> Result<Approval, Failure> {
+        let (verify, target) = (&self.feedback.verify, Target::Number(number));
         let hooks_secret = &self.feedback.hooks_secret;
-        let mut secret = hooks_secret.get(self.log).await.map_err(|error| self.note_secret(error))?;
-        let (mut connection_lost, mut secret_renewed) = (false, false);
-        loop {
-            let timeout = self.deadline.at_most(CALL_TIMEOUT);
-            let answer = self.feedback.verify.approve(&secret.twilio, Target::Number(number), timeout).await;
-            match answer {
-                Ok(approval) => return Ok(approval),
-                Err(VerifyError::NoAnswer(CallError::NotConnected | CallError::Interrupted)) if !connection_lost => {
-                    connection_lost = true;
-                }
-                Err(VerifyError::Refused(ref refusal)) if refusal.status == 401 && !secret_renewed => {
-                    secret_renewed = true;
-                    match hooks_secret.newer_than(&secret, self.log).await {
-                        Some(newer) => secret = newer,
-                        None => return answer.map_err(|error| self.note_twilio(error)),
-                    }
-                }
-                Err(error) => return Err(self.note_twilio(error)),
-            }
+        let secret = hooks_secret.get(self.log).await.map_err(|error| self.note_secret(error))?;
+        let timeout = || self.deadline.at_most(CALL_TIMEOUT);
+        let mut answer = verify.approve(&secret.twilio, target, timeout()).await;
+        if matches!(&answer, Err(VerifyError::Refused(refusal)) if refusal.status == 401)
+            && let Some(newer) = hooks_secret.newer_than(&secret, self.log).await
+        {
+            answer = verify.approve(&newer.twilio, target, timeout()).await;
         }
+        answer.map_err(|error| self.note_twilio(error))
     }
 
     fn note_secret(&mut self, error: SecretError) -> Failure {

@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use tokio::time::Instant;
 
 /// Longest wait for a connection. It leaves room for a second try within Okta's 3 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
@@ -135,6 +136,22 @@ pub async fn call(request: reqwest::RequestBuilder, timeout: Duration) -> Result
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
     Ok(Answer { status, headers, body: read_body(response).await })
+}
+
+/// Makes a call that may be carried out twice without harm: once more, within the same time-out, where the connection was
+/// lost or could not be made, such as one that the far side closed while Lambda had frozen the function.
+///
+/// # Errors
+/// As [`call`].
+pub async fn call_repeatable(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, CallError> {
+    let started = Instant::now();
+    let again = request.try_clone();
+    match (call(request, timeout).await, again) {
+        (Err(CallError::NotConnected | CallError::Interrupted), Some(again)) => {
+            call(again, timeout.saturating_sub(started.elapsed())).await
+        }
+        (answer, _) => answer,
+    }
 }
 
 fn classify(error: &reqwest::Error) -> CallError {

@@ -280,9 +280,9 @@ impl OktaClient {
         };
         let request = self.http.get(format!("{}/{path}", self.users)).header(header::ACCEPT, "application/json");
         let request = request.header(header::AUTHORIZATION, authorization);
-        let answer = http_client::call(request, deadline.at_most(CALL_TIMEOUT)).await?;
+        let answer = http_client::call_repeatable(request, deadline.at_most(CALL_TIMEOUT)).await?;
         if answer.status == StatusCode::OK {
-            return answer.json().ok_or(OktaError::NotUnderstood(answer.status.as_u16()));
+            return body_of(&answer);
         }
         let error = self.error_of(&answer);
         if let (OktaError::Unauthorized, Some(refused)) = (error, &access_token) {
@@ -328,7 +328,7 @@ impl OktaClient {
             self.http.post(self.token_endpoint.clone()).header(header::ACCEPT, "application/json").form(&form);
         let answer = http_client::call(request, deadline.at_most(CALL_TIMEOUT)).await?;
         if answer.status == StatusCode::OK {
-            return answer.json().ok_or(OktaError::NotUnderstood(answer.status.as_u16()));
+            return body_of(&answer);
         }
         let refusal = answer.json::<TokenRefusal>().and_then(|refusal| refusal.error);
         Err(match refusal.as_deref() {
@@ -359,6 +359,14 @@ impl OktaClient {
             status => OktaError::NotUnderstood(status),
         }
     }
+}
+
+/// A body of the expected shape. One that was cut off may be whole the next time.
+fn body_of<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, OktaError> {
+    if answer.body.is_none() {
+        return Err(OktaError::NoAnswer(CallError::Interrupted));
+    }
+    answer.json().ok_or(OktaError::NotUnderstood(answer.status.as_u16()))
 }
 
 /// A header that no `Debug` shows. What cannot be one, Okta would not accept.

@@ -201,7 +201,7 @@ impl VerifyClient {
     }
 
     /// Tells Twilio that the user typed the right code. It may be told again: a verification is approved once, and then
-    /// no longer pending.
+    /// no longer pending. So a lost connection is made good here.
     ///
     /// # Errors
     /// If Twilio refuses, or does not answer within `timeout`.
@@ -218,7 +218,7 @@ impl VerifyClient {
         };
         let request = self.http.post(format!("{}/{name}", self.verifications));
         let request = credentials.authenticate(request).form(&[("Status", "approved")]);
-        let answer = http_client::call(request, timeout).await?;
+        let answer = http_client::call_repeatable(request, timeout).await?;
         match answer.status {
             http::StatusCode::OK => Ok(Approval::Approved { sid: accepted(&answer).sid }),
             http::StatusCode::NOT_FOUND => Ok(Approval::NotPending),

@@ -1,0 +1,191 @@
+//! An event-hook under test: the real binary, run as Lambda runs it, between the stand-ins of Okta, Twilio and AWS.
+
+mod events;
+mod sqs;
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::Mutex,
+    time::Duration,
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use sandbox::{
+    Operation, Options, Status,
+    deployment::{AUTH_SECRET, Deployment, HttpAnswer},
+    lambda::{Builder, Function, GatewayEvent, Outcome},
+};
+use serde_json::{Value, json};
+
+pub(crate) use self::{
+    events::{ago, delivery, enrolment, sign_in},
+    sqs::{MAX_RECEIVE_COUNT, Sqs, VISIBILITY},
+};
+
+pub(crate) const OKTA_SECRET_ID: &str = "okta-twilio/okta";
+
+/// A running function. When it is dropped, its output is searched for every private value that it met.
+pub(crate) struct Hook {
+    pub(crate) deployment: Deployment,
+    pub(crate) sqs: Sqs,
+    pub(crate) function: Function,
+    options: Options,
+    private_values: Mutex<Vec<String>>,
+}
+
+impl Hook {
+    /// Without a queue.
+    pub(crate) fn start() -> Self {
+        Self::with_variables(&[])
+    }
+
+    /// Without a queue, and with these variables besides.
+    pub(crate) fn with_variables(variables: &[(&str, &str)]) -> Self {
+        let options = Options::default();
+        let secret = json!({"okta_api_token": options.okta.api_token});
+        Self::with(options, &secret, variables)
+    }
+
+    /// With these settings of Twilio and Okta, this Okta secret, and variables.
+    pub(crate) fn with(options: Options, okta_secret: &Value, variables: &[(&str, &str)]) -> Self {
+        Self::launch(options, okta_secret, |builder, _| builder.envs(variables.iter().copied()))
+    }
+
+    /// With a queue.
+    pub(crate) fn with_queue() -> Self {
+        Self::with_queue_and(Options::default())
+    }
+
+    /// With a queue, and these settings of Twilio and Okta.
+    pub(crate) fn with_queue_and(options: Options) -> Self {
+        let secret = json!({"okta_api_token": options.okta.api_token});
+        Self::launch(options, &secret, |builder, sqs| builder.env("FEEDBACK_QUEUE_URL", sqs.queue_url()))
+    }
+
+    fn launch(options: Options, okta_secret: &Value, adapt: impl Fn(Builder, &Sqs) -> Builder) -> Self {
+        let deployment = Deployment::start(options.clone());
+        deployment.secrets.put(OKTA_SECRET_ID, okta_secret);
+        let sqs = Sqs::start();
+        let function = adapt(variables(&deployment, &sqs), &sqs).spawn();
+        function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
+        let mut private_values = deployment.private_values();
+        private_values.extend(events::PRIVATE_VALUES.map(str::to_owned));
+        private_values.push(options.okta.api_token.clone());
+        private_values.extend(okta_secret["okta_private_key"].as_str().map(str::to_owned));
+        private_values.extend(okta_secret.pointer("/okta_private_key/d").and_then(Value::as_str).map(str::to_owned));
+        // Every access token of the stand-in begins so.
+        private_values.push("sandbox-access-token".to_owned());
+        Self { deployment, sqs, function, options, private_values: Mutex::new(private_values) }
+    }
+
+    /// Okta delivers these events.
+    pub(crate) fn deliver(&self, events: &[Value]) -> HttpAnswer {
+        self.post(&delivery(events).to_string())
+    }
+
+    /// Okta posts this body.
+    pub(crate) fn post(&self, body: &str) -> HttpAnswer {
+        self.ask(GatewayEvent::new("POST", "/events").header("auth_secret", AUTH_SECRET).body(body))
+    }
+
+    /// Somebody asks this.
+    pub(crate) fn ask(&self, request: GatewayEvent) -> HttpAnswer {
+        HttpAnswer::of(self.function.invoke(&request.build()))
+    }
+
+    /// Lambda hands over this event, and gets this answer.
+    pub(crate) fn hand_over(&self, batch: &Value) -> Value {
+        match self.function.invoke(batch).outcome {
+            Outcome::Response(answer) => answer,
+            outcome => panic!("no answer: {outcome:?}"),
+        }
+    }
+
+    /// Works off one batch of the queue; `false` if nothing was due.
+    pub(crate) fn work_off_a_batch(&self) -> bool {
+        let Some(batch) = self.sqs.receive() else { return false };
+        self.sqs.settle(&batch, &self.hand_over(&batch));
+        true
+    }
+
+    /// Works off the queue until nothing is due.
+    pub(crate) fn work_off(&self) {
+        while self.work_off_a_batch() {}
+    }
+
+    /// A code is on its way to a number, as the telephony hook would send it.
+    pub(crate) fn send_code(&self, number: &str) {
+        self.private_values.lock().expect("the list").push(number.trim_start_matches('+').to_owned());
+        let form = format!("To=%2B{}&Channel=sms&CustomCode=867530", number.trim_start_matches('+'));
+        let url = self.deployment.twilio.http_url();
+        let address = url.strip_prefix("http://").expect("an http URL");
+        let credentials =
+            BASE64_STANDARD.encode(format!("{}:{}", self.options.api_key_sid, self.options.api_key_secret));
+        let request = format!(
+            "POST /v2/Services/{}/Verifications HTTP/1.1\r\nHost: {address}\r\nAuthorization: Basic {credentials}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{form}",
+            self.options.service_sid,
+            form.len(),
+        );
+        let mut connection = TcpStream::connect(address).expect("the sandbox");
+        connection.write_all(request.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    }
+
+    /// The numbers whose verification is approved, in order.
+    pub(crate) fn approved(&self) -> Vec<String> {
+        let verifications = self.deployment.twilio.verifications().into_iter();
+        let mut approved: Vec<_> =
+            verifications.filter(|verification| verification.status == Status::Approved).map(|it| it.to).collect();
+        approved.sort();
+        approved
+    }
+
+    /// How often Twilio was told of an approval, whatever it answered.
+    pub(crate) fn updates(&self) -> usize {
+        self.deployment.twilio.requests_for(Operation::VerifyUpdate).len()
+    }
+
+    /// The status of each answer to an update.
+    pub(crate) fn update_statuses(&self) -> Vec<Option<u16>> {
+        let updates = self.deployment.twilio.requests_for(Operation::VerifyUpdate).into_iter();
+        updates.map(|request| request.answered.map(|answered| answered.status)).collect()
+    }
+
+    /// The lines of these events.
+    pub(crate) fn logged(&self, message: &str) -> Vec<Value> {
+        self.function.log_lines().into_iter().filter(|line| line["message"] == message).collect()
+    }
+
+    /// The only line of this event.
+    pub(crate) fn logged_once(&self, message: &str) -> Value {
+        let [line] = &self.logged(message)[..] else { panic!("not one {message} in {}", self.function.output()) };
+        line.clone()
+    }
+}
+
+impl Drop for Hook {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let output = self.function.output();
+        for value in self.private_values.get_mut().expect("the list") {
+            // The value itself is not named: test output is output too.
+            assert!(!output.contains(value.as_str()), "a private value of {} characters is in the output", value.len());
+        }
+    }
+}
+
+/// The variables of every function here.
+pub(crate) fn variables(deployment: &Deployment, sqs: &Sqs) -> Builder {
+    deployment.function(env!("CARGO_BIN_EXE_event-hook")).envs([
+        ("OKTA_ORG_URL", "https://example.okta.com"),
+        ("OKTA_API_URL", &deployment.twilio.https_url()),
+        ("OKTA_SECRET_ID", OKTA_SECRET_ID),
+        ("AWS_ENDPOINT_URL_SQS", &sqs.url()),
+    ])
+}
