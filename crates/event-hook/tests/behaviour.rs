@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use sandbox::{
     Fault, OktaOptions, OktaUser, Operation, Options, ServiceAppKey, Times,
     deployment::{AUTH_SECRET, Deployment, HOOKS_SECRET_ID},
-    lambda::{GatewayEvent, StartError},
+    lambda::{GatewayEvent, Outcome, StartError},
 };
 use serde_json::{Value, json};
 use support::{Hook, MAX_RECEIVE_COUNT, Sqs, VISIBILITY, ago, delivery, enrolment, sign_in, variables};
@@ -393,6 +393,18 @@ mod okta_credentials {
     }
 
     #[test]
+    fn a_lost_connection_to_the_token_endpoint_costs_nothing() {
+        let key = ServiceAppKey::p256("key-1");
+        for fault in [Fault::CloseAfterReading, Fault::CloseAfterSending] {
+            let hook = Hook::with(options(&key), &secret(&key.private_jwk()), &[]);
+            hook.send_code(NUMBER);
+            hook.deployment.twilio.fault(Operation::OktaToken, fault, Times::Next(1));
+            assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
+            assert_eq!(hook.approved(), [NUMBER]);
+        }
+    }
+
+    #[test]
     fn what_an_admin_has_to_mend() {
         let key = ServiceAppKey::p256("key-1");
         let mut ungranted = options(&key);
@@ -637,6 +649,23 @@ mod working_off {
         let sns = json!({"Records": [{"messageId": "m", "body": message.body, "eventSource": "aws:sns"}]});
         assert_eq!(hook.hand_over(&sns), json!({"batchItemFailures": [{"itemIdentifier": "m"}]}));
         assert_eq!(hook.updates(), 0);
+    }
+
+    #[test]
+    fn what_there_is_no_time_for_comes_again() {
+        let hook = Hook::with_queue();
+        let users = users(&hook, 3);
+        deliver(&hook, &users);
+        let batch = hook.sqs.receive().expect("a batch");
+        let hurried = hook.with_timeout(Duration::from_millis(1_200));
+        let Outcome::Response(answer) = hurried.invoke(&batch).outcome else { panic!("no answer") };
+        assert_eq!(answer["batchItemFailures"].as_array().map(Vec::len), Some(3));
+        assert!(hurried.output().contains("out_of_time"));
+        assert_eq!(hook.updates(), 0);
+        hook.sqs.settle(&batch, &answer);
+        hook.sqs.advance(VISIBILITY);
+        hook.work_off();
+        assert_eq!(hook.approved(), numbers(&users));
     }
 
     #[test]

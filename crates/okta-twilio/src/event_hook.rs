@@ -41,9 +41,6 @@ const CONCURRENCY: usize = 8;
 /// A batch is answered so long before Lambda ends the invocation.
 const BATCH_MARGIN: Duration = Duration::from_millis(1_000);
 
-/// A message of a batch is begun only if this much is left.
-const LEAST_TIME_FOR_MESSAGE: Duration = Duration::from_millis(1_000);
-
 /// The header that the one-time verification brings.
 const CHALLENGE: &str = "x-okta-verification-challenge";
 
@@ -214,11 +211,6 @@ impl EventHook {
     async fn work_on(&self, record: &Record, deadline: &Deadline, log: &Log) -> Outcome {
         match &record.message {
             None => unreadable(Some(record), log),
-            Some(success) if deadline.remaining() < LEAST_TIME_FOR_MESSAGE => {
-                let outcome = Outcome::transient(Reason::OutOfTime);
-                feedback::emit(outcome, FeedbackRecord::of(success, Reason::OutOfTime), log);
-                outcome
-            }
             Some(success) => self.feedback.give(success, Some(record.receive_count), deadline, log).await,
         }
     }

@@ -29,6 +29,12 @@ use crate::{
 /// Longest wait for one answer of Verify. Its updates take some 100 to 300 ms.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// An event is begun only if this much is left.
+const LEAST_TIME: Duration = Duration::from_millis(300);
+
+/// So long after the deadline a call has ended by itself, with a better reason than an interruption has.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// How feedback finds its verification.
 #[derive(Clone, Debug)]
 pub struct FeedbackConfig {
@@ -171,8 +177,14 @@ impl Feedback {
         (record.age_seconds, record.receive_count) = (Some(age_seconds), receive_count);
         let outcome = match age_seconds.try_into() {
             Ok(age) if Duration::from_secs(age) > self.config.max_age => Outcome::NotNeeded(Reason::EventTooOld),
+            _ if deadline.remaining() < LEAST_TIME => Outcome::transient(Reason::OutOfTime),
             // A younger one, or one from a clock that is ahead of ours.
-            _ => Search { feedback: self, success, deadline, log, record: &mut record }.run().await,
+            _ => {
+                let search = Search { feedback: self, success, deadline, log, record: &mut record };
+                // Each call ends by itself, but a secret may have to be fetched before.
+                let in_time = tokio::time::timeout(deadline.remaining() + GRACE, search.run()).await;
+                in_time.unwrap_or_else(|_elapsed| Outcome::transient(Reason::OutOfTime))
+            }
         };
         record.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         emit(outcome, record, log);
@@ -205,7 +217,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Asks source after source, and tries number after number, until Twilio finds a pending verification.
-    async fn run(&mut self) -> Outcome {
+    async fn run(mut self) -> Outcome {
         let Some(okta) = &self.feedback.okta else {
             self.record.advice = Some("Set PHONE_SOURCE to factors or profile.");
             return Outcome::permanent(Reason::NoPhoneSource);

@@ -22,7 +22,9 @@ use crate::{
         ErrorCode, Retry,
         locale::{self, supported},
         lookup::{LineType, NumberFacts},
-        verify::{Channel, NewVerification, Parameter, Refusal, Verification, VerifyClient, VerifyError},
+        verify::{
+            Channel, NewVerification, Parameter, Refusal, Verification, VerifyClient, VerifyError, reason_of_silence,
+        },
     },
 };
 
@@ -451,11 +453,7 @@ impl Attempts<'_> {
                 self.record.twilio_request_id.clone_from(&refusal.request_id);
             }
             VerifyError::NoAnswer(error) => {
-                self.record.reason = match error {
-                    CallError::NotConnected => Reason::TwilioUnreachable,
-                    CallError::TimedOut => Reason::TwilioTimeout,
-                    CallError::Interrupted => Reason::TwilioInterrupted,
-                };
+                self.record.reason = reason_of_silence(*error);
             }
         }
     }

@@ -79,6 +79,12 @@ impl Hook {
         Self { deployment, sqs, function, options, private_values: Mutex::new(private_values) }
     }
 
+    /// Another instance of the function, with a queue and this timeout.
+    pub(crate) fn with_timeout(&self, timeout: Duration) -> Function {
+        let builder = variables(&self.deployment, &self.sqs).env("FEEDBACK_QUEUE_URL", self.sqs.queue_url());
+        builder.timeout(timeout).spawn()
+    }
+
     /// Okta delivers these events.
     pub(crate) fn deliver(&self, events: &[Value]) -> HttpAnswer {
         self.post(&delivery(events).to_string())

@@ -304,7 +304,13 @@ impl OktaClient {
         if let Some(token) = slot.as_ref().filter(usable) {
             return Ok(Arc::clone(token));
         }
-        let granted = self.ask_for_token(app, deadline).await?;
+        let granted = match self.ask_for_token(app, deadline).await {
+            // Once more over a new connection, with a new assertion: Okta refuses one that it has seen.
+            Err(OktaError::NoAnswer(CallError::NotConnected | CallError::Interrupted)) => {
+                self.ask_for_token(app, deadline).await?
+            }
+            granted => granted?,
+        };
         let lifetime = Duration::from_secs(granted.expires_in);
         let token = Arc::new(AccessToken {
             authorization: authorization("Bearer", &granted.access_token)?,
