@@ -32,8 +32,15 @@ pub(crate) struct Child {
 
 #[derive(Default)]
 struct State {
-    ended: Mutex<bool>,
+    life: Mutex<Life>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Life {
+    /// It is being ended on purpose.
+    unwanted: bool,
+    ended: bool,
 }
 
 impl Child {
@@ -54,8 +61,10 @@ impl Child {
         thread::spawn({
             let (state, output, events) = (Arc::clone(&state), Arc::clone(output), events.clone());
             move || {
-                watch(child, guard, &state);
-                events.child_ended(Error::ended(name, &output));
+                let asked_for = watch(child, guard, &state);
+                if !asked_for {
+                    events.child_ended(Error::ended(name, &output));
+                }
             }
         });
         Ok(Self { pid, state })
@@ -65,36 +74,39 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         for signal in [Signal::TERM, Signal::KILL] {
-            let ended = self.state.lock();
-            if *ended {
+            let mut life = self.state.lock();
+            life.unwanted = true;
+            if life.ended {
                 return;
             }
             // Cannot fail in a way that matters: the child is not reaped before `ended` is set.
             let _ = rustix::process::kill_process_group(self.pid, signal);
-            let _ended = self.state.changed.wait_timeout_while(ended, GRACE, |ended| !*ended);
+            let _life = self.state.changed.wait_timeout_while(life, GRACE, |life| !life.ended);
         }
     }
 }
 
 impl State {
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Waits for the end of the child.
-fn watch(mut child: process::Child, guard: Guard, state: &State) {
+/// Waits for the end of the child, and tells whether that was asked for.
+fn watch(mut child: process::Child, guard: Guard, state: &State) -> bool {
     let pid = WaitId::Pid(Pid::from_child(&child));
     // Without reaping it: until that is done below, the id stays taken and nobody's signal can hit a stranger.
     let _ = rustix::io::retry_on_intr(|| {
         rustix::process::waitid(pid.clone(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
     });
     drop(guard);
-    let mut ended = state.lock();
+    let mut life = state.lock();
     let _ = child.wait();
-    *ended = true;
-    drop(ended);
+    life.ended = true;
+    let unwanted = life.unwanted;
+    drop(life);
     state.changed.notify_all();
+    unwanted
 }
 
 /// Ends the child's group when this process ends without doing it: its pipe to the shell closes then.
@@ -143,12 +155,7 @@ impl Output {
         lines.dropped + lines.kept.len()
     }
 
-    /// The lines from `position` on.
-    pub(crate) fn since(&self, position: usize) -> Vec<String> {
-        self.lock().since(position).map(str::to_owned).collect()
-    }
-
-    /// The same, once there is one that `wanted` accepts, or after `limit`.
+    /// The lines from `position` on, once there is one that `wanted` accepts, or after `limit`.
     pub(crate) fn wait_for(&self, position: usize, limit: Duration, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let (lines, _timed_out) = self
             .written
@@ -280,7 +287,8 @@ mod tests {
         }
         let position = output.position();
         output.push("one more".to_owned());
-        assert_eq!(output.since(position), ["one more"]);
-        assert_eq!(output.since(0).len(), KEPT_LINES);
+        let since = |position| output.wait_for(position, Duration::ZERO, |_line| true);
+        assert_eq!(since(position), ["one more"]);
+        assert_eq!(since(0).len(), KEPT_LINES);
     }
 }

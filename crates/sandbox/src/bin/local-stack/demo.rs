@@ -1,24 +1,26 @@
 //! `make demo`: sends the recorded events through the front door, and tells the story of some and the outcome of all.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use sandbox::{
-    Message, Options, RecordedRequest,
+    Message, Operation, Options, RecordedRequest,
     recorded_events::{self, RecordedEvent},
 };
 use serde_json::Value;
 
 use crate::{
     error::Error,
-    events::Waiter,
+    events::{Events, Waiter},
+    functions::{EVENT_HOOK, Function, Functions, Mode, TELEPHONY_HOOK},
     http::Answer,
+    outside::Outside,
     request::Request,
-    stack::Stack,
+    round_trip,
     terminal::{self, Terminal},
 };
-
-/// The function that the events are for.
-const FUNCTION: &str = "telephony-hook";
 
 /// The events whose story is told; of the others the outcome only.
 const STORIES: &[&str] = &[
@@ -29,6 +31,14 @@ const STORIES: &[&str] = &[
     "telephony-twilio-60410-fraud-guard",
     "telephony-twilio-timeout",
     "telephony-rejected-secret-wrong",
+    "telephony-whatsapp-mfa-verification",
+    "telephony-policy-country-blocked",
+    "telephony-policy-number-national",
+    "telephony-policy-line-landline",
+    "telephony-policy-line-premium",
+    "telephony-policy-pumping-high",
+    "telephony-policy-pumping-swallowed",
+    "telephony-policy-sim-swapped",
 ];
 
 /// A function writes its log line before it answers; the line only has to come through the pipes.
@@ -43,48 +53,121 @@ struct Observed {
     messages: Vec<Message>,
 }
 
-/// Sends all, and returns how many had another outcome than expected.
-pub(crate) fn run(stack: &Stack, waiter: &Waiter, terminal: Terminal) -> Result<usize, Error> {
-    let events = recorded_events::of_function(FUNCTION);
-    let (sent, left_out): (Vec<&RecordedEvent>, Vec<&RecordedEvent>) =
-        events.iter().partition(|event| event.kept && event.variables.is_empty());
-    let (stories, others): (Vec<&RecordedEvent>, Vec<&RecordedEvent>) =
-        sent.iter().partition(|event| STORIES.contains(&event.name.as_str()));
-    let mut unexpected = 0;
+/// The functions that are running, and what they run in.
+struct Scene<'a> {
+    functions: Functions,
+    outside: &'a Outside,
+    waiter: &'a Waiter,
+    terminal: Terminal,
+}
 
-    tell_cold_start(stack, terminal);
-    for event in stories {
+/// Sends all, and returns how many had another outcome than expected.
+pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal: Terminal) -> Result<usize, Error> {
+    let recorded = recorded_events::of_function(TELEPHONY_HOOK.name);
+    let (sent, left_out): (Vec<_>, Vec<_>) = recorded.into_iter().partition(can_be_sent);
+    let mut count = sent.len();
+    let mut unexpected = 0;
+    for (variables, group) in by_variables(sent) {
+        let is_first = variables.is_empty();
+        let names: &[&Function] = if is_first { &[&TELEPHONY_HOOK, &EVENT_HOOK] } else { &[&TELEPHONY_HOOK] };
+        let functions = Functions::start(&Mode::Fixed(&variables), names, outside, events, waiter)?;
+        let scene = Scene { functions, outside, waiter, terminal };
+        scene.introduce(&variables);
+        let (stories, others): (Vec<_>, Vec<_>) =
+            group.iter().partition(|event| STORIES.contains(&event.name.as_str()));
+        for event in &stories {
+            unexpected += usize::from(!scene.tell_story(event)?);
+        }
+        if is_first {
+            // The one from end to end comes on top.
+            count += 1;
+            unexpected += usize::from(!round_trip::run(&scene.functions, outside, waiter, terminal)?);
+            println!("\n{}", terminal.title("The other recorded events in short"));
+        } else if !stories.is_empty() && !others.is_empty() {
+            println!();
+        }
+        for event in others {
+            unexpected += usize::from(!scene.tell_outcome(event)?);
+        }
+    }
+    let conclusion = match unexpected {
+        0 => terminal.good(format!("All {count} stories ended as expected.")),
+        _ => terminal.bad(format!("{unexpected} of {count} stories did not end as expected.")),
+    };
+    println!("\n{conclusion}");
+    let left_out = format!("{} more cannot go through this door; `make test` sends them.", left_out.len());
+    println!("{}", terminal.quiet(left_out));
+    Ok(unexpected)
+}
+
+/// Not through the front door: what has no file because of its size, and what an authorizer adds to a request.
+fn can_be_sent(event: &RecordedEvent) -> bool {
+    event.kept && !event.variables.contains_key("AUTH_MODE")
+}
+
+/// The events in groups that need the same variables of the function, the group without any first.
+fn by_variables(events: Vec<RecordedEvent>) -> BTreeMap<BTreeMap<String, String>, Vec<RecordedEvent>> {
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for event in events {
+        groups.entry(event.variables.clone()).or_default().push(event);
+    }
+    groups
+}
+
+impl Scene<'_> {
+    /// What the functions run with, and how their cold start went, as they log it.
+    fn introduce(&self, variables: &BTreeMap<String, String>) {
+        let terminal = self.terminal;
+        if !variables.is_empty() {
+            let variables: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            println!("\n{}", terminal.title(format!("With {}", variables.join(" "))));
+        }
+        for line in self.functions.start_lines(LOG_LIMIT) {
+            let took = terminal::milliseconds(&line, "milliseconds");
+            println!("{}", terminal.row("cold start", took, terminal::in_short(&line)));
+        }
+    }
+
+    /// Tells all of it, and returns whether it ended as expected.
+    fn tell_story(&self, event: &RecordedEvent) -> Result<bool, Error> {
+        let terminal = self.terminal;
         println!("\n{}  {}", terminal.title(&event.shows), terminal.quiet(format!("events/{}.json", event.name)));
         let request = Request::of(&event.event());
         println!("{}", terminal.row("Okta asks", None, request.summary()));
-        let observed = observe(stack, waiter, request)?;
+        let observed = self.observe(request)?;
         observed.tell(terminal);
         let differences = observed.differences(event);
         println!("   {}", verdict(&differences, terminal));
-        unexpected += usize::from(!differences.is_empty());
+        Ok(differences.is_empty())
     }
 
-    println!("\n{}", terminal.title("The other recorded events in short"));
-    for event in others {
-        let observed = observe(stack, waiter, Request::of(&event.event()))?;
+    /// Tells the end of it in one line, and returns whether it is the expected one.
+    fn tell_outcome(&self, event: &RecordedEvent) -> Result<bool, Error> {
+        let observed = self.observe(Request::of(&event.event()))?;
         let differences = observed.differences(event);
-        println!(
-            "   {:<44} {:>6} ms  {}",
-            event.name,
-            observed.took.as_millis(),
-            if differences.is_empty() { observed.outcome() } else { verdict(&differences, terminal) }
-        );
-        unexpected += usize::from(!differences.is_empty());
+        let outcome = if differences.is_empty() { observed.outcome() } else { verdict(&differences, self.terminal) };
+        println!("   {:<44} {:>6} ms  {outcome}", event.name, observed.took.as_millis());
+        Ok(differences.is_empty())
     }
 
-    let conclusion = match unexpected {
-        0 => terminal.good(format!("All {} requests ended as expected.", sent.len())),
-        _ => terminal.bad(format!("{unexpected} of {} requests did not end as expected.", sent.len())),
-    };
-    println!("\n{conclusion}");
-    let left_out = format!("{} more need other variables of the function; `make test` sends them.", left_out.len());
-    println!("{}", terminal.quiet(left_out));
-    Ok(unexpected)
+    fn observe(&self, request: Request) -> Result<Observed, Error> {
+        // Each event stands alone: none may find what another one has left at Twilio.
+        self.outside.sandbox.reset();
+        let output = &self.functions.output;
+        let position = output.position();
+        let started = Instant::now();
+        let answer = self.functions.send(self.waiter, &TELEPHONY_HOOK, request)?;
+        let took = started.elapsed();
+        let is_decision = |line: &str| terminal::log_line(line).is_some_and(|line| is_decision(&line));
+        let lines = output.wait_for(position, LOG_LIMIT, is_decision);
+        Ok(Observed {
+            answer,
+            took,
+            log: lines.iter().filter_map(|line| terminal::log_line(line)).collect(),
+            requests: self.outside.sandbox.requests(),
+            messages: self.outside.sandbox.messages(),
+        })
+    }
 }
 
 fn verdict(differences: &[String], terminal: Terminal) -> String {
@@ -93,35 +176,6 @@ fn verdict(differences: &[String], terminal: Terminal) -> String {
     } else {
         terminal.bad(format!("NOT as expected: {}", differences.join(", ")))
     }
-}
-
-/// How the cold start went, as the functions log it.
-fn tell_cold_start(stack: &Stack, terminal: Terminal) {
-    for line in stack.output.since(0).iter().filter_map(|line| terminal::log_line(line)) {
-        if terminal::message(&line) == "started" {
-            let took = terminal::milliseconds(&line, "milliseconds");
-            println!("{}", terminal.row("cold start", took, terminal::in_short(&line)));
-        }
-    }
-}
-
-fn observe(stack: &Stack, waiter: &Waiter, request: Request) -> Result<Observed, Error> {
-    // Each event stands alone: none may find what another one has left at Twilio.
-    stack.sandbox.reset();
-    let position = stack.output.position();
-    let started = Instant::now();
-    let answer = stack.send(waiter, FUNCTION, request)?;
-    let took = started.elapsed();
-    let lines = stack
-        .output
-        .wait_for(position, LOG_LIMIT, |line| terminal::log_line(line).is_some_and(|line| is_decision(&line)));
-    Ok(Observed {
-        answer,
-        took,
-        log: lines.iter().filter_map(|line| terminal::log_line(line)).collect(),
-        requests: stack.sandbox.requests(),
-        messages: stack.sandbox.messages(),
-    })
 }
 
 /// Whether a log line is the one that ends a request.
@@ -136,9 +190,13 @@ impl Observed {
             let label = if is_decision(line) { "decided" } else { "logged" };
             println!("{}", terminal.row(label, took, terminal::in_short(line)));
         }
-        let mut verify = self.log.iter().find_map(|line| terminal::milliseconds(line, "verify_milliseconds"));
         for request in &self.requests {
-            println!("{}", terminal.row("Twilio got", verify.take(), describe(request)));
+            let field = match request.operation {
+                Operation::Lookup => "lookup_milliseconds",
+                _ => "verify_milliseconds",
+            };
+            let took = self.log.iter().find_map(|line| terminal::milliseconds(line, field));
+            println!("{}", terminal.row("Twilio got", took, describe(request)));
         }
         if self.requests.is_empty() {
             println!("{}", terminal.row("Twilio got", None, "nothing"));
@@ -162,10 +220,15 @@ impl Observed {
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
         let status = self.answer.status;
         if body.pointer("/commands").is_some() {
-            let status_word = text("/commands/0/value/0/status");
-            return format!("{status} {status_word}, {}", text("/commands/0/value/0/transactionId"));
+            let value = |name: &str| text(&format!("/commands/0/value/0/{name}"));
+            let reference = if self.has_transaction() { value("transactionId") } else { value("transactionMetadata") };
+            return format!("{status} {}, {reference}", value("status"));
         }
         format!("{status} {}: {}", self.reason(), text("/error/errorSummary"))
+    }
+
+    fn has_transaction(&self) -> bool {
+        self.body().pointer("/commands/0/value/0/transactionId").is_some()
     }
 
     fn reason(&self) -> String {
@@ -180,6 +243,10 @@ impl Observed {
         format!("{} {}{phone}", self.answer.status, self.reason())
     }
 
+    fn requests_for(&self, operation: Operation) -> String {
+        requests(self.requests.iter().filter(|request| request.operation == operation).count())
+    }
+
     fn differences(&self, event: &RecordedEvent) -> Vec<String> {
         let mut differences = Vec::new();
         let mut compare = |what: &str, got: String, wanted: String| {
@@ -189,11 +256,17 @@ impl Observed {
         };
         compare("the status", self.answer.status.to_string(), event.status.to_string());
         compare("the reason", self.reason(), event.reason.clone());
+        compare("what Lookup got", self.requests_for(Operation::Lookup), requests(event.lookup_requests));
+        compare("what Verify got", self.requests_for(Operation::VerifyCreate), requests(event.verify_requests));
         let wanted = event.messages.iter().map(|message| message.get("channel").and_then(Value::as_str));
         let got = self.messages.iter().map(|message| Some(message.channel.name()));
         compare("what phones got", list(got), list(wanted));
         differences
     }
+}
+
+fn requests(count: usize) -> String {
+    format!("{count} requests")
 }
 
 fn list<'a>(channels: impl Iterator<Item = Option<&'a str>>) -> String {
@@ -228,10 +301,10 @@ mod tests {
 
     #[test]
     fn the_stories_are_recorded_events_that_the_demo_can_send() {
-        let events = recorded_events::of_function(FUNCTION);
+        let events = recorded_events::of_function(TELEPHONY_HOOK.name);
         for story in STORIES {
             let event = events.iter().find(|event| event.name == *story);
-            assert!(event.is_some_and(|event| event.kept && event.variables.is_empty()), "{story}");
+            assert!(event.is_some_and(can_be_sent), "{story}");
         }
     }
 }

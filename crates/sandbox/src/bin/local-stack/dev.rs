@@ -6,65 +6,75 @@ use std::{
     time::Duration,
 };
 
-use sandbox::deployment::AUTH_SECRET;
+use sandbox::{Sandbox, deployment::AUTH_SECRET};
 
 use crate::{
     error::Error,
-    events::Waiter,
-    stack::Stack,
+    events::{Events, Waiter},
+    functions::{self, EVENT_HOOK, Functions, Mode, TELEPHONY_HOOK},
+    outside::{Outside, TOOLS},
     terminal::{self, Terminal},
 };
+
+/// The recorded event that is named.
+const EVENT: &str = "telephony-sms-mfa-verification";
 
 /// How soon the threads that show something notice the end.
 const TICK: Duration = Duration::from_millis(200);
 
 /// Keeps the stack running.
-pub(crate) fn run(stack: &Stack, waiter: &Waiter, terminal: Terminal) -> Result<(), Error> {
-    explain(stack, terminal);
+pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal: Terminal) -> Result<(), Error> {
+    let functions = Functions::start(&Mode::Watched, &[&TELEPHONY_HOOK, &EVENT_HOOK], outside, events, waiter)?;
+    explain(&functions, outside, terminal);
     let over = AtomicBool::new(false);
     thread::scope(|threads| {
-        threads.spawn(|| show_log(stack, terminal, &over));
-        threads.spawn(|| show_messages(stack, terminal, &over));
+        threads.spawn(|| show_log(&functions, terminal, &over));
+        threads.spawn(|| show_messages(&outside.sandbox, terminal, &over));
         let ended = waiter.until_interrupted();
         over.store(true, Ordering::Relaxed);
         ended
     })
 }
 
-fn explain(stack: &Stack, terminal: Terminal) {
-    let port = stack.functions_port;
-    let make_port = if port == 9000 { String::new() } else { format!(" PORT={port}") };
+fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) {
+    let port = functions.port;
+    let make_port = if port == functions::PORT { String::new() } else { format!(" PORT={port}") };
+    let sandbox = outside.sandbox.http_url();
     println!("{}", terminal.title("The local stack is up; Ctrl-C ends it. In another terminal:"));
     for (what, command) in [
-        (
-            "Okta sends a recorded request",
-            format!("make invoke EVENT=events/telephony-sms-mfa-verification.json{make_port}"),
-        ),
+        ("Okta sends a recorded request", format!("make invoke EVENT=events/{EVENT}.json{make_port}")),
         (
             "the same by hand",
             format!(
-                ".tools/venv/bin/cargo-lambda lambda invoke telephony-hook --invoke-address 127.0.0.1 \
-                 --invoke-port {port} --data-file events/telephony-sms-mfa-verification.json"
+                "{TOOLS}/cargo-lambda lambda invoke telephony-hook --invoke-address 127.0.0.1 --invoke-port {port} \
+                 --data-file events/{EVENT}.json"
             ),
         ),
         (
             "a request of your own",
             format!(
-                "curl -sS http://127.0.0.1:{port}/lambda-url/telephony-hook/telephony \
-                 -H 'auth_secret: {AUTH_SECRET}' -d @body.json"
+                "curl -sS http://127.0.0.1:{port}/lambda-url/telephony-hook/telephony -H 'auth_secret: {AUTH_SECRET}' \
+                 -d @body.json"
             ),
         ),
-        ("the AWS emulator", format!("AWS_ENDPOINT_URL={}", stack.aws_url)),
+        ("the phones, and what Twilio and Okta were asked", format!("{sandbox}/_sandbox/")),
+        (
+            "let Twilio fail once",
+            format!(
+                r#"curl -sS {sandbox}/_sandbox/faults -d '{{"operation":"verify_create","fault":{{"status":503}},"times":1}}'"#
+            ),
+        ),
+        ("the AWS emulator", format!("AWS_ENDPOINT_URL={}", outside.aws.endpoint())),
     ] {
         println!("  {}\n    {command}", terminal.quiet(what));
     }
     println!("{}", terminal.quiet("Below: the functions' log (metrics left out), the builds, and the phones."));
 }
 
-fn show_log(stack: &Stack, terminal: Terminal, over: &AtomicBool) {
+fn show_log(functions: &Functions, terminal: Terminal, over: &AtomicBool) {
     let mut position = 0;
     while !over.load(Ordering::Relaxed) {
-        let lines = stack.output.wait_for(position, TICK, |_line| true);
+        let lines = functions.output.wait_for(position, TICK, |_line| true);
         position += lines.len();
         for line in lines {
             match terminal::log_line(&line) {
@@ -79,11 +89,11 @@ fn show_log(stack: &Stack, terminal: Terminal, over: &AtomicBool) {
     }
 }
 
-fn show_messages(stack: &Stack, terminal: Terminal, over: &AtomicBool) {
+fn show_messages(sandbox: &Sandbox, terminal: Terminal, over: &AtomicBool) {
     let mut shown = 0;
     while !over.load(Ordering::Relaxed) {
-        stack.sandbox.wait_until(TICK, |sandbox| sandbox.messages().len() > shown);
-        for message in stack.sandbox.messages().into_iter().skip(shown) {
+        sandbox.wait_until(TICK, |sandbox| sandbox.messages().len() > shown);
+        for message in sandbox.messages().into_iter().skip(shown) {
             shown += 1;
             println!("{}", terminal::phone(terminal, &message));
         }

@@ -12,10 +12,13 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use crate::error::Error;
+use crate::{child::Output, error::Error};
 
 /// How often a service that starts is asked whether it is there.
 const POLL: Duration = Duration::from_millis(20);
+
+/// How long a part may take to answer for the first time.
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 enum Event {
     Interrupted,
@@ -81,11 +84,7 @@ impl Waiter {
     }
 
     /// Asks again and again until there is a value; `None` if there is none within `limit`.
-    pub(crate) fn poll<T>(
-        &self,
-        limit: Duration,
-        mut ask: impl FnMut() -> Result<Option<T>, Error>,
-    ) -> Result<Option<T>, Error> {
+    fn poll<T>(&self, limit: Duration, mut ask: impl FnMut() -> Result<Option<T>, Error>) -> Result<Option<T>, Error> {
         let deadline = Instant::now() + limit;
         loop {
             let value = ask()?;
@@ -97,6 +96,19 @@ impl Waiter {
                 Ok(Event::ChildEnded(error)) => return Err(error),
                 Ok(Event::Interrupted) | Err(RecvTimeoutError::Disconnected) => return Err(Error::Interrupted),
             }
+        }
+    }
+
+    /// The same for a part that starts, with its output in the error if it is not there in time.
+    pub(crate) fn until_ready<T>(
+        &self,
+        name: &'static str,
+        output: &Output,
+        ask: impl FnMut() -> Result<Option<T>, Error>,
+    ) -> Result<(), Error> {
+        match self.poll(START_LIMIT, ask)? {
+            Some(_) => Ok(()),
+            None => Err(Error::NotReady { name, limit: START_LIMIT, output: output.tail() }),
         }
     }
 

@@ -10,18 +10,16 @@ mod demo;
 mod dev;
 mod error;
 mod events;
+mod functions;
 mod http;
+mod outside;
 mod request;
-mod stack;
+mod round_trip;
 mod terminal;
 
 use std::process::ExitCode;
 
-use crate::{
-    error::Error,
-    stack::{Mode, Stack},
-    terminal::Terminal,
-};
+use crate::{error::Error, outside::Outside, terminal::Terminal};
 
 /// The status of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -41,18 +39,20 @@ fn main() -> ExitCode {
 /// Returns how much did not end as expected.
 fn run() -> Result<usize, Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mode = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["demo"] => Mode::Demo,
-        ["dev"] => Mode::Dev,
+    let mode = arguments.iter().map(String::as_str).collect::<Vec<_>>();
+    let is_demo = match mode[..] {
+        ["demo"] => true,
+        ["dev"] => false,
         _ => return Err(Error::Usage("say `demo` or `dev`; `make demo` and `make dev` do, from the top folder")),
     };
     let terminal = Terminal::of_stdout();
     let (events, waiter) = events::channel();
     events.take_signals().map_err(Error::Signals)?;
     println!("{}", terminal.quiet("Starting the AWS emulator, the sandbox and the functions ..."));
-    let stack = Stack::start(mode, &events, &waiter)?;
-    match mode {
-        Mode::Demo => demo::run(&stack, &waiter, terminal),
-        Mode::Dev => dev::run(&stack, &waiter, terminal).map(|()| 0),
+    let outside = Outside::start(&events, &waiter)?;
+    if is_demo {
+        demo::run(&outside, &events, &waiter, terminal)
+    } else {
+        dev::run(&outside, &events, &waiter, terminal).map(|()| 0)
     }
 }

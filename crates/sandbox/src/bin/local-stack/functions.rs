@@ -1,0 +1,166 @@
+//! The functions, which `cargo lambda watch` builds and runs, and the two doors to them.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    path::Path,
+    process::Command,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use sandbox::{Options, deployment::HOOKS_SECRET_ID};
+use serde_json::{Value, json};
+use ureq::http::{HeaderMap, Method};
+
+use crate::{
+    aws,
+    child::{Child, Output},
+    error::Error,
+    events::{Events, Waiter},
+    http::{self, Answer},
+    outside::{OKTA_SECRET_ID, Outside, TOOLS, free_port},
+    request::Request,
+    terminal,
+};
+
+/// A function, and the path of the front door that leads to it.
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    pub(crate) path: &'static str,
+}
+
+pub(crate) const TELEPHONY_HOOK: Function = Function { name: "telephony-hook", path: "/telephony" };
+pub(crate) const EVENT_HOOK: Function = Function { name: "event-hook", path: "/events" };
+
+/// The port that is used when it is free. It is cargo-lambda's own default.
+pub(crate) const PORT: u16 = 9000;
+
+/// What cargo-lambda writes when a function's process has ended.
+const FUNCTION_ENDED: &str = "command exited";
+
+/// Variables that would lead the functions away from this machine, to somebody's real account.
+const FOREIGN_VARIABLES: &[&str] = &[
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+];
+
+/// How the functions are run.
+pub(crate) enum Mode<'a> {
+    /// From what is built now, with these variables and nobody's own.
+    Fixed(&'a BTreeMap<String, String>),
+    /// Built anew when the source changes, with the variables of whoever runs it.
+    Watched,
+}
+
+/// The running functions. Dropping them ends them.
+pub(crate) struct Functions {
+    _cargo_lambda: Child,
+    /// Name of the one that was started last.
+    last: &'static str,
+    pub(crate) port: u16,
+    /// What the functions and cargo-lambda write.
+    pub(crate) output: Arc<Output>,
+}
+
+impl Functions {
+    /// Starts these functions and waits until they answer.
+    pub(crate) fn start(
+        mode: &Mode<'_>,
+        wanted: &[&Function],
+        outside: &Outside,
+        events: &Events,
+        waiter: &Waiter,
+    ) -> Result<Self, Error> {
+        let port = free_port(PORT)?;
+        let output = Arc::default();
+        let cargo_lambda = Child::start("cargo lambda watch", command(mode, port, outside), &output, events)?;
+        let last = wanted.last().map_or("", |function| function.name);
+        let functions = Self { _cargo_lambda: cargo_lambda, last, port, output };
+        functions.wait(wanted, waiter)?;
+        Ok(functions)
+    }
+
+    /// Sends a request through the front door, where it becomes the event that API Gateway would hand over.
+    pub(crate) fn send(&self, waiter: &Waiter, function: &Function, request: Request) -> Result<Answer, Error> {
+        let Request { method, path, headers, body } = request;
+        let url = self.url(function, &path);
+        waiter.run(move || http::send(&method, &url, &headers, &body))?
+    }
+
+    /// What each function has logged of its start.
+    pub(crate) fn start_lines(&self, limit: Duration) -> Vec<Value> {
+        let started = |line: &str| terminal::log_line(line).filter(|line| terminal::message(line) == "started");
+        // They answered one after the other, but the lines may still be on their way.
+        let is_last = |line: &str| started(line).is_some_and(|line| line.get("service") == Some(&json!(self.last)));
+        self.output.wait_for(0, limit, is_last).iter().filter_map(|line| started(line)).collect()
+    }
+
+    /// A function starts with its first request. This one it refuses, and does nothing else.
+    fn wait(&self, wanted: &[&Function], waiter: &Waiter) -> Result<(), Error> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        waiter.until_ready("cargo lambda watch", &self.output, || Ok(TcpStream::connect(address).ok()))?;
+        for function in wanted {
+            let url = self.url(function, function.path);
+            let request = thread::spawn(move || http::send(&Method::GET, &url, &HeaderMap::new(), ""));
+            waiter.until_ready(function.name, &self.output, || {
+                // cargo-lambda would let the request wait for ever.
+                if self.output.contains(FUNCTION_ENDED) {
+                    return Err(Error::ended(function.name, &self.output));
+                }
+                Ok(request.is_finished().then_some(()))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn url(&self, function: &Function, path: &str) -> String {
+        format!("http://127.0.0.1:{}/lambda-url/{}{path}", self.port, function.name)
+    }
+}
+
+/// `cargo lambda watch` hands its environment on to the functions.
+fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
+    let options = Options::default();
+    let sandbox = outside.sandbox.https_url();
+    let mut command = Command::new(Path::new(TOOLS).join("cargo-lambda"));
+    command.args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port"]).arg(port.to_string());
+    match mode {
+        Mode::Fixed(variables) => {
+            command.arg("--ignore-changes").env_clear();
+            command.envs(std::env::vars_os().filter(|(name, _value)| is_of_cargo(name))).envs(*variables);
+        }
+        Mode::Watched => {
+            for variable in FOREIGN_VARIABLES {
+                command.env_remove(variable);
+            }
+        }
+    }
+    command
+        .env("AWS_ENDPOINT_URL", outside.aws.endpoint())
+        .env("AWS_REGION", aws::REGION)
+        .env("AWS_ACCESS_KEY_ID", aws::ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", aws::ACCESS_KEY)
+        .env("HOOKS_SECRET_ID", HOOKS_SECRET_ID)
+        .env("VERIFY_SERVICE_SID", options.service_sid)
+        .env("TWILIO_VERIFY_URL", &sandbox)
+        .env("TWILIO_LOOKUP_URL", &sandbox)
+        .env("OKTA_SECRET_ID", OKTA_SECRET_ID)
+        .env("OKTA_ORG_URL", options.okta.org_url)
+        .env("OKTA_API_URL", &sandbox)
+        .env("EXTRA_CA_FILE", outside.sandbox.ca_file());
+    command
+}
+
+/// Whether cargo needs the variable to find itself and what it has built.
+fn is_of_cargo(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    ["PATH", "HOME", "TMPDIR"].contains(&name.as_ref()) || name.starts_with("CARGO") || name.starts_with("RUST")
+}
