@@ -37,12 +37,12 @@ fn main() {
     let (mut hook_runs, mut nothing_runs) = (Vec::new(), Vec::new());
     for round in 0..COLD_STARTS {
         println!("cold start {} of {COLD_STARTS}", round + 1);
-        nothing_runs.push(measure(Function::builder(&nothing).spawn(), |_| "{}".to_owned()));
+        nothing_runs.push(measure(&Function::builder(&nothing).spawn(), |_| "{}".to_owned()));
         let request = |number: usize| {
             let number = format!("+1202555{:04}", 100 + (round * WARM_REQUESTS + number) % 100);
             TelephonyRequest::sms(&number, "867530").event().build().to_string()
         };
-        hook_runs.push(measure(deployment.function(hook).spawn(), |number| {
+        hook_runs.push(measure(&deployment.function(hook).spawn(), |number| {
             // Five messages to one number are allowed.
             deployment.twilio.reset();
             request(number)
@@ -68,7 +68,7 @@ fn neighbour(program: &Path, name: &str) -> PathBuf {
     path
 }
 
-fn measure(function: Function, event: impl Fn(usize) -> String) -> Run {
+fn measure(function: &Function, event: impl Fn(usize) -> String) -> Run {
     let init = function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
     let answer = |number| {
         let invocation = function.invoke(&event(number));
