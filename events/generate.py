@@ -16,7 +16,7 @@ import json
 import sys
 from pathlib import Path
 
-from scenes import telephony
+from scenes import event, telephony
 from scenes.scene import Group
 
 EVENTS = Path(__file__).resolve().parent
@@ -25,7 +25,7 @@ README = EVENTS / "README.md"
 TABLES_BEGIN = "<!-- Written by generate.py from here -->\n"
 TABLES_END = "<!-- to here -->\n"
 
-GROUPS: list[Group] = [*telephony.GROUPS]
+GROUPS: list[Group] = [*telephony.GROUPS, *event.GROUPS]
 SCENES = [scene for group in GROUPS for scene in group.scenes]
 
 
@@ -36,7 +36,7 @@ def to_json(value: object) -> str:
 def files() -> dict[Path, str]:
     """Every file that belongs here, with its text."""
     result = {EVENTS / scene.file: to_json(scene.event) for scene in SCENES if scene.kept}
-    result[INDEX] = to_json([scene.expected() for scene in SCENES])
+    result[INDEX] = to_json([scene.index() for scene in SCENES])
     result[README] = with_tables(README.read_text())
     return result
 
@@ -49,7 +49,7 @@ def with_tables(readme: str) -> str:
 
 
 def table(group: Group) -> str:
-    lines = [f"### {group.title}", "", "| File | What it shows | Answer | Phone gets |", "|---|---|---|---|"]
+    lines = [f"### {group.title}", "", f"| File | What it shows | Answer | {group.outcome} |", "|---|---|---|---|"]
     lines += [scene.row() for scene in group.scenes]
     return "\n".join(lines) + "\n"
 

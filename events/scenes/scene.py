@@ -2,31 +2,22 @@
 
 import dataclasses
 import hashlib
-from typing import Any
+from typing import Any, Protocol
 
 Json = Any
 
 
-@dataclasses.dataclass(frozen=True)
-class Expected:
+class Expected(Protocol):
     """What has to come of an invocation."""
 
-    status: int
-    """Status of the answer."""
-    reason: str
-    """The reason code in `debugContext` or in the error's cause."""
-    successful: bool = False
-    """Whether Okta is told that the code is on its way."""
-    location: str | None = None
-    """The error's `location`."""
-    twilio_code: int | None = None
-    """Twilio's code in `debugContext`."""
-    lookup_requests: int = 0
-    """How many requests reach Lookup."""
-    verify_requests: int = 0
-    """How many requests reach Verify."""
-    messages: tuple[dict[str, Json], ...] = ()
-    """What reaches phones: each is a part of what the sandbox's inbox shows."""
+    def index(self) -> dict[str, Json]:
+        """For the index: `sandbox::recorded_events` has a type for it."""
+
+    def answer(self) -> str:
+        """For the README; Markdown."""
+
+    def outcome(self) -> str:
+        """For the README: what comes of it beside the answer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +29,7 @@ class Scene:
     """One sentence; Markdown."""
     event: Json
     """The invocation."""
-    expected_result: Expected
+    expected: Expected
     variables: dict[str, str] = dataclasses.field(default_factory=dict)
     """What the function needs besides the variables that every function has."""
     kept: bool = True
@@ -48,39 +39,28 @@ class Scene:
     def file(self) -> str:
         return f"{self.name}.json"
 
-    def expected(self) -> dict[str, Json]:
+    def index(self) -> dict[str, Json]:
         """The scene's entry in the index."""
-        result = self.expected_result
-        entry: dict[str, Json] = {"name": self.name, "function": self.function, "shows": self.shows}
-        entry |= {"kept": self.kept, "variables": self.variables}
-        entry |= {"status": result.status, "successful": result.successful, "reason": result.reason}
-        if result.location is not None:
-            entry["location"] = result.location
-        if result.twilio_code is not None:
-            entry["twilio_code"] = result.twilio_code
-        entry |= {"lookup_requests": result.lookup_requests, "verify_requests": result.verify_requests}
-        return entry | {"messages": list(result.messages)}
+        about = {"name": self.name, "function": self.function, "shows": self.shows, "kept": self.kept}
+        return about | {"variables": self.variables, "expected": self.expected.index()}
 
     def row(self) -> str:
         """The scene's row in the README."""
         file = f"[{self.name}]({self.file})" if self.kept else f"{self.name} (made when needed)"
         variables = "".join(f"<br>with `{name}={value}`" for name, value in self.variables.items())
-        phone = ", ".join(message["channel"] for message in self.expected_result.messages) or "nothing"
-        return f"| {file} | {self.shows}{variables} | {self._answer()} | {phone} |"
-
-    def _answer(self) -> str:
-        result = self.expected_result
-        if result.successful:
-            return "200 `SUCCESSFUL`" if result.reason == "accepted" else f"200 `SUCCESSFUL`, `refused:{result.reason}`"
-        code = f" (Twilio {result.twilio_code})" if result.twilio_code else ""
-        location = f" at `{result.location}`" if result.location else ""
-        return f"{result.status} `{result.reason}`{location}{code}"
+        return f"| {file} | {self.shows}{variables} | {self.expected.answer()} | {self.expected.outcome()} |"
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
     title: str
+    outcome: str
+    """Title of the table's last column."""
     scenes: tuple[Scene, ...]
+
+
+def without_none(**fields: Json) -> dict[str, Json]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def digits(name: str, purpose: str, length: int) -> str:

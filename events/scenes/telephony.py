@@ -1,13 +1,14 @@
 """Okta's telephony inline hook: it asks to send a code."""
 
 import copy
+import dataclasses
 import datetime
 import json
 from typing import Callable
 
 from . import gateway
 from .gateway import AUTH_SECRET, moment, timestamp
-from .scene import Expected, Group, Json, Scene, digits, identifier
+from .scene import Group, Json, Scene, digits, identifier, without_none
 
 HOOK_ID = "calTwVerifyExample01"
 PATH = "/telephony"
@@ -22,9 +23,54 @@ PHONE_NUMBER = "data.messageProfile.phoneNumber"
 OTP_CODE = "data.messageProfile.otpCode"
 OTP_EXPIRES = "data.messageProfile.otpExpires"
 DELIVERY_CHANNEL = "data.messageProfile.deliveryChannel"
+PHONE_GETS = "Phone gets"
 WHATSAPP = {"SMS_CHANNEL": "whatsapp"}
 
 Change = Callable[[Json], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sending:
+    """What has to come of Okta's request."""
+
+    status: int
+    """Status of the answer."""
+    reason: str
+    """The reason code in `debugContext` or in the error's cause."""
+    successful: bool = False
+    """Whether Okta is told that the code is on its way."""
+    location: str | None = None
+    """The error's `location`."""
+    twilio_code: int | None = None
+    """Twilio's code in `debugContext`."""
+    lookup_requests: int = 0
+    """How many requests reach Lookup."""
+    verify_requests: int = 0
+    """How many requests reach Verify."""
+    messages: tuple[dict[str, Json], ...] = ()
+    """What reaches phones: each is a part of what the sandbox's inbox shows."""
+
+    def index(self) -> dict[str, Json]:
+        return without_none(
+            status=self.status,
+            successful=self.successful,
+            reason=self.reason,
+            location=self.location,
+            twilio_code=self.twilio_code,
+            lookup_requests=self.lookup_requests,
+            verify_requests=self.verify_requests,
+            messages=list(self.messages),
+        )
+
+    def answer(self) -> str:
+        if self.successful:
+            return "200 `SUCCESSFUL`" if self.reason == "accepted" else f"200 `SUCCESSFUL`, `refused:{self.reason}`"
+        code = f" (Twilio {self.twilio_code})" if self.twilio_code else ""
+        location = f" at `{self.location}`" if self.location else ""
+        return f"{self.status} `{self.reason}`{location}{code}"
+
+    def outcome(self) -> str:
+        return ", ".join(message["channel"] for message in self.messages) or "nothing"
 
 
 def code_of(name: str) -> str:
@@ -96,7 +142,7 @@ def scene(
     name: str,
     shows: str,
     body: Json,
-    expected: Expected,
+    expected: Sending,
     *changes: Change,
     variables: dict[str, str] | None = None,
     **of_gateway: Json,
@@ -130,7 +176,7 @@ def sent(
     """The code reaches the phone. `phone` is what else its message shows."""
     body = request(name, number, code=code, channel=delivery, flow=flow)
     messages = ({"channel": by, "to": to or number, "code": code or code_of(name)} | (phone or {}),)
-    expected = Expected(200, "accepted", True, lookup_requests=lookups, verify_requests=requests, messages=messages)
+    expected = Sending(200, "accepted", True, lookup_requests=lookups, verify_requests=requests, messages=messages)
     return scene(name, shows, body, expected, *changes, variables=variables, **of_gateway)
 
 
@@ -138,7 +184,7 @@ def rejected(
     name: str, shows: str, body: Json, status: int, reason: str, location: str | None = None, **of_gateway: Json
 ) -> Scene:
     """The request is not served."""
-    return scene(name, shows, body, Expected(status, reason, location=location), **of_gateway)
+    return scene(name, shows, body, Sending(status, reason, location=location), **of_gateway)
 
 
 def refused(
@@ -154,19 +200,19 @@ def refused(
 ) -> Scene:
     """Twilio says no, by one of the sandbox's magic numbers."""
     name = f"telephony-twilio-{code}-{words}"
-    expected = Expected(200, reason, location=location, twilio_code=code, verify_requests=requests)
+    expected = Sending(200, reason, location=location, twilio_code=code, verify_requests=requests)
     return scene(name, shows, request(name, number, channel=delivery), expected)
 
 
 def unanswered(name: str, shows: str, number: str, reason: str, *, arrives: bool) -> Scene:
     """Twilio does not answer."""
     messages = ({"channel": "sms", "to": number, "code": code_of(name)},) if arrives else ()
-    return scene(name, shows, request(name, number), Expected(200, reason, verify_requests=1, messages=messages))
+    return scene(name, shows, request(name, number), Sending(200, reason, verify_requests=1, messages=messages))
 
 
 def unfit(name: str, shows: str, number: Json, reason: str, location: str, *changes: Change) -> Scene:
     """Not asked of Twilio."""
-    return scene(name, shows, request(name, number), Expected(200, reason, location=location), *changes)
+    return scene(name, shows, request(name, number), Sending(200, reason, location=location), *changes)
 
 
 def minimal(body: Json) -> None:
@@ -231,6 +277,7 @@ JWT = {"AUTH_MODE": "jwt"}
 
 BY_SMS = Group(
     "By SMS",
+    PHONE_GETS,
     (
         sent("telephony-sms-mfa-verification", "A user signs in.", "+12025550123", phone={"locale": "en"}),
         sent("telephony-sms-pre-enrollment", "A user enrols a phone.", "+12025550102", flow="pre-enrollment"),
@@ -284,6 +331,7 @@ BY_SMS = Group(
 
 BY_CALL = Group(
     "By voice call",
+    PHONE_GETS,
     (
         sent(
             "telephony-call-voice-call",
@@ -309,6 +357,7 @@ BY_CALL = Group(
 
 BY_WHATSAPP = Group(
     "By WhatsApp",
+    PHONE_GETS,
     (
         sent(
             "telephony-whatsapp-mfa-verification",
@@ -339,17 +388,18 @@ BY_WHATSAPP = Group(
 
 def preview_sent(name: str, shows: str, number: str, *changes: Change) -> Scene:
     messages = ({"channel": "sms", "to": number, "code": "11111"},)
-    expected = Expected(200, "accepted", True, verify_requests=1, messages=messages)
+    expected = Sending(200, "accepted", True, verify_requests=1, messages=messages)
     return scene(name, shows, request(name, number, flow="pre-enrollment"), expected, preview, *changes)
 
 
 def preview_unfit(name: str, shows: str, *changes: Change) -> Scene:
     body = request(name, "9876543210", flow="pre-enrollment")
-    return scene(name, shows, body, Expected(200, "phone_number_invalid", location=PHONE_NUMBER), preview, *changes)
+    return scene(name, shows, body, Sending(200, "phone_number_invalid", location=PHONE_NUMBER), preview, *changes)
 
 
 PREVIEWS = Group(
     "Previews from Okta's Admin Console",
+    PHONE_GETS,
     (
         preview_unfit(
             "telephony-preview-default-number",
@@ -376,6 +426,7 @@ PREVIEWS = Group(
 
 BY_TOKEN = Group(
     "With an OAuth 2.0 token",
+    PHONE_GETS,
     (
         sent(
             "telephony-jwt-claims",
@@ -399,6 +450,7 @@ BY_TOKEN = Group(
 
 REJECTED = Group(
     "Not let in, or not understood",
+    PHONE_GETS,
     (
         rejected(
             "telephony-rejected-secret-wrong",
@@ -453,21 +505,21 @@ REJECTED = Group(
             "telephony-rejected-otp-code-missing",
             "A field is missing without which nothing can be sent; `location` names it.",
             request("telephony-rejected-otp-code-missing", "+12025550164"),
-            Expected(400, "not_a_hook_request", location=OTP_CODE),
+            Sending(400, "not_a_hook_request", location=OTP_CODE),
             without("otpCode"),
         ),
         scene(
             "telephony-rejected-phone-number-missing",
             "The same without a number.",
             request("telephony-rejected-phone-number-missing", "+12025550165"),
-            Expected(400, "not_a_hook_request", location=PHONE_NUMBER),
+            Sending(400, "not_a_hook_request", location=PHONE_NUMBER),
             without("phoneNumber"),
         ),
         scene(
             "telephony-rejected-channel-unknown",
             "A channel that is neither SMS nor voice is not guessed at.",
             request("telephony-rejected-channel-unknown", "+12025550166", channel="EMAIL"),
-            Expected(400, "not_a_hook_request", location=DELIVERY_CHANNEL),
+            Sending(400, "not_a_hook_request", location=DELIVERY_CHANNEL),
         ),
         too_large(),
     ),
@@ -475,6 +527,7 @@ REJECTED = Group(
 
 UNFIT = Group(
     "Understood, but nothing to ask Twilio for",
+    PHONE_GETS,
     (
         unfit(
             "telephony-unfit-code-expired",
@@ -503,6 +556,7 @@ UNFIT = Group(
 
 TWILIO_REFUSES = Group(
     "Twilio refuses",
+    PHONE_GETS,
     (
         refused(60200, "number-invalid", "Not a phone number.", "+15005550200", "phone_number_invalid", PHONE_NUMBER),
         refused(60205, "landline", "A landline takes no SMS.", "+15005550205", "landline", PHONE_NUMBER),
@@ -546,6 +600,7 @@ TWILIO_REFUSES = Group(
 
 TWILIO_IN_TROUBLE = Group(
     "Twilio in trouble",
+    PHONE_GETS,
     (
         refused(20429, "throttled", "Twilio is busy: asked once more.", "+15005550429", "throttled", requests=2),
         refused(
@@ -617,12 +672,13 @@ def denied(
 ) -> Scene:
     """The policy says no."""
     location = None if swallowed else PHONE_NUMBER
-    expected = Expected(200, reason, swallowed, location, lookup_requests=lookups)
+    expected = Sending(200, reason, swallowed, location, lookup_requests=lookups)
     return scene(name, shows, request(name, number, channel=delivery), expected, variables=variables)
 
 
 POLICY = Group(
     "By policy",
+    PHONE_GETS,
     (
         denied(
             "telephony-policy-country-blocked",

@@ -15,13 +15,13 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-/// An entry of `events/expected.json`.
+/// An entry of `events/expected.json`. What has to come of it is [`Sending`] or [`Feedback`].
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RecordedEvent {
+pub struct RecordedEvent<Expected = Sending> {
     /// Name of its file, without the ending.
     pub name: String,
     /// The function that it is for.
@@ -32,6 +32,14 @@ pub struct RecordedEvent {
     pub kept: bool,
     /// What the function needs besides the variables that every function has.
     pub variables: BTreeMap<String, String>,
+    /// What has to come of it.
+    pub expected: Expected,
+}
+
+/// What has to come of a request to send a code.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sending {
     /// Status of the answer.
     pub status: u16,
     /// Whether Okta is told that the code is on its way.
@@ -50,6 +58,26 @@ pub struct RecordedEvent {
     pub messages: Vec<Map<String, Value>>,
 }
 
+/// What has to come of a delivery of Okta's event hook, or of a batch of the queue.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feedback {
+    /// Status of the answer; none to a batch.
+    pub status: Option<u16>,
+    /// The reason code that the answer tells; none if it tells nothing.
+    pub reason: Option<String>,
+    /// The field that the answer tells.
+    pub location: Option<String>,
+    /// Numbers to which a code must be on its way before.
+    pub pending: Vec<String>,
+    /// What becomes of each event of a phone, `outcome` or `outcome: reason`, sorted.
+    pub feedback: Vec<String>,
+    /// Numbers whose verification is approved afterwards, sorted.
+    pub approved: Vec<String>,
+    /// The messages of a batch that stay in the queue; none for a delivery.
+    pub batch_failures: Option<Vec<String>>,
+}
+
 /// The folder `events/`.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events")
@@ -63,15 +91,24 @@ pub fn generator() -> Command {
     command
 }
 
-/// Every recorded event of a function, in the order of the story that they tell.
-pub fn of_function(function: &str) -> Vec<RecordedEvent> {
-    let index = fs::read(folder().join("expected.json")).expect("events/expected.json");
-    let mut events: Vec<RecordedEvent> = serde_json::from_slice(&index).expect("events/expected.json as it is written");
-    events.retain(|event| event.function == function);
-    events
+/// Every recorded event of the telephony hook, in the order of the story that they tell.
+pub fn of_telephony_hook() -> Vec<RecordedEvent<Sending>> {
+    of_function("telephony-hook")
 }
 
-impl RecordedEvent {
+/// Every recorded event of the event hook, in the order of the story that they tell.
+pub fn of_event_hook() -> Vec<RecordedEvent<Feedback>> {
+    of_function("event-hook")
+}
+
+fn of_function<Expected: DeserializeOwned>(function: &str) -> Vec<RecordedEvent<Expected>> {
+    let index = fs::read(folder().join("expected.json")).expect("events/expected.json");
+    let mut entries: Vec<Value> = serde_json::from_slice(&index).expect("a list");
+    entries.retain(|entry| entry["function"] == function);
+    serde_json::from_value(entries.into()).expect("entries as the generator writes them")
+}
+
+impl<Expected> RecordedEvent<Expected> {
     /// The invocation.
     pub fn event(&self) -> Value {
         let text = if self.kept {
@@ -100,12 +137,15 @@ impl RecordedEvent {
             values.extend(value.map(|value| PrivateValue::Text("secret", value)));
         }
         // Also of a body that is cut in the middle.
-        for (field, name) in [("firstName", "first name"), ("lastName", "last name"), ("login", "login")] {
-            values.extend(field_of(&body, field).map(|value| PrivateValue::Text(name, value)));
+        let all = |field| fields_of(&body, field).into_iter();
+        let logins = all("login").chain(all("alternateId")).filter(|login| login.contains('@'));
+        for login in logins {
+            values.extend(names_in(&login).map(|name| PrivateValue::Text("name", name)));
+            values.push(PrivateValue::Text("login", login));
         }
-        values.extend(field_of(&body, "ipAddress").map(|value| PrivateValue::Text("address", value)));
-        values.extend(field_of(&body, "otpCode").map(PrivateValue::Code));
-        values.extend(field_of(&body, "phoneNumber").map(|number| PrivateValue::Number(only_digits(&number))));
+        values.extend(all("ipAddress").map(|address| PrivateValue::Text("address", address)));
+        values.extend(all("otpCode").map(PrivateValue::Code));
+        values.extend(all("phoneNumber").map(|number| PrivateValue::Number(only_digits(&number))));
         values.retain(PrivateValue::can_be_found);
         values
     }
@@ -156,11 +196,23 @@ impl PrivateValue {
     }
 }
 
-/// The value of a field, a text or a number, of JSON that need not be whole.
-fn field_of(json: &str, field: &str) -> Option<String> {
-    let rest = json.split_once(&format!("\"{field}\":"))?.1;
-    let end = rest.find([',', '}']).unwrap_or(rest.len());
-    rest.get(..end).map(|value| value.trim_matches('"').to_owned())
+/// The values of a field, texts or numbers, wherever it stands in JSON that need not be whole.
+fn fields_of(json: &str, field: &str) -> Vec<String> {
+    let value = |rest: &str| {
+        let end = rest.find([',', '}']).unwrap_or(rest.len());
+        rest.get(..end).unwrap_or_default().trim_matches('"').to_owned()
+    };
+    json.split(&format!("\"{field}\":")).skip(1).map(value).collect()
+}
+
+/// The names of the person: all logins here are made of them.
+fn names_in(login: &str) -> impl Iterator<Item = String> {
+    let person = login.split_once('@').map_or("", |(person, _domain)| person);
+    let names: Vec<_> = if person.contains('.') { person.split('.').collect() } else { Vec::new() };
+    names.into_iter().map(|name| {
+        let (initial, rest) = name.split_at(1);
+        initial.to_uppercase() + rest
+    })
 }
 
 fn only_digits(text: &str) -> String {
@@ -190,11 +242,17 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_read_from_a_body_that_ends_in_the_middle() {
-        let json = r#"{"otpCode":"867530","phoneNumber":12025550123,"login":"a@example"#;
-        assert_eq!(field_of(json, "otpCode").as_deref(), Some("867530"));
-        assert_eq!(field_of(json, "phoneNumber").as_deref(), Some("12025550123"));
-        assert_eq!(field_of(json, "login").as_deref(), Some("a@example"));
-        assert_eq!(field_of(json, "locale"), None);
+    fn fields_are_read_from_a_body_that_ends_in_the_middle() {
+        let json = r#"{"otpCode":"867530","phoneNumber":12025550123,"login":"a.b@example","login":"c@exa"#;
+        assert_eq!(fields_of(json, "otpCode"), ["867530"]);
+        assert_eq!(fields_of(json, "phoneNumber"), ["12025550123"]);
+        assert_eq!(fields_of(json, "login"), ["a.b@example", "c@exa"]);
+        assert!(fields_of(json, "locale").is_empty());
+    }
+
+    #[test]
+    fn a_login_tells_names() {
+        assert_eq!(names_in("jane.doe@example.com").collect::<Vec<_>>(), ["Jane", "Doe"]);
+        assert_eq!(names_in("admin@example.com").count(), 0);
     }
 }

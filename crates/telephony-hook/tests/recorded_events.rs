@@ -16,14 +16,13 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 
-const FUNCTION: &str = "telephony-hook";
 /// The whole answers, one file an event.
 const ANSWERS: &str = "answers";
 
 #[test]
 fn every_event_has_its_answer() {
     let mut by_variables: BTreeMap<_, Vec<RecordedEvent>> = BTreeMap::new();
-    for event in recorded_events::of_function(FUNCTION) {
+    for event in recorded_events::of_telephony_hook() {
         by_variables.entry(event.variables.clone()).or_default().push(event);
     }
     // One function for each set of variables, side by side.
@@ -43,28 +42,28 @@ fn every_event_has_its_answer() {
 }
 
 fn replay(deployment: &Deployment, function: &Function, event: &RecordedEvent) {
-    let name = &event.name;
+    let RecordedEvent { name, expected, .. } = event;
     let twilio = &deployment.twilio;
     twilio.reset();
     let answer = HttpAnswer::of(function.invoke(&event.event()));
-    assert_eq!(answer.status, event.status, "{name}");
+    assert_eq!(answer.status, expected.status, "{name}");
     let pointer = |pointer: &str| answer.body.pointer(pointer).cloned().unwrap_or_default();
     let (context, cause) = (pointer("/debugContext/reason"), pointer("/error/errorCauses/0/reason"));
     for told in [&context, &cause].into_iter().filter(|told| !told.is_null()) {
-        assert_eq!(*told, json!(event.reason), "{name}");
+        assert_eq!(*told, json!(expected.reason), "{name}");
     }
-    let told = if event.successful { json!("SUCCESSFUL") } else { Value::Null };
+    let told = if expected.successful { json!("SUCCESSFUL") } else { Value::Null };
     assert_eq!(pointer("/commands/0/value/0/status"), told, "{name}");
-    assert_eq!(cause.is_null(), event.successful, "{name}");
-    assert_eq!(pointer("/error/errorCauses/0/location"), json!(event.location), "{name}");
-    assert_eq!(pointer("/debugContext/twilioCode"), json!(event.twilio_code), "{name}");
+    assert_eq!(cause.is_null(), expected.successful, "{name}");
+    assert_eq!(pointer("/error/errorCauses/0/location"), json!(expected.location), "{name}");
+    assert_eq!(pointer("/debugContext/twilioCode"), json!(expected.twilio_code), "{name}");
     let requests = |operation| twilio.requests_for(operation).len();
-    assert_eq!(requests(Operation::Lookup), event.lookup_requests, "requests to Lookup: {name}");
-    assert_eq!(requests(Operation::VerifyCreate), event.verify_requests, "requests to Verify: {name}");
+    assert_eq!(requests(Operation::Lookup), expected.lookup_requests, "requests to Lookup: {name}");
+    assert_eq!(requests(Operation::VerifyCreate), expected.verify_requests, "requests to Verify: {name}");
     let messages: Vec<Value> = twilio.messages().iter().map(|message| json!(message)).collect();
-    assert_eq!(messages.len(), event.messages.len(), "messages: {name}");
-    for (message, expected) in messages.iter().zip(&event.messages) {
-        for (field, value) in expected {
+    assert_eq!(messages.len(), expected.messages.len(), "messages: {name}");
+    for (message, fields) in messages.iter().zip(&expected.messages) {
+        for (field, value) in fields {
             assert_eq!(&message[field], value, "{field} of the message: {name}");
         }
     }
@@ -105,7 +104,7 @@ fn assert_nothing_private(output: &str, events: &[RecordedEvent]) {
 
 #[test]
 fn there_is_an_answer_for_each_event_and_no_other() {
-    let events: BTreeSet<_> = recorded_events::of_function(FUNCTION).into_iter().map(|event| event.name).collect();
+    let events: BTreeSet<_> = recorded_events::of_telephony_hook().into_iter().map(|event| event.name).collect();
     let folder = fs::read_dir(format!("{}/tests/{ANSWERS}", env!("CARGO_MANIFEST_DIR"))).expect("the answers' folder");
     let names = folder.map(|file| file.expect("a file").file_name().into_string().expect("a name in UTF-8"));
     let answers: BTreeSet<_> = names.filter_map(|name| name.strip_suffix(".snap").map(str::to_owned)).collect();
@@ -114,7 +113,8 @@ fn there_is_an_answer_for_each_event_and_no_other() {
 
 #[test]
 fn every_reason_that_a_magic_number_leads_to_is_shown() {
-    let shown: BTreeSet<_> = recorded_events::of_function(FUNCTION).into_iter().map(|event| event.reason).collect();
+    let shown: BTreeSet<_> =
+        recorded_events::of_telephony_hook().into_iter().map(|event| event.expected.reason).collect();
     for magic in MAGIC_NUMBERS {
         let reason = match magic.effect {
             Effect::Verify(VerifyEffect::Refuse(refusal)) => {

@@ -7,7 +7,7 @@ use std::{
 
 use sandbox::{
     Message, Operation, Options, RecordedRequest,
-    recorded_events::{self, RecordedEvent},
+    recorded_events::{self, RecordedEvent, Sending},
 };
 use serde_json::Value;
 
@@ -63,7 +63,7 @@ struct Scene<'a> {
 
 /// Sends all, and returns how many had another outcome than expected.
 pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal: Terminal) -> Result<usize, Error> {
-    let recorded = recorded_events::of_function(TELEPHONY_HOOK.name);
+    let recorded = recorded_events::of_telephony_hook();
     let (sent, left_out): (Vec<_>, Vec<_>) = recorded.into_iter().partition(can_be_sent);
     let mut count = sent.len();
     let mut unexpected = 0;
@@ -136,7 +136,7 @@ impl Scene<'_> {
         println!("{}", terminal.row("Okta asks", None, request.summary()));
         let observed = self.observe(request)?;
         observed.tell(terminal);
-        let differences = observed.differences(event);
+        let differences = observed.differences(&event.expected);
         println!("   {}", verdict(&differences, terminal));
         Ok(differences.is_empty())
     }
@@ -144,7 +144,7 @@ impl Scene<'_> {
     /// Tells the end of it in one line, and returns whether it is the expected one.
     fn tell_outcome(&self, event: &RecordedEvent) -> Result<bool, Error> {
         let observed = self.observe(Request::of(&event.event()))?;
-        let differences = observed.differences(event);
+        let differences = observed.differences(&event.expected);
         let outcome = if differences.is_empty() { observed.outcome() } else { verdict(&differences, self.terminal) };
         println!("   {:<44} {:>6} ms  {outcome}", event.name, observed.took.as_millis());
         Ok(differences.is_empty())
@@ -247,18 +247,18 @@ impl Observed {
         requests(self.requests.iter().filter(|request| request.operation == operation).count())
     }
 
-    fn differences(&self, event: &RecordedEvent) -> Vec<String> {
+    fn differences(&self, expected: &Sending) -> Vec<String> {
         let mut differences = Vec::new();
         let mut compare = |what: &str, got: String, wanted: String| {
             if got != wanted {
                 differences.push(format!("{what} is {got} instead of {wanted}"));
             }
         };
-        compare("the status", self.answer.status.to_string(), event.status.to_string());
-        compare("the reason", self.reason(), event.reason.clone());
-        compare("what Lookup got", self.requests_for(Operation::Lookup), requests(event.lookup_requests));
-        compare("what Verify got", self.requests_for(Operation::VerifyCreate), requests(event.verify_requests));
-        let wanted = event.messages.iter().map(|message| message.get("channel").and_then(Value::as_str));
+        compare("the status", self.answer.status.to_string(), expected.status.to_string());
+        compare("the reason", self.reason(), expected.reason.clone());
+        compare("what Lookup got", self.requests_for(Operation::Lookup), requests(expected.lookup_requests));
+        compare("what Verify got", self.requests_for(Operation::VerifyCreate), requests(expected.verify_requests));
+        let wanted = expected.messages.iter().map(|message| message.get("channel").and_then(Value::as_str));
         let got = self.messages.iter().map(|message| Some(message.channel.name()));
         compare("what phones got", list(got), list(wanted));
         differences
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn the_stories_are_recorded_events_that_the_demo_can_send() {
-        let events = recorded_events::of_function(TELEPHONY_HOOK.name);
+        let events = recorded_events::of_telephony_hook();
         for story in STORIES {
             let event = events.iter().find(|event| event.name == *story);
             assert!(event.is_some_and(can_be_sent), "{story}");

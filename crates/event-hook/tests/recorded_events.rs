@@ -1,0 +1,179 @@
+//! Every recorded invocation of `events/` for this function, replayed with the real binary: the answer, what is approved
+//! at Twilio, and that nothing private of it reaches the log.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, thread,
+    time::Duration,
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use sandbox::{
+    MAGIC_USERS, MagicUser, Options, Status,
+    deployment::{Deployment, HttpAnswer},
+    events::OTHER_FACTORS,
+    lambda::{Function, Outcome},
+    recorded_events::{self, Feedback, PrivateValue, RecordedEvent},
+};
+use serde_json::{Value, json};
+
+const OKTA_SECRET_ID: &str = "okta-twilio/okta";
+/// The code that is on its way before an event.
+const CODE: &str = "867530";
+/// The whole answers of those that have a body, one file an event.
+const ANSWERS: &str = "answers";
+
+/// A function without a queue, and what is around it.
+struct Hook {
+    deployment: Deployment,
+    function: Function,
+    options: Options,
+}
+
+#[test]
+fn every_event_has_its_answer() {
+    let mut by_variables: BTreeMap<_, Vec<RecordedEvent<Feedback>>> = BTreeMap::new();
+    for event in recorded_events::of_event_hook() {
+        by_variables.entry(event.variables.clone()).or_default().push(event);
+    }
+    // One function for each set of variables, side by side.
+    thread::scope(|threads| {
+        for (variables, events) in &by_variables {
+            threads.spawn(move || {
+                let hook = Hook::start(variables);
+                hook.function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
+                for event in events {
+                    hook.replay(event);
+                }
+                assert_nothing_private(&hook.function.output(), events);
+            });
+        }
+    });
+}
+
+impl Hook {
+    fn start(variables: &BTreeMap<String, String>) -> Self {
+        let options = Options::default();
+        let deployment = Deployment::start(options.clone());
+        deployment.secrets.put(OKTA_SECRET_ID, &json!({"okta_api_token": options.okta.api_token}));
+        let function = deployment.function(env!("CARGO_BIN_EXE_event-hook")).envs([
+            ("OKTA_ORG_URL", options.okta.org_url.as_str()),
+            ("OKTA_API_URL", &deployment.twilio.https_url()),
+            ("OKTA_SECRET_ID", OKTA_SECRET_ID),
+        ]);
+        let function = function.envs(variables).spawn();
+        Self { deployment, function, options }
+    }
+
+    fn replay(&self, event: &RecordedEvent<Feedback>) {
+        let RecordedEvent { name, expected, .. } = event;
+        self.deployment.twilio.reset();
+        for number in &expected.pending {
+            self.send_code(number);
+        }
+        let lines_before = self.function.log_lines().len();
+        let invocation = self.function.invoke(&event.event());
+        match &expected.batch_failures {
+            Some(failures) => assert_batch_answer(name, &invocation.outcome, failures),
+            None => assert_http_answer(name, &HttpAnswer::of(invocation), expected),
+        }
+        let lines = self.function.log_lines();
+        let mut feedback: Vec<_> = lines.iter().skip(lines_before).filter_map(outcome).collect();
+        feedback.sort();
+        assert_eq!(feedback, expected.feedback, "{name}");
+        assert_eq!(self.approved(), expected.approved, "{name}");
+    }
+
+    /// A code is on its way to a number, as the telephony hook would send it.
+    fn send_code(&self, number: &str) {
+        let Options { api_key_sid, api_key_secret, service_sid, .. } = &self.options;
+        let credentials = BASE64_STANDARD.encode(format!("{api_key_sid}:{api_key_secret}"));
+        let url = format!("{}/v2/Services/{service_sid}/Verifications", self.deployment.twilio.http_url());
+        let request = ureq::post(url).header("authorization", format!("Basic {credentials}"));
+        let answer = request.send_form([("To", number), ("Channel", "sms"), ("CustomCode", CODE)]);
+        assert_eq!(answer.map(|answer| answer.status().as_u16()).ok(), Some(201));
+    }
+
+    /// The numbers whose verification is approved, sorted.
+    fn approved(&self) -> Vec<String> {
+        let mut verifications = self.deployment.twilio.verifications();
+        verifications.retain(|verification| verification.status == Status::Approved);
+        let mut numbers: Vec<_> = verifications.into_iter().map(|verification| verification.to).collect();
+        numbers.sort();
+        numbers
+    }
+}
+
+fn assert_batch_answer(name: &str, outcome: &Outcome, failures: &[String]) {
+    let failures: Vec<_> = failures.iter().map(|id| json!({"itemIdentifier": id})).collect();
+    let expected = json!({"batchItemFailures": failures});
+    assert_eq!(*outcome, Outcome::Response(expected.clone()), "{name}");
+    assert_answer_is_as_kept(name, &expected);
+}
+
+fn assert_http_answer(name: &str, answer: &HttpAnswer, expected: &Feedback) {
+    assert_eq!(Some(answer.status), expected.status, "{name}");
+    let cause = |field: &str| answer.body.pointer(&format!("/error/errorCauses/0/{field}")).cloned();
+    assert_eq!(cause("reason"), expected.reason.as_ref().map(|reason| json!(reason)), "{name}");
+    assert_eq!(cause("location"), expected.location.as_ref().map(|location| json!(location)), "{name}");
+    if answer.body.is_null() {
+        // Okta reads the status only.
+        assert_eq!(answer.headers, json!({"cache-control": "no-store"}), "{name}");
+    } else {
+        let answer = json!({"status": answer.status, "headers": answer.headers, "body": answer.body});
+        assert_answer_is_as_kept(name, &answer);
+    }
+}
+
+/// What became of an event, if this line of the log tells it.
+fn outcome(line: &Value) -> Option<String> {
+    let text = |field: &str| line.get(field)?.as_str();
+    let outcome = text("message")?.strip_prefix("feedback_")?;
+    let reason = text("reason")?;
+    Some(if reason == outcome { outcome.to_owned() } else { format!("{outcome}: {reason}") })
+}
+
+/// Compares with the kept answer.
+fn assert_answer_is_as_kept(name: &str, answer: &Value) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(ANSWERS);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_json_snapshot!(name, answer));
+}
+
+fn assert_nothing_private(output: &str, events: &[RecordedEvent<Feedback>]) {
+    let numbers = |user: &MagicUser| {
+        let factors = user.factors.iter().map(|factor| factor.number);
+        factors.chain(user.mobile_phone).chain(user.primary_phone).collect::<Vec<_>>()
+    };
+    for number in MAGIC_USERS.iter().flat_map(numbers) {
+        let digits = number.chars().filter(char::is_ascii_digit).collect();
+        assert!(!PrivateValue::Number(digits).is_in(output), "a number that Okta told is in the output");
+    }
+    for event in events {
+        for value in event.private_values() {
+            // The value itself is not named: test output is output too.
+            assert!(!value.is_in(output), "the {} of {} is in the output", value.kind(), event.name);
+        }
+    }
+}
+
+#[test]
+fn each_answer_is_that_of_an_event() {
+    let events: BTreeSet<_> = recorded_events::of_event_hook().into_iter().map(|event| event.name).collect();
+    let folder = fs::read_dir(format!("{}/tests/{ANSWERS}", env!("CARGO_MANIFEST_DIR"))).expect("the answers' folder");
+    let names = folder.map(|file| file.expect("a file").file_name().into_string().expect("a name in UTF-8"));
+    let answers: BTreeSet<_> = names.filter_map(|name| name.strip_suffix(".snap").map(str::to_owned)).collect();
+    assert_eq!(answers.difference(&events).next(), None, "of no event");
+    assert!(answers.contains("event-verification"));
+}
+
+#[test]
+fn every_factor_that_is_not_a_phone_is_shown() {
+    let bodies: Vec<_> = recorded_events::of_event_hook().iter().map(|event| event.event().to_string()).collect();
+    for factor in OTHER_FACTORS {
+        let shown = format!(r#"\"factor\":\"{}\""#, factor.name);
+        assert!(bodies.iter().any(|body| body.contains(&shown)), "no event shows {}", factor.name);
+    }
+}
