@@ -16,7 +16,7 @@ pub enum AwsError {
     /// It did not answer in time, or not at all.
     #[error("the AWS emulator does not answer: {0}")]
     NoAnswer(#[source] Box<ureq::Error>),
-    /// It answered with an error.
+    /// It answered with an error, or with something else than what was asked for.
     #[error("{operation}: {status}: {body}")]
     Refused {
         /// What it was asked for, as in `X-Amz-Target`.
@@ -43,6 +43,11 @@ impl Operation {
 
     pub(crate) const fn secrets_manager(target: &'static str) -> Self {
         Self { service: "secretsmanager", target, content_type: "application/x-amz-json-1.1" }
+    }
+
+    /// An answer that lacks what it should hold.
+    pub(crate) fn not_understood(self, body: String) -> AwsError {
+        AwsError::Refused { operation: self.target, status: 200, body }
     }
 }
 

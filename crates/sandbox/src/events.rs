@@ -292,7 +292,7 @@ impl Event {
                 data["risk"] = json!(0.5);
                 data["behaviors"] = json!(["New IP", null]);
                 data["threatSuspected"] = json!(false);
-                data["factorType"] = json!({ "sms": 1 });
+                data["deviceFingerprint"] = Value::Null;
             }
             Shape::NullAsText => dull.into_iter().for_each(|name| self.0[name] = json!("null")),
             Shape::UnknownFields => {

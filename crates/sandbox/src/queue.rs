@@ -60,7 +60,7 @@ impl Queue {
     /// If there is none.
     pub fn open(endpoint: &str, url: &str) -> Result<Self, AwsError> {
         let mut queue = Self { endpoint: endpoint.to_owned(), url: url.to_owned(), arn: String::new() };
-        queue.arn = queue.attribute("QueueArn")?;
+        [queue.arn] = queue.attributes(["QueueArn"])?;
         Ok(queue)
     }
 
@@ -79,11 +79,14 @@ impl Queue {
     /// # Errors
     /// If SQS does not tell.
     pub fn depth(&self) -> Result<QueueDepth, AwsError> {
-        let count = |name| Ok(self.attribute(name)?.parse().unwrap_or_default());
-        Ok(QueueDepth {
-            visible: count("ApproximateNumberOfMessages")?,
-            in_flight: count("ApproximateNumberOfMessagesNotVisible")?,
-        })
+        const VISIBLE: &str = "ApproximateNumberOfMessages";
+        const IN_FLIGHT: &str = "ApproximateNumberOfMessagesNotVisible";
+        // In one request: between two, a message could change sides and be missed.
+        let [visible, in_flight] = self.attributes([VISIBLE, IN_FLIGHT])?;
+        match (visible.parse(), in_flight.parse()) {
+            (Ok(visible), Ok(in_flight)) => Ok(QueueDepth { visible, in_flight }),
+            _ => Err(GET_ATTRIBUTES.not_understood(format!("{visible}, {in_flight}"))),
+        }
     }
 
     /// Puts a message into it.
@@ -133,11 +136,14 @@ impl Queue {
         self.call(DELETE, &json!({ "QueueUrl": self.url, "Entries": entries }), Duration::ZERO).map(drop)
     }
 
-    fn attribute(&self, name: &str) -> Result<String, AwsError> {
-        let parameters = json!({ "QueueUrl": self.url, "AttributeNames": [name] });
+    fn attributes<const COUNT: usize>(&self, names: [&str; COUNT]) -> Result<[String; COUNT], AwsError> {
+        let parameters = json!({ "QueueUrl": self.url, "AttributeNames": names.as_slice() });
         let answer = self.call(GET_ATTRIBUTES, &parameters, Duration::ZERO)?;
-        let value = answer.get("Attributes").and_then(|attributes| attributes.get(name)).and_then(Value::as_str);
-        Ok(value.unwrap_or_default().to_owned())
+        let value = |name| answer.get("Attributes")?.get(name)?.as_str();
+        if names.iter().any(|name| value(*name).is_none()) {
+            return Err(GET_ATTRIBUTES.not_understood(answer.to_string()));
+        }
+        Ok(names.map(|name| value(name).unwrap_or_default().to_owned()))
     }
 
     fn call(&self, operation: Operation, parameters: &Value, waiting: Duration) -> Result<Value, AwsError> {

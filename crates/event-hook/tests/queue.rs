@@ -1,0 +1,242 @@
+//! Feedback from Okta's delivery to Twilio's approval with everything in between: the real binary, an SQS that is not this
+//! project's, and Lambda's event source mapping. What each part does by itself is in `behaviour.rs`; here it is that nothing
+//! is lost between them and nothing is approved twice or wrongly.
+
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "clippy knows tests, but not what they share; events are as old as the function's own clock says"
+)]
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use sandbox::{
+    AwsEmulator, Fault, OktaOptions, OktaUser, Operation, Options, Status, Times,
+    aws_emulator::QueuePair,
+    deployment::{AUTH_SECRET, Deployment, HttpAnswer},
+    events::{Delivery, Engine, Event, Okta, SMS, Shape},
+    lambda::{Builder, Function, GatewayEvent},
+    queue::{EventSourceMapping, OnDemandFunction},
+};
+use serde_json::json;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Longer than a batch takes here, so that none is handed over twice at the same time.
+const VISIBILITY: Duration = Duration::from_secs(5);
+
+const OKTA_SECRET_ID: &str = "okta-twilio/okta";
+
+/// The function on both sides of the queue, with all that it meets.
+struct Bench {
+    deployment: Deployment,
+    emulator: AwsEmulator,
+    queues: QueuePair,
+    /// Takes Okta's deliveries.
+    receiving: Function,
+    /// Takes the queue's batches.
+    working: Arc<OnDemandFunction>,
+    okta: Okta,
+    client: ureq::Agent,
+    verifications_url: String,
+    authorization: String,
+}
+
+impl Bench {
+    fn start() -> Self {
+        // The org's rate limit is not what is tried here.
+        let okta = OktaOptions { rate_limit: 100_000, ..OktaOptions::default() };
+        let options = Options { okta, ..Options::default() };
+        let deployment = Deployment::start(options.clone());
+        deployment.secrets.put(OKTA_SECRET_ID, &json!({ "okta_api_token": options.okta.api_token }));
+        let emulator = AwsEmulator::start();
+        let queues = emulator.create_fifo_queue_with_dead_letter("feedback", VISIBILITY, 5).expect("queues");
+        let builder = builder(&deployment, &emulator, &queues);
+        let receiving = builder.clone().spawn();
+        receiving.wait_until_ready(PATIENCE).expect("the function starts");
+        let credentials = format!("{}:{}", options.api_key_sid, options.api_key_secret);
+        Self {
+            okta: Okta::new(4, SystemTime::now()),
+            client: ureq::Agent::config_builder().proxy(None).timeout_global(Some(PATIENCE)).build().into(),
+            verifications_url: format!(
+                "{}/v2/Services/{}/Verifications",
+                deployment.twilio.http_url(),
+                options.service_sid
+            ),
+            authorization: format!("Basic {}", BASE64_STANDARD.encode(credentials)),
+            working: Arc::new(OnDemandFunction::new(builder)),
+            deployment,
+            emulator,
+            queues,
+            receiving,
+        }
+    }
+
+    fn start_mapping(&self) -> EventSourceMapping {
+        EventSourceMapping::start(self.queues.queue.clone(), Arc::clone(&self.working) as _)
+    }
+
+    /// A user with one phone, to which a code is on its way.
+    fn user_with_code(&self, number: usize) -> User {
+        let user = User { id: format!("00usandbox{number:010}"), phone: format!("+1202555{number:04}") };
+        self.deployment.twilio.put_okta_user(OktaUser::new(&user.id).sms(&user.phone));
+        let request = self.client.post(&self.verifications_url).header("authorization", &self.authorization);
+        let sent = request.send_form([("To", user.phone.as_str()), ("Channel", "sms"), ("CustomCode", "867530")]);
+        assert_eq!(sent.expect("an answer").status(), 201);
+        user
+    }
+
+    fn sign_in(&mut self, user: &User) -> Event {
+        self.okta.authentication(Engine::Identity, SMS, &user.id)
+    }
+
+    /// One request of Okta's; gives the status.
+    fn post(&self, delivery: &Delivery) -> u16 {
+        let request = GatewayEvent::new("POST", "/events").header("auth_secret", AUTH_SECRET).body(delivery.body());
+        HttpAnswer::of(self.receiving.invoke(&request.build())).status
+    }
+
+    /// As Okta does it: once more after a 5xx.
+    fn deliver(&self, delivery: &Delivery) {
+        let stored = self.post(delivery) == 200 || self.post(delivery) == 200;
+        assert!(stored, "a delivery of {} events is lost", delivery.len());
+    }
+
+    fn phones(&self, status: Status) -> BTreeSet<String> {
+        let verifications = self.deployment.twilio.verifications().into_iter();
+        verifications.filter(|verification| verification.status == status).map(|verification| verification.to).collect()
+    }
+
+    /// How often Twilio was told that a code was right, and found it pending.
+    fn approvals(&self) -> usize {
+        let updates = self.deployment.twilio.requests_for(Operation::VerifyUpdate);
+        updates.iter().filter(|update| update.answered.is_some_and(|answered| answered.status == 200)).count()
+    }
+
+    /// Waits until every message has been worked off and none was given up.
+    fn wait_until_done(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.queues.queue.depth().expect("the depth").total() > 0 {
+            assert!(Instant::now() < deadline, "still at work after {PATIENCE:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(self.queues.dead_letters.depth().expect("the depth").total(), 0);
+    }
+
+    /// The codes of these users, and of nobody else, were told to be right, each once.
+    fn expect_approved_once(&self, users: &[User]) {
+        let expected: BTreeSet<_> = users.iter().map(|user| user.phone.clone()).collect();
+        let approved = self.phones(Status::Approved);
+        assert_eq!(expected.difference(&approved).collect::<Vec<_>>(), Vec::<&String>::new(), "lost");
+        assert_eq!(approved.difference(&expected).collect::<Vec<_>>(), Vec::<&String>::new(), "approved wrongly");
+        assert_eq!(self.approvals(), expected.len());
+    }
+}
+
+struct User {
+    id: String,
+    phone: String,
+}
+
+fn builder(deployment: &Deployment, emulator: &AwsEmulator, queues: &QueuePair) -> Builder {
+    deployment.function(env!("CARGO_BIN_EXE_event-hook")).envs([
+        ("OKTA_ORG_URL", "https://example.okta.com"),
+        ("OKTA_API_URL", &deployment.twilio.https_url()),
+        ("OKTA_SECRET_ID", OKTA_SECRET_ID),
+        ("AWS_ENDPOINT_URL_SQS", &emulator.url()),
+        ("FEEDBACK_QUEUE_URL", queues.queue.url()),
+    ])
+}
+
+#[test]
+fn a_burst_of_two_thousand_events_loses_and_doubles_nothing() {
+    let mut bench = Bench::start();
+    let users: Vec<_> = (0..1_000).map(|number| bench.user_with_code(number)).collect();
+    // Their codes were wrong or never typed.
+    let others: Vec<_> = (1_000..1_100).map(|number| bench.user_with_code(number)).collect();
+    let mut events = Vec::new();
+    for (place, user) in users.iter().enumerate() {
+        let success = match place % 10 {
+            0..5 => bench.okta.authentication(Engine::Identity, SMS, &user.id),
+            5..8 => bench.okta.authentication(Engine::Classic, SMS, &user.id),
+            _ => bench.okta.enrolment(SMS, &user.id),
+        };
+        events.push(match Shape::ALL.get(place % 12) {
+            Some(shape) => success.shaped(*shape),
+            None => success,
+        });
+        events.push(bench.okta.noise(&others[place % others.len()].id));
+    }
+    assert_eq!(events.len(), 2_000);
+    bench.okta.shuffle(&mut events);
+    let mut deliveries = bench.okta.deliveries(events);
+    // Okta may deliver any of them twice, at any time.
+    deliveries.extend_from_within(..);
+    bench.okta.shuffle(&mut deliveries);
+    let mapping = bench.start_mapping();
+    for delivery in &deliveries {
+        bench.deliver(delivery);
+    }
+    bench.wait_until_done();
+    drop(mapping);
+    bench.expect_approved_once(&users);
+    assert_eq!(bench.phones(Status::Pending), others.into_iter().map(|other| other.phone).collect());
+}
+
+#[test]
+fn a_function_killed_in_the_middle_of_a_batch_loses_nothing() {
+    let mut bench = Bench::start();
+    let users: Vec<_> = (0..10).map(|number| bench.user_with_code(number)).collect();
+    let events: Vec<_> = users.iter().map(|user| bench.sign_in(user)).collect();
+    let delivery = bench.okta.delivery(events);
+    bench.deliver(&delivery);
+    // Twilio is told of all but answers some of the calls only after the end of the function.
+    let twilio = &bench.deployment.twilio;
+    twilio.fault(Operation::VerifyUpdate, Fault::Delay(Duration::ZERO), Times::Next(2));
+    twilio.fault(Operation::VerifyUpdate, Fault::Delay(Duration::from_secs(60)), Times::Next(3));
+    let mapping = bench.start_mapping();
+    assert!(twilio.wait_until(PATIENCE, |twilio| twilio.requests_for(Operation::VerifyUpdate).len() >= 5));
+    bench.working.environments()[0].kill();
+    bench.wait_until_done();
+    drop(mapping);
+    assert_eq!(bench.working.environments().len(), 2, "a new one after the kill");
+    bench.expect_approved_once(&users);
+}
+
+#[test]
+fn okta_and_twilio_may_be_down_for_longer_than_the_visibility_time_out() {
+    let mut bench = Bench::start();
+    let user = bench.user_with_code(1);
+    let twilio = &bench.deployment.twilio;
+    twilio.fault(Operation::OktaFactors, Fault::Status(503), Times::Next(1));
+    twilio.fault(Operation::VerifyUpdate, Fault::Status(503), Times::Next(1));
+    let _mapping = bench.start_mapping();
+    let event = bench.sign_in(&user);
+    let delivery = bench.okta.delivery([event]);
+    let started = Instant::now();
+    bench.deliver(&delivery);
+    bench.wait_until_done();
+    assert!(started.elapsed() > VISIBILITY);
+    bench.expect_approved_once(&[user]);
+}
+
+#[test]
+fn a_queue_that_is_down_makes_okta_deliver_once_more() {
+    let mut bench = Bench::start();
+    let users: Vec<_> = (0..30).map(|number| bench.user_with_code(number)).collect();
+    let events: Vec<_> = users.iter().map(|user| bench.sign_in(user)).collect();
+    let delivery = bench.okta.delivery(events);
+    let _mapping = bench.start_mapping();
+    bench.emulator.pause();
+    assert_eq!(bench.post(&delivery), 503);
+    bench.emulator.resume();
+    assert_eq!(bench.post(&delivery), 200);
+    bench.wait_until_done();
+    bench.expect_approved_once(&users);
+}
