@@ -46,7 +46,7 @@ dev: $(TOOLS)/local-stack.stamp ## Run both functions here until Ctrl-C, built a
 	$(LOCAL_STACK) dev
 
 invoke: $(TOOLS)/local-stack.stamp ## Send EVENT=events/....json to the functions that `make dev` runs
-	cargo lambda invoke $(FUNCTION) --invoke-address 127.0.0.1 --invoke-port $(PORT) --data-file $(EVENT)
+	cargo lambda invoke $(FUNCTION) $(if $(ADDRESS),--invoke-address $(ADDRESS)) --invoke-port $(PORT) --data-file $(EVENT)
 
 build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build each function's zip for Lambda into target/lambda (ARCH=arm64 or x86_64)
 	@# The two architectures share their output folders: what another build left there would be packed or deployed.

@@ -41,6 +41,9 @@ const CONCURRENCY: usize = 8;
 /// A batch is answered so long before Lambda ends the invocation.
 const BATCH_MARGIN: Duration = Duration::from_millis(1_000);
 
+/// All the time for one batch where nobody says when the invocation ends.
+const BATCH_TIME_WITHOUT_END: Duration = Duration::from_secs(10);
+
 /// The header that the one-time verification brings.
 const CHALLENGE: &str = "x-okta-verification-challenge";
 
@@ -169,7 +172,7 @@ impl EventHook {
     /// Works through a batch of the queue: users side by side, one user's events in order. What failed stays in the queue,
     /// with what follows it in its group.
     async fn answer_batch(&self, records: Result<Vec<Record>, NotABatch>, end: Timestamp, log: &Log) -> BatchAnswer {
-        let deadline = Deadline::until(end, self.parts.clock.now()).earlier_by(BATCH_MARGIN);
+        let deadline = batch_deadline(end, self.parts.clock.now());
         let mut tally = Tally::default();
         let answer = if let Ok(records) = records {
             let work = |group| self.work_through(group, &deadline, log);
@@ -224,6 +227,16 @@ impl EventHook {
             // Without it the queue's own time-out decides.
             let _ = queue.postpone(receipt_handle, delay, deadline).await;
         }
+    }
+}
+
+/// Lambda ends an invocation in the future. An end in the past is a local emulator's way of setting none (cargo-lambda
+/// gives a constant), and then a batch has the time that a small function would have.
+fn batch_deadline(end: Timestamp, now: Timestamp) -> Deadline {
+    if end > now {
+        Deadline::until(end, now).earlier_by(BATCH_MARGIN)
+    } else {
+        Deadline::starting(BATCH_TIME_WITHOUT_END, now, None)
     }
 }
 

@@ -46,6 +46,36 @@ pub struct QueuePair {
     pub dead_letters: Queue,
 }
 
+impl QueuePair {
+    /// Makes both at the emulator of this address. See [`AwsEmulator::create_fifo_queue_with_dead_letter`].
+    ///
+    /// # Errors
+    /// If the emulator does not do it.
+    pub fn create(
+        endpoint: &str,
+        name: &str,
+        visibility_timeout: Duration,
+        max_receive_count: u32,
+    ) -> Result<Self, AwsError> {
+        let dead_letters = create_queue(endpoint, &format!("{name}-dead.fifo"), &json!({ "FifoQueue": "true" }))?;
+        let redrive = json!({ "deadLetterTargetArn": dead_letters.arn(), "maxReceiveCount": max_receive_count });
+        let attributes = json!({
+            "FifoQueue": "true",
+            "VisibilityTimeout": visibility_timeout.as_secs().to_string(),
+            "RedrivePolicy": redrive.to_string(),
+        });
+        Ok(Self { queue: create_queue(endpoint, &format!("{name}.fifo"), &attributes)?, dead_letters })
+    }
+}
+
+fn create_queue(endpoint: &str, name: &str, attributes: &Value) -> Result<Queue, AwsError> {
+    const CREATE: Operation = Operation::sqs("AmazonSQS.CreateQueue");
+    let parameters = json!({ "QueueName": name, "Attributes": attributes });
+    let created = aws::call(endpoint, CREATE, &parameters, Duration::ZERO)?;
+    let url = created.get("QueueUrl").and_then(Value::as_str).expect("the queue's URL");
+    Queue::open(endpoint, url)
+}
+
 impl AwsEmulator {
     /// Starts it on a free port and waits until it answers.
     ///
@@ -91,14 +121,7 @@ impl AwsEmulator {
         visibility_timeout: Duration,
         max_receive_count: u32,
     ) -> Result<QueuePair, AwsError> {
-        let dead_letters = self.create_queue(&format!("{name}-dead.fifo"), &json!({ "FifoQueue": "true" }))?;
-        let redrive = json!({ "deadLetterTargetArn": dead_letters.arn(), "maxReceiveCount": max_receive_count });
-        let attributes = json!({
-            "FifoQueue": "true",
-            "VisibilityTimeout": visibility_timeout.as_secs().to_string(),
-            "RedrivePolicy": redrive.to_string(),
-        });
-        Ok(QueuePair { queue: self.create_queue(&format!("{name}.fifo"), &attributes)?, dead_letters })
+        QueuePair::create(&self.url(), name, visibility_timeout, max_receive_count)
     }
 
     /// Stores a secret.
@@ -137,14 +160,6 @@ impl AwsEmulator {
             drop(guard);
             child.wait().expect("the end of the AWS emulator");
         }
-    }
-
-    fn create_queue(&self, name: &str, attributes: &Value) -> Result<Queue, AwsError> {
-        const CREATE: Operation = Operation::sqs("AmazonSQS.CreateQueue");
-        let parameters = json!({ "QueueName": name, "Attributes": attributes });
-        let created = aws::call(&self.url(), CREATE, &parameters, Duration::ZERO)?;
-        let url = created.get("QueueUrl").and_then(Value::as_str).expect("the queue's URL");
-        Queue::open(&self.url(), url)
     }
 
     fn answers(&self) -> bool {

@@ -1,6 +1,7 @@
 //! `make dev`: says what to type, then shows what the functions log and what the phones get, until Ctrl-C.
 
 use std::{
+    net::IpAddr,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -9,6 +10,7 @@ use std::{
 use sandbox::{Sandbox, deployment::AUTH_SECRET};
 
 use crate::{
+    aws,
     error::Error,
     events::{Events, Waiter},
     functions::{self, EVENT_HOOK, Functions, Mode, TELEPHONY_HOOK},
@@ -39,6 +41,12 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
 fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) {
     let port = functions.port;
     let make_port = if port == functions::PORT { String::new() } else { format!(" PORT={port}") };
+    let invoke_address = match functions::address() {
+        IpAddr::V4(address) => format!(" --invoke-address {address}"),
+        IpAddr::V6(_) => String::new(),
+    };
+    let invoke_port = if port == functions::PORT { String::new() } else { format!(" --invoke-port {port}") };
+    let invoke_options = format!("{invoke_address}{invoke_port}");
     let sandbox = outside.sandbox.http_url();
     println!("{}", terminal.title("The local stack is up; Ctrl-C ends it. In another terminal:"));
     for (what, command) in [
@@ -46,14 +54,13 @@ fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) {
         (
             "the same by hand",
             format!(
-                "{TOOLS}/cargo-lambda lambda invoke telephony-hook --invoke-address 127.0.0.1 --invoke-port {port} \
-                 --data-file events/{EVENT}.json"
+                "{TOOLS}/cargo-lambda lambda invoke telephony-hook{invoke_options} --data-file events/{EVENT}.json"
             ),
         ),
         (
             "a request of your own",
             format!(
-                "curl -sS http://127.0.0.1:{port}/lambda-url/telephony-hook/telephony -H 'auth_secret: {AUTH_SECRET}' \
+                "curl -sS http://localhost:{port}/lambda-url/telephony-hook/telephony -H 'auth_secret: {AUTH_SECRET}' \
                  -d @body.json"
             ),
         ),
@@ -64,7 +71,18 @@ fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) {
                 r#"curl -sS {sandbox}/_sandbox/faults -d '{{"operation":"verify_create","fault":{{"status":503}},"times":1}}'"#
             ),
         ),
-        ("the AWS emulator", format!("AWS_ENDPOINT_URL={}", outside.aws.endpoint())),
+        (
+            "put back what the queue has given up",
+            format!(
+                "make redrive FEEDBACK_QUEUE_URL={} AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={} AWS_ACCESS_KEY_ID={} \
+                 AWS_SECRET_ACCESS_KEY={}",
+                outside.queues.queue.url(),
+                outside.aws.endpoint(),
+                aws::REGION,
+                aws::ACCESS_KEY,
+                aws::ACCESS_KEY
+            ),
+        ),
     ] {
         println!("  {}\n    {command}", terminal.quiet(what));
     }

@@ -20,12 +20,14 @@ pub(crate) enum Error {
     Http { url: String, source: Box<ureq::Error> },
     #[error("the AWS emulator refused {operation} with status {status}: {body}")]
     Aws { operation: &'static str, status: u16, body: String },
-    #[error("no free port on 127.0.0.1: {0}")]
+    #[error("no free port on the loopback interface: {0}")]
     Port(io::Error),
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
     #[error("a part of the local stack met a bug; its message is above")]
     Panicked,
+    #[error(transparent)]
+    Queue(#[from] sandbox::AwsError),
     #[error(transparent)]
     Sandbox(#[from] sandbox::StartError),
 }

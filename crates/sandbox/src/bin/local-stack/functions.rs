@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    net::{Ipv4Addr, SocketAddr, TcpStream},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::Command,
     sync::Arc,
@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use sandbox::{Options, deployment::HOOKS_SECRET_ID};
+use sandbox::{
+    Options,
+    deployment::HOOKS_SECRET_ID,
+    queue::{EventSourceMapping, HttpFunction},
+};
 use serde_json::{Value, json};
 use ureq::http::{HeaderMap, Method};
 
@@ -62,6 +66,8 @@ pub(crate) enum Mode<'a> {
 
 /// The running functions. Dropping them ends them.
 pub(crate) struct Functions {
+    /// Hands the queue's messages to event-hook, as Lambda does.
+    _event_source_mapping: Option<EventSourceMapping>,
     _cargo_lambda: Child,
     /// Name of the one that was started last.
     last: &'static str,
@@ -79,13 +85,17 @@ impl Functions {
         events: &Events,
         waiter: &Waiter,
     ) -> Result<Self, Error> {
-        let port = free_port(PORT)?;
+        let port = free_port(address(), PORT)?;
         let output = Arc::default();
         let cargo_lambda = Child::start("cargo lambda watch", command(mode, port, outside), &output, events)?;
         let last = wanted.last().map_or("", |function| function.name);
-        let functions = Self { _cargo_lambda: cargo_lambda, last, port, output };
+        let functions = Self { _event_source_mapping: None, _cargo_lambda: cargo_lambda, last, port, output };
         functions.wait(wanted, waiter)?;
-        Ok(functions)
+        let mapping = wanted.iter().any(|function| function.name == EVENT_HOOK.name).then(|| {
+            let event_hook = HttpFunction::new(&base_url(port), EVENT_HOOK.name);
+            EventSourceMapping::start(outside.queues.queue.clone(), Arc::new(event_hook))
+        });
+        Ok(Self { _event_source_mapping: mapping, ..functions })
     }
 
     /// Sends a request through the front door, where it becomes the event that API Gateway would hand over.
@@ -105,7 +115,7 @@ impl Functions {
 
     /// A function starts with its first request. This one it refuses, and does nothing else.
     fn wait(&self, wanted: &[&Function], waiter: &Waiter) -> Result<(), Error> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let address = SocketAddr::from((address(), self.port));
         waiter.until_ready("cargo lambda watch", &self.output, || Ok(TcpStream::connect(address).ok()))?;
         for function in wanted {
             let url = self.url(function, function.path);
@@ -122,8 +132,18 @@ impl Functions {
     }
 
     fn url(&self, function: &Function, path: &str) -> String {
-        format!("http://127.0.0.1:{}/lambda-url/{}{path}", self.port, function.name)
+        format!("{}/lambda-url/{}{path}", base_url(self.port), function.name)
     }
+}
+
+/// The loopback address that `cargo lambda invoke` asks unless told otherwise, where this machine has it.
+pub(crate) fn address() -> IpAddr {
+    let ipv6 = IpAddr::from(Ipv6Addr::LOCALHOST);
+    if TcpListener::bind((ipv6, 0)).is_ok() { ipv6 } else { Ipv4Addr::LOCALHOST.into() }
+}
+
+fn base_url(port: u16) -> String {
+    format!("http://{}", SocketAddr::from((address(), port)))
 }
 
 /// `cargo lambda watch` hands its environment on to the functions.
@@ -131,7 +151,9 @@ fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
     let options = Options::default();
     let sandbox = outside.sandbox.https_url();
     let mut command = Command::new(Path::new(TOOLS).join("cargo-lambda"));
-    command.args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port"]).arg(port.to_string());
+    command
+        .args(["lambda", "watch", "--invoke-address", &address().to_string(), "--invoke-port"])
+        .arg(port.to_string());
     match mode {
         Mode::Fixed(variables) => {
             command.arg("--ignore-changes").env_clear();
@@ -152,6 +174,7 @@ fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
         .env("VERIFY_SERVICE_SID", options.service_sid)
         .env("TWILIO_VERIFY_URL", &sandbox)
         .env("TWILIO_LOOKUP_URL", &sandbox)
+        .env("FEEDBACK_QUEUE_URL", outside.queues.queue.url())
         .env("OKTA_SECRET_ID", OKTA_SECRET_ID)
         .env("OKTA_ORG_URL", options.okta.org_url)
         .env("OKTA_API_URL", &sandbox)
