@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{
     error::Error,
     events::{Events, Waiter},
-    functions::{EVENT_HOOK, Function, Functions, Mode, TELEPHONY_HOOK},
+    functions::{EVENT_HOOK, Functions, Mode, TELEPHONY_HOOK},
     http::Answer,
     outside::Outside,
     request::Request,
@@ -69,8 +69,7 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
     let mut unexpected = 0;
     for (variables, group) in by_variables(sent) {
         let is_first = variables.is_empty();
-        let names: &[&Function] = if is_first { &[&TELEPHONY_HOOK, &EVENT_HOOK] } else { &[&TELEPHONY_HOOK] };
-        let functions = Functions::start(&Mode::Fixed(&variables), names, outside, events, waiter)?;
+        let functions = Functions::start(&Mode::Fixed(&variables), &[&TELEPHONY_HOOK], outside, events, waiter)?;
         let scene = Scene { functions, outside, waiter, terminal };
         scene.introduce(&variables);
         let (stories, others): (Vec<_>, Vec<_>) =
@@ -79,9 +78,6 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
             unexpected += usize::from(!scene.tell_story(event)?);
         }
         if is_first {
-            // The one from end to end comes on top.
-            count += 1;
-            unexpected += usize::from(!round_trip::run(&scene.functions, outside, waiter, terminal)?);
             println!("\n{}", terminal.title("The other recorded events in short"));
         } else if !stories.is_empty() && !others.is_empty() {
             println!();
@@ -90,6 +86,11 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
             unexpected += usize::from(!scene.tell_outcome(event)?);
         }
     }
+    // And the one from end to end.
+    let hooks = [&TELEPHONY_HOOK, &EVENT_HOOK];
+    let functions = Functions::start(&Mode::Fixed(&BTreeMap::new()), &hooks, outside, events, waiter)?;
+    count += 1;
+    unexpected += usize::from(!round_trip::run(&functions, outside, waiter, terminal)?);
     let conclusion = match unexpected {
         0 => terminal.good(format!("All {count} stories ended as expected.")),
         _ => terminal.bad(format!("{unexpected} of {count} stories did not end as expected.")),
