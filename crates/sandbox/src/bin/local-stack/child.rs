@@ -10,8 +10,8 @@ use std::{
     os::unix::process::CommandExt as _,
     process::{self, Command, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
-    time::Duration,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
@@ -55,14 +55,14 @@ impl Child {
         let mut child = command.spawn().map_err(|source| Error::Start { name, source })?;
         let pid = Pid::from_child(&child);
         let guard = Guard::start(pid).map_err(|source| Error::Start { name: "sh", source })?;
-        collect(child.stdout.take(), output);
-        collect(child.stderr.take(), output);
+        let readers = [collect(child.stdout.take(), output), collect(child.stderr.take(), output)];
         let state = Arc::<State>::default();
         thread::spawn({
             let (state, output, events) = (Arc::clone(&state), Arc::clone(output), events.clone());
             move || {
                 let asked_for = watch(child, guard, &state);
                 if !asked_for {
+                    wait_for_readers(&readers);
                     events.child_ended(Error::ended(name, &output));
                 }
             }
@@ -200,24 +200,32 @@ impl Lines {
     }
 }
 
+/// Waits until what a child wrote last is read, or shortly: what the child has started may keep its pipes open.
+fn wait_for_readers(readers: &[Option<JoinHandle<()>>]) {
+    let deadline = Instant::now() + GRACE;
+    for reader in readers.iter().flatten() {
+        while !reader.is_finished() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
 /// Reads to the end, so that the child never blocks on a full pipe.
-fn collect(stream: Option<impl Read + Send + 'static>, output: &Arc<Output>) {
-    let Some(stream) = stream else { return };
+fn collect(stream: Option<impl Read + Send + 'static>, output: &Arc<Output>) -> Option<JoinHandle<()>> {
+    let stream = stream?;
     let output = Arc::clone(output);
-    thread::spawn(move || {
+    Some(thread::spawn(move || {
         let mut stream = BufReader::new(stream);
         let mut line = Vec::new();
         while matches!(stream.read_until(b'\n', &mut line), Ok(length) if length > 0) {
             output.push(String::from_utf8_lossy(&line).trim_end().to_owned());
             line.clear();
         }
-    });
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::events;
 

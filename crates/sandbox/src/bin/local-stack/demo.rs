@@ -1,24 +1,16 @@
 //! `make demo`: sends the recorded events through the front door, and tells the story of some and the outcome of all.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
-use sandbox::{
-    Message, Operation, Options, RecordedRequest,
-    recorded_events::{self, RecordedEvent, Sending},
-};
-use serde_json::Value;
+use sandbox::recorded_events::{self, Feedback, RecordedEvent, Sending};
 
 use crate::{
     error::Error,
     events::{Events, Waiter},
-    functions::{EVENT_HOOK, Functions, Mode, TELEPHONY_HOOK},
-    http::Answer,
+    feedback,
+    functions::{EVENT_HOOK, Function, Functions, Mode, TELEPHONY_HOOK},
     outside::Outside,
-    request::Request,
-    round_trip,
+    sending,
     terminal::{self, Terminal},
 };
 
@@ -41,259 +33,128 @@ const STORIES: &[&str] = &[
     "telephony-policy-sim-swapped",
 ];
 
-/// A function writes its log line before it answers; the line only has to come through the pipes.
-const LOG_LIMIT: Duration = Duration::from_secs(2);
+/// Variables of the functions, by name.
+type Variables = BTreeMap<String, String>;
 
-/// What came of a request.
-struct Observed {
-    answer: Answer,
-    took: Duration,
-    log: Vec<Value>,
-    requests: Vec<RecordedRequest>,
-    messages: Vec<Message>,
+/// The events that need the same variables.
+#[derive(Default)]
+struct Group {
+    sendings: Vec<RecordedEvent<Sending>>,
+    feedbacks: Vec<RecordedEvent<Feedback>>,
 }
 
 /// The functions that are running, and what they run in.
-struct Scene<'a> {
-    functions: Functions,
-    outside: &'a Outside,
-    waiter: &'a Waiter,
-    terminal: Terminal,
+pub(crate) struct Scene<'a> {
+    pub(crate) functions: Functions,
+    pub(crate) outside: &'a Outside,
+    pub(crate) waiter: &'a Waiter,
+    pub(crate) terminal: Terminal,
+}
+
+/// How many stories were told, and how many did not end as expected.
+#[derive(Default)]
+struct Tally {
+    told: usize,
+    unexpected: usize,
 }
 
 /// Sends all, and returns how many had another outcome than expected.
 pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal: Terminal) -> Result<usize, Error> {
-    let recorded = recorded_events::of_telephony_hook();
-    let (sent, left_out): (Vec<_>, Vec<_>) = recorded.into_iter().partition(can_be_sent);
-    let mut count = sent.len();
-    let mut unexpected = 0;
-    for (variables, group) in by_variables(sent) {
-        let is_first = variables.is_empty();
-        let functions = Functions::start(&Mode::Fixed(&variables), &[&TELEPHONY_HOOK], outside, events, waiter)?;
+    let (groups, left_out) = by_variables(recorded_events::of_telephony_hook(), recorded_events::of_event_hook());
+    let mut tally = Tally::default();
+    for (variables, group) in groups {
+        let mode = Mode::Recorded(&variables);
+        let functions = Functions::start(&mode, group.functions(), outside, events, waiter)?;
         let scene = Scene { functions, outside, waiter, terminal };
         scene.introduce(&variables);
-        let (stories, others): (Vec<_>, Vec<_>) =
-            group.iter().partition(|event| STORIES.contains(&event.name.as_str()));
-        for event in &stories {
-            unexpected += usize::from(!scene.tell_story(event)?);
-        }
-        if is_first {
-            println!("\n{}", terminal.title("The other recorded events in short"));
-        } else if !stories.is_empty() && !others.is_empty() {
-            println!();
-        }
-        for event in others {
-            unexpected += usize::from(!scene.tell_outcome(event)?);
-        }
+        scene.tell(&group, &mut tally)?;
     }
-    // And the one from end to end.
     let hooks = [&TELEPHONY_HOOK, &EVENT_HOOK];
-    let functions = Functions::start(&Mode::Fixed(&BTreeMap::new()), &hooks, outside, events, waiter)?;
-    count += 1;
-    unexpected += usize::from(!round_trip::run(&functions, outside, waiter, terminal)?);
+    let functions = Functions::start(&Mode::EndToEnd, &hooks, outside, events, waiter)?;
+    let scene = Scene { functions, outside, waiter, terminal };
+    tally.add(feedback::tell_round_trip(&scene)?);
+
+    let Tally { told, unexpected } = tally;
     let conclusion = match unexpected {
-        0 => terminal.good(format!("All {count} stories ended as expected.")),
-        _ => terminal.bad(format!("{unexpected} of {count} stories did not end as expected.")),
+        0 => terminal.good(format!("All {told} stories ended as expected.")),
+        _ => terminal.bad(format!("{unexpected} of {told} stories did not end as expected.")),
     };
     println!("\n{conclusion}");
-    let left_out = format!("{} more cannot go through this door; `make test` sends them.", left_out.len());
-    println!("{}", terminal.quiet(left_out));
+    println!("{}", terminal.quiet(format!("{left_out} more cannot go through this door; `make test` sends them.")));
     Ok(unexpected)
 }
 
-/// Not through the front door: what has no file because of its size, and what an authorizer adds to a request.
-fn can_be_sent(event: &RecordedEvent) -> bool {
-    event.kept && !event.variables.contains_key("AUTH_MODE")
+/// Not through the front door: what has no file because of its size, what an authorizer adds to a request, and what comes
+/// from the queue.
+fn can_be_sent<Expected>(event: &RecordedEvent<Expected>) -> bool {
+    event.kept && !event.variables.contains_key("AUTH_MODE") && !event.name.starts_with("sqs-")
 }
 
-/// The events in groups that need the same variables of the function, the group without any first.
-fn by_variables(events: Vec<RecordedEvent>) -> BTreeMap<BTreeMap<String, String>, Vec<RecordedEvent>> {
-    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for event in events {
-        groups.entry(event.variables.clone()).or_default().push(event);
+/// The events in groups that need the same variables of the function, the group without any first; and how many are in none.
+fn by_variables(
+    sendings: Vec<RecordedEvent<Sending>>,
+    feedbacks: Vec<RecordedEvent<Feedback>>,
+) -> (BTreeMap<Variables, Group>, usize) {
+    let mut groups: BTreeMap<Variables, Group> = BTreeMap::new();
+    let all = sendings.len() + feedbacks.len();
+    for event in sendings.into_iter().filter(can_be_sent) {
+        groups.entry(event.variables.clone()).or_default().sendings.push(event);
     }
-    groups
+    for event in feedbacks.into_iter().filter(can_be_sent) {
+        groups.entry(event.variables.clone()).or_default().feedbacks.push(event);
+    }
+    let sent: usize = groups.values().map(|group| group.sendings.len() + group.feedbacks.len()).sum();
+    (groups, all - sent)
+}
+
+impl Group {
+    /// What has to run. Before feedback, a code is sent.
+    fn functions(&self) -> &'static [&'static Function] {
+        if self.feedbacks.is_empty() { &[&TELEPHONY_HOOK] } else { &[&TELEPHONY_HOOK, &EVENT_HOOK] }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, is_as_expected: bool) {
+        self.told += 1;
+        self.unexpected += usize::from(!is_as_expected);
+    }
 }
 
 impl Scene<'_> {
     /// What the functions run with, and how their cold start went, as they log it.
-    fn introduce(&self, variables: &BTreeMap<String, String>) {
+    fn introduce(&self, variables: &Variables) {
         let terminal = self.terminal;
         if !variables.is_empty() {
             let variables: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
             println!("\n{}", terminal.title(format!("With {}", variables.join(" "))));
         }
-        for line in self.functions.start_lines(LOG_LIMIT) {
+        for line in self.functions.start_lines(terminal::LOG_LIMIT) {
             let took = terminal::milliseconds(&line, "milliseconds");
             println!("{}", terminal.row("cold start", took, terminal::in_short(&line)));
         }
     }
 
-    /// Tells all of it, and returns whether it ended as expected.
-    fn tell_story(&self, event: &RecordedEvent) -> Result<bool, Error> {
-        let terminal = self.terminal;
-        println!("\n{}  {}", terminal.title(&event.shows), terminal.quiet(format!("events/{}.json", event.name)));
-        let request = Request::of(&event.event());
-        println!("{}", terminal.row("Okta asks", None, request.summary()));
-        let observed = self.observe(request)?;
-        observed.tell(terminal);
-        let differences = observed.differences(&event.expected);
-        println!("   {}", verdict(&differences, terminal));
-        Ok(differences.is_empty())
-    }
-
-    /// Tells the end of it in one line, and returns whether it is the expected one.
-    fn tell_outcome(&self, event: &RecordedEvent) -> Result<bool, Error> {
-        let observed = self.observe(Request::of(&event.event()))?;
-        let differences = observed.differences(&event.expected);
-        let outcome = if differences.is_empty() { observed.outcome() } else { verdict(&differences, self.terminal) };
-        println!("   {:<44} {:>6} ms  {outcome}", event.name, observed.took.as_millis());
-        Ok(differences.is_empty())
-    }
-
-    fn observe(&self, request: Request) -> Result<Observed, Error> {
-        // Each event stands alone: none may find what another one has left at Twilio.
-        self.outside.sandbox.reset();
-        let output = &self.functions.output;
-        let position = output.position();
-        let started = Instant::now();
-        let answer = self.functions.send(self.waiter, &TELEPHONY_HOOK, request)?;
-        let took = started.elapsed();
-        let is_decision = |line: &str| terminal::log_line(line).is_some_and(|line| is_decision(&line));
-        let lines = output.wait_for(position, LOG_LIMIT, is_decision);
-        Ok(Observed {
-            answer,
-            took,
-            log: lines.iter().filter_map(|line| terminal::log_line(line)).collect(),
-            requests: self.outside.sandbox.requests(),
-            messages: self.outside.sandbox.messages(),
-        })
-    }
-}
-
-fn verdict(differences: &[String], terminal: Terminal) -> String {
-    if differences.is_empty() {
-        terminal.good("as expected")
-    } else {
-        terminal.bad(format!("NOT as expected: {}", differences.join(", ")))
-    }
-}
-
-/// Whether a log line is the one that ends a request.
-fn is_decision(line: &Value) -> bool {
-    ["otp_sent", "otp_refused", "otp_failed", "request_rejected"].contains(&terminal::message(line))
-}
-
-impl Observed {
-    fn tell(&self, terminal: Terminal) {
-        for line in &self.log {
-            let took = terminal::milliseconds(line, "milliseconds");
-            let label = if is_decision(line) { "decided" } else { "logged" };
-            println!("{}", terminal.row(label, took, terminal::in_short(line)));
+    fn tell(&self, group: &Group, tally: &mut Tally) -> Result<(), Error> {
+        let (stories, others): (Vec<_>, Vec<_>) =
+            group.sendings.iter().partition(|event| STORIES.contains(&event.name.as_str()));
+        for event in stories {
+            tally.add(sending::tell_story(self, event)?);
         }
-        for request in &self.requests {
-            let field = match request.operation {
-                Operation::Lookup => "lookup_milliseconds",
-                _ => "verify_milliseconds",
-            };
-            let took = self.log.iter().find_map(|line| terminal::milliseconds(line, field));
-            println!("{}", terminal.row("Twilio got", took, describe(request)));
+        if !others.is_empty() {
+            println!("\n{}", self.terminal.title("Further requests to send a code"));
         }
-        if self.requests.is_empty() {
-            println!("{}", terminal.row("Twilio got", None, "nothing"));
+        for event in others {
+            tally.add(sending::tell_outcome(self, event)?);
         }
-        println!("{}", terminal.row("Okta is told", Some(self.took), self.told()));
-        for message in &self.messages {
-            println!("{}", terminal::phone(terminal, message));
+        if !group.feedbacks.is_empty() {
+            println!("\n{}", self.terminal.title("Deliveries of Okta's event hook"));
         }
-        if self.messages.is_empty() {
-            println!("{}", terminal.row("phone shows", None, "nothing"));
+        for event in &group.feedbacks {
+            tally.add(feedback::tell_outcome(self, event)?);
         }
+        Ok(())
     }
-
-    fn body(&self) -> Value {
-        serde_json::from_str(&self.answer.body).unwrap_or_default()
-    }
-
-    /// The answer in short.
-    fn told(&self) -> String {
-        let body = self.body();
-        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
-        let status = self.answer.status;
-        if body.pointer("/commands").is_some() {
-            let value = |name: &str| text(&format!("/commands/0/value/0/{name}"));
-            let reference = if self.has_transaction() { value("transactionId") } else { value("transactionMetadata") };
-            return format!("{status} {}, {reference}", value("status"));
-        }
-        format!("{status} {}: {}", self.reason(), text("/error/errorSummary"))
-    }
-
-    fn has_transaction(&self) -> bool {
-        self.body().pointer("/commands/0/value/0/transactionId").is_some()
-    }
-
-    fn reason(&self) -> String {
-        let body = self.body();
-        let reason = body.pointer("/error/errorCauses/0/reason").or(body.pointer("/debugContext/reason"));
-        reason.and_then(Value::as_str).unwrap_or("no reason").to_owned()
-    }
-
-    /// What became of it, in a few words.
-    fn outcome(&self) -> String {
-        let phone = self.messages.first().map_or_else(String::new, |message| format!(", {}", message.channel.name()));
-        format!("{} {}{phone}", self.answer.status, self.reason())
-    }
-
-    fn requests_for(&self, operation: Operation) -> String {
-        requests(self.requests.iter().filter(|request| request.operation == operation).count())
-    }
-
-    fn differences(&self, expected: &Sending) -> Vec<String> {
-        let mut differences = Vec::new();
-        let mut compare = |what: &str, got: String, wanted: String| {
-            if got != wanted {
-                differences.push(format!("{what} is {got} instead of {wanted}"));
-            }
-        };
-        compare("the status", self.answer.status.to_string(), expected.status.to_string());
-        compare("the reason", self.reason(), expected.reason.clone());
-        compare("what Lookup got", self.requests_for(Operation::Lookup), requests(expected.lookup_requests));
-        compare("what Verify got", self.requests_for(Operation::VerifyCreate), requests(expected.verify_requests));
-        let wanted = expected.messages.iter().map(|message| message.get("channel").and_then(Value::as_str));
-        let got = self.messages.iter().map(|message| Some(message.channel.name()));
-        compare("what phones got", list(got), list(wanted));
-        differences
-    }
-}
-
-fn requests(count: usize) -> String {
-    format!("{count} requests")
-}
-
-fn list<'a>(channels: impl Iterator<Item = Option<&'a str>>) -> String {
-    let channels: Vec<_> = channels.map(|channel| channel.unwrap_or("?")).collect();
-    if channels.is_empty() { "nothing".to_owned() } else { channels.join(" and ") }
-}
-
-/// A request to Twilio in short. The code is on the phone; here it is covered.
-fn describe(request: &RecordedRequest) -> String {
-    let parameters: Vec<String> = request
-        .parameters
-        .iter()
-        .map(|(name, value)| match name.as_str() {
-            "CustomCode" => format!("{name}={}", "*".repeat(value.len())),
-            _ => format!("{name}={value}"),
-        })
-        .collect();
-    let answered = request.answered.map_or_else(
-        || "no answer".to_owned(),
-        |answered| match answered.code {
-            Some(code) => format!("{}, error {code}", answered.status),
-            None => answered.status.to_string(),
-        },
-    );
-    let path = request.path.replace(&Options::default().service_sid, "VA…");
-    format!("{} {path} {} -> {answered}", request.method, parameters.join("&"))
 }
 
 #[cfg(test)]

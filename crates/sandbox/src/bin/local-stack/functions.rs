@@ -58,10 +58,19 @@ const FOREIGN_VARIABLES: &[&str] = &[
 
 /// How the functions are run.
 pub(crate) enum Mode<'a> {
-    /// From what is built now, with these variables and nobody's own.
-    Fixed(&'a BTreeMap<String, String>),
-    /// Built anew when the source changes, with the variables of whoever runs it.
+    /// For recorded events: from what is built now, with these variables and nobody's own. Feedback is given within the
+    /// request, so that its outcome can be seen at once.
+    Recorded(&'a BTreeMap<String, String>),
+    /// For a sign-in from end to end: from what is built now, with nobody's own variables. Feedback goes through the queue.
+    EndToEnd,
+    /// Built anew when the source changes, with the variables of whoever runs it. Feedback goes through the queue.
     Watched,
+}
+
+impl Mode<'_> {
+    fn has_queue(&self) -> bool {
+        !matches!(self, Self::Recorded(_))
+    }
 }
 
 /// The running functions. Dropping them ends them.
@@ -80,7 +89,7 @@ impl Functions {
     /// Starts these functions and waits until they answer.
     pub(crate) fn start(
         mode: &Mode<'_>,
-        wanted: &[&Function],
+        wanted: &[&'static Function],
         outside: &Outside,
         events: &Events,
         waiter: &Waiter,
@@ -91,7 +100,7 @@ impl Functions {
         let last = wanted.last().map_or("", |function| function.name);
         let functions = Self { _event_source_mapping: None, _cargo_lambda: cargo_lambda, last, port, output };
         functions.wait(wanted, waiter)?;
-        let mapping = wanted.iter().any(|function| function.name == EVENT_HOOK.name).then(|| {
+        let mapping = mode.has_queue().then(|| {
             let event_hook = HttpFunction::new(&base_url(port), EVENT_HOOK.name);
             EventSourceMapping::start(outside.queues.queue.clone(), Arc::new(event_hook))
         });
@@ -114,7 +123,7 @@ impl Functions {
     }
 
     /// A function starts with its first request. This one it refuses, and does nothing else.
-    fn wait(&self, wanted: &[&Function], waiter: &Waiter) -> Result<(), Error> {
+    fn wait(&self, wanted: &[&'static Function], waiter: &Waiter) -> Result<(), Error> {
         let address = SocketAddr::from((address(), self.port));
         waiter.until_ready("cargo lambda watch", &self.output, || Ok(TcpStream::connect(address).ok()))?;
         for function in wanted {
@@ -155,10 +164,11 @@ fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
         .args(["lambda", "watch", "--invoke-address", &address().to_string(), "--invoke-port"])
         .arg(port.to_string());
     match mode {
-        Mode::Fixed(variables) => {
-            command.arg("--ignore-changes").env_clear();
-            command.envs(std::env::vars_os().filter(|(name, _value)| is_of_cargo(name))).envs(*variables);
+        Mode::Recorded(variables) => {
+            fix(&mut command);
+            command.envs(*variables);
         }
+        Mode::EndToEnd => fix(&mut command),
         Mode::Watched => {
             for variable in FOREIGN_VARIABLES {
                 command.env_remove(variable);
@@ -174,12 +184,20 @@ fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
         .env("VERIFY_SERVICE_SID", options.service_sid)
         .env("TWILIO_VERIFY_URL", &sandbox)
         .env("TWILIO_LOOKUP_URL", &sandbox)
-        .env("FEEDBACK_QUEUE_URL", outside.queues.queue.url())
         .env("OKTA_SECRET_ID", OKTA_SECRET_ID)
         .env("OKTA_ORG_URL", options.okta.org_url)
         .env("OKTA_API_URL", &sandbox)
         .env("EXTRA_CA_FILE", outside.sandbox.ca_file());
+    if mode.has_queue() {
+        command.env("FEEDBACK_QUEUE_URL", outside.queues.queue.url());
+    }
     command
+}
+
+/// Makes the functions independent of changes of the source and of somebody's own variables.
+fn fix(command: &mut Command) {
+    command.arg("--ignore-changes").env_clear();
+    command.envs(std::env::vars_os().filter(|(name, _value)| is_of_cargo(name)));
 }
 
 /// Whether cargo needs the variable to find itself and what it has built.

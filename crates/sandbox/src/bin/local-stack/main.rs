@@ -10,11 +10,12 @@ mod demo;
 mod dev;
 mod error;
 mod events;
+mod feedback;
 mod functions;
 mod http;
 mod outside;
 mod request;
-mod round_trip;
+mod sending;
 mod terminal;
 
 use std::process::ExitCode;

@@ -8,6 +8,9 @@ use serde_json::Value;
 /// Fields that say nothing about a single decision, are shown elsewhere or are mere ids.
 const LEFT_OUT: &[&str] = &["timestamp", "level", "message", "service", "milliseconds", "verify_milliseconds"];
 
+/// A function writes its log line before it answers; the line only has to come through the pipes.
+pub(crate) const LOG_LIMIT: Duration = Duration::from_secs(2);
+
 /// Writes with colours, or without.
 #[derive(Clone, Copy)]
 pub(crate) struct Terminal {
@@ -40,6 +43,22 @@ impl Terminal {
 
     fn paint(self, code: &str, text: impl Display) -> String {
         if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+    }
+
+    /// Whether a story ended as expected.
+    pub(crate) fn verdict(self, differences: &[String]) -> String {
+        if differences.is_empty() {
+            self.good("as expected")
+        } else {
+            self.bad(format!("NOT as expected: {}", differences.join(", ")))
+        }
+    }
+
+    /// A story in one row: its outcome if it is the expected one, else what is not.
+    pub(crate) fn outcome(self, name: &str, took: Duration, outcome: &str, differences: &[String]) -> String {
+        let took = took.as_millis();
+        let outcome = if differences.is_empty() { outcome.to_owned() } else { self.verdict(differences) };
+        format!("   {name:<44} {took:>6} ms  {outcome}")
     }
 
     /// One row: who, how long it took, and what.
