@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::{
+    deadline::Deadline,
     gateway::Request,
     logging::Log,
     reason::Reason,
@@ -54,6 +55,7 @@ pub async fn authenticate(
     mode: &AuthMode,
     request: &Request,
     secret: &Arc<Cached<HooksSecret>>,
+    deadline: &Deadline,
     log: &Log,
 ) -> Result<Arc<HooksSecret>, Reason> {
     // Before any secret is fetched: a caller without any proof costs nothing.
@@ -62,10 +64,11 @@ pub async fn authenticate(
         AuthMode::Jwt if request.has_jwt_claims => None,
         AuthMode::Jwt => return Err(Reason::NotAuthenticated),
     };
-    let current = secret.get(log).await.map_err(|_secret_error| Reason::SecretUnavailable)?;
+    let current =
+        secret.get_within(deadline.remaining(), log).await.map_err(|_secret_error| Reason::SecretUnavailable)?;
     match presented {
         Some(presented) if !current.accepts(presented) => {
-            let newer = secret.newer_than(&current, log).await;
+            let newer = secret.newer_than_within(deadline.remaining(), &current, log).await;
             newer.filter(|newer| newer.accepts(presented)).ok_or(Reason::NotAuthenticated)
         }
         _ => Ok(current),

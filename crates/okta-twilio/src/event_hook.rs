@@ -44,6 +44,9 @@ const BATCH_MARGIN: Duration = Duration::from_millis(1_000);
 /// All the time for one batch where nobody says when the invocation ends.
 const BATCH_TIME_WITHOUT_END: Duration = Duration::from_secs(10);
 
+/// The longest that a message is hidden because Okta or Twilio ask for it: its verification lives ten minutes.
+const LONGEST_DELAY: Duration = Duration::from_secs(300);
+
 /// The header that the one-time verification brings.
 const CHALLENGE: &str = "x-okta-verification-challenge";
 
@@ -124,7 +127,7 @@ impl EventHook {
         if request.body.len() > MAX_BODY_BYTES {
             return Err(Rejection::new(Reason::BodyTooLarge));
         }
-        self.parts.authenticate(&request, log).await?;
+        self.parts.authenticate(&request, &deadline, log).await?;
         match request.method {
             Method::GET => verification(&request),
             Method::POST => {
@@ -197,17 +200,22 @@ impl EventHook {
     async fn work_through(&self, group: Vec<Record>, deadline: &Deadline, log: &Log) -> Worked {
         let mut worked = Worked::default();
         let mut records = group.into_iter();
-        for record in records.by_ref() {
+        while let Some(record) = records.next() {
             let channel = record.message.as_ref().map(|success| success.channel);
             let outcome = self.work_on(&record, deadline, log).await;
             worked.outcomes.push((channel, outcome));
-            if let Outcome::Failed(failure) = outcome {
-                self.postpone(&record, failure, deadline).await;
-                worked.failed.push(record.message_id);
-                break;
+            let Outcome::Failed(failure) = outcome else { continue };
+            let is_unreadable = record.message.is_none();
+            let mut failed = vec![record];
+            // What cannot be read has no order to keep. Behind anything else the user's later events wait, and as long: the
+            // queue hands out nothing of a group while one of its messages is hidden.
+            if !is_unreadable {
+                failed.extend(records.by_ref());
             }
+            let postponed = failed.iter().map(|record| self.postpone(record, failure));
+            stream::iter(postponed).buffer_unordered(CONCURRENCY).collect::<Vec<()>>().await;
+            worked.failed.extend(failed.into_iter().map(|record| record.message_id));
         }
-        worked.failed.extend(records.map(|record| record.message_id));
         worked
     }
 
@@ -220,12 +228,12 @@ impl EventHook {
 
     /// Hides a message that may go better later until then. Every other one waits for the queue's own time-out: nothing
     /// is lost while somebody mends the cause.
-    async fn postpone(&self, record: &Record, failure: Failure, deadline: &Deadline) {
+    async fn postpone(&self, record: &Record, failure: Failure) {
         if let (true, Some(queue), Some(receipt_handle)) = (failure.is_transient, &self.queue, &record.receipt_handle) {
             let back_off = queue::back_off(record.receive_count);
-            let delay = failure.retry_after.map_or(back_off, |asked| asked.max(back_off));
+            let delay = failure.retry_after.map_or(back_off, |asked| asked.min(LONGEST_DELAY).max(back_off));
             // Without it the queue's own time-out decides.
-            let _ = queue.postpone(receipt_handle, delay, deadline).await;
+            let _ = queue.postpone(receipt_handle, delay).await;
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     auth::{self, AuthMode},
     clock::Clock,
     config::{CommonConfig, Variables},
+    deadline::Deadline,
     function::StartError,
     gateway::{Request, Response},
     http_client,
@@ -102,8 +103,13 @@ impl Parts {
     ///
     /// # Errors
     /// For any other caller, and while there is no secret to compare with.
-    pub async fn authenticate(&self, request: &Request, log: &Log) -> Result<Arc<HooksSecret>, Rejection> {
-        auth::authenticate(&self.auth, request, &self.hooks_secret, log).await.map_err(Rejection::new)
+    pub async fn authenticate(
+        &self,
+        request: &Request,
+        deadline: &Deadline,
+        log: &Log,
+    ) -> Result<Arc<HooksSecret>, Rejection> {
+        auth::authenticate(&self.auth, request, &self.hooks_secret, deadline, log).await.map_err(Rejection::new)
     }
 }
 

@@ -243,7 +243,13 @@ impl NumberLookup {
             Err(failure) => {
                 usage.failure = Some(failure.reason);
                 log.emit(&LogEvent::LookupFailed(failure));
-                KnownNumber::Unknown
+                match (remembered, number) {
+                    // What is at hand still holds.
+                    (Some(facts), DialableNumber::International(number)) => {
+                        KnownNumber::Valid { number: number.clone(), facts }
+                    }
+                    _ => KnownNumber::Unknown,
+                }
             }
         };
         LookedUp { number, hooks_secret, usage: Some(usage) }
@@ -325,10 +331,8 @@ impl Inquiry<'_> {
 
     /// Newer credentials, if there are any in time.
     async fn newer_than(&self, seen: &Arc<HooksSecret>) -> Option<Arc<HooksSecret>> {
-        let (secret, seen, log) = (Arc::clone(&self.lookup.secret), Arc::clone(seen), self.log.clone());
-        // A task of its own: a fetch that is given up half way would keep Verify from making one for ten seconds.
-        let fetch = tokio::spawn(async move { secret.newer_than(&seen, &log).await });
-        tokio::time::timeout_at(self.until, fetch).await.ok()?.ok()?
+        let limit = self.until.saturating_duration_since(Instant::now());
+        self.lookup.secret.newer_than_within(limit, seen, self.log).await
     }
 }
 

@@ -24,6 +24,9 @@ use crate::{
     reason::Reason,
 };
 
+/// Longest time to hide a message for later: it has to fit between a batch's deadline and the invocation's end.
+const POSTPONE_TIMEOUT: Duration = Duration::from_millis(400);
+
 /// Most messages that one request of SQS takes.
 const BATCH: usize = 10;
 
@@ -177,11 +180,11 @@ impl Queue {
     ///
     /// # Errors
     /// If SQS does not do it; the queue's own time-out then decides.
-    pub async fn postpone(&self, receipt_handle: &str, delay: Duration, deadline: &Deadline) -> Result<(), QueueError> {
+    pub async fn postpone(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
         let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
         let request = self.client.change_message_visibility().queue_url(&self.url);
         let request = request.receipt_handle(receipt_handle).visibility_timeout(seconds).send();
-        match tokio::time::timeout(deadline.remaining(), request).await {
+        match tokio::time::timeout(POSTPONE_TIMEOUT, request).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(QueueError::Unavailable),
         }

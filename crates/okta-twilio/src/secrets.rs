@@ -67,15 +67,12 @@ pub enum SecretError {
     /// The private key is neither PKCS#8 in PEM nor a JWK, or of a kind that Okta or this program does not use.
     #[error("okta_private_key is no RSA or P-256 key as PKCS#8 PEM or JWK")]
     OktaPrivateKey,
-    /// A fetch failed a moment ago and the next one has to wait.
-    #[error("the last fetch failed a moment ago")]
-    TriedAMomentAgo,
 }
 
 impl SecretError {
     /// Whether the secret may be there a moment later without anybody's help.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::Unreachable | Self::TriedAMomentAgo)
+        matches!(self, Self::Unreachable)
     }
 
     /// The stable code.
@@ -90,7 +87,6 @@ impl SecretError {
             Self::TwilioCredentials => "twilio_credentials_unusable",
             Self::OktaCredentials => "okta_credentials_unusable",
             Self::OktaPrivateKey => "okta_private_key_unusable",
-            Self::TriedAMomentAgo => "tried_a_moment_ago",
         }
     }
 }
@@ -242,6 +238,8 @@ struct State<T> {
     tried: Option<Instant>,
     /// When a request last forced one.
     forced: Option<Instant>,
+    /// Why the last fetch failed.
+    error: Option<SecretError>,
 }
 
 /// What makes a fetch, and so how often it may.
@@ -265,7 +263,7 @@ impl<T: FromSecret> Cached<T> {
         Arc::new(Self {
             source: Box::new(move || Box::pin(fetch())),
             ttl,
-            state: Mutex::new(State { value: None, confirmed: None, tried: None, forced: None }),
+            state: Mutex::new(State { value: None, confirmed: None, tried: None, forced: None, error: None }),
             fetching: tokio::sync::Mutex::new(()),
         })
     }
@@ -276,7 +274,9 @@ impl<T: FromSecret> Cached<T> {
     /// If there is no value and none can be fetched.
     pub async fn get(self: &Arc<Self>, log: &Log) -> Result<Arc<T>, SecretError> {
         let Some(value) = self.value() else {
-            return self.fetch(Cause::Missing, log).await?.ok_or(SecretError::TriedAMomentAgo);
+            let fetched = self.fetch(Cause::Missing, log).await?;
+            // A fetch failed a moment ago, and the next one has to wait: its reason still holds.
+            return fetched.ok_or_else(|| self.state().error.unwrap_or(SecretError::Unreachable));
         };
         if self.is_due() {
             let (this, log) = (Arc::clone(self), log.clone());
@@ -293,6 +293,21 @@ impl<T: FromSecret> Cached<T> {
             return Some(value);
         }
         self.fetch(Cause::Forced, log).await.ok().flatten().filter(differs)
+    }
+
+    /// As [`get`](Self::get), but waits no longer than `limit`.
+    ///
+    /// # Errors
+    /// If there is no value and none can be fetched in time.
+    pub async fn get_within(self: &Arc<Self>, limit: Duration, log: &Log) -> Result<Arc<T>, SecretError> {
+        let (this, log) = (Arc::clone(self), log.clone());
+        finish_within(limit, async move { this.get(&log).await }).await.unwrap_or(Err(SecretError::Unreachable))
+    }
+
+    /// As [`newer_than`](Self::newer_than), but waits no longer than `limit`.
+    pub async fn newer_than_within(self: &Arc<Self>, limit: Duration, seen: &Arc<T>, log: &Log) -> Option<Arc<T>> {
+        let (this, seen, log) = (Arc::clone(self), Arc::clone(seen), log.clone());
+        finish_within(limit, async move { this.newer_than(&seen, &log).await }).await.flatten()
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State<T>> {
@@ -348,6 +363,7 @@ impl<T: FromSecret> Cached<T> {
                 Ok(Some(value))
             }
             Err(error) => {
+                self.state().error = Some(error);
                 let stale_value_in_use = self.value().is_some();
                 let (secret, reason) = (T::NAME, error.reason());
                 log.emit(&LogEvent::SecretRefreshFailed { secret, reason, stale_value_in_use });
@@ -355,6 +371,15 @@ impl<T: FromSecret> Cached<T> {
             }
         }
     }
+}
+
+/// Waits for `work` no longer than `limit`. It goes on in a task of its own: a fetch given up half way would keep the next
+/// one from beginning for ten seconds.
+async fn finish_within<T: Send + 'static>(
+    limit: Duration,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    tokio::time::timeout(limit, tokio::spawn(work)).await.ok()?.ok()
 }
 
 /// Secrets Manager.
@@ -596,7 +621,7 @@ mod tests {
         let secret = source.cached();
         assert_eq!(secret.get(&log()).await.err(), Some(SecretError::Unreachable));
         for _ in 0..10 {
-            assert_eq!(secret.get(&log()).await.err(), Some(SecretError::TriedAMomentAgo));
+            assert_eq!(secret.get(&log()).await.err(), Some(SecretError::Unreachable));
         }
         assert_eq!(source.fetches(), 1);
         source.set(1);

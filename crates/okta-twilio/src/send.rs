@@ -453,6 +453,9 @@ impl Attempts<'_> {
                 self.record.twilio_request_id.clone_from(&refusal.request_id);
             }
             VerifyError::NoAnswer(error) => {
+                // What an earlier attempt was answered is not what this one met.
+                (self.record.twilio_code, self.record.twilio_status, self.record.advice) = (None, None, None);
+                self.record.twilio_request_id = None;
                 self.record.reason = reason_of_silence(*error);
             }
         }
@@ -484,7 +487,8 @@ impl Attempts<'_> {
             RetryKind::WithoutLocale => next.with_locale = false,
             RetryKind::AsSms => next.channel = Channel::Sms,
             RetryKind::NewCredentials => {
-                next.hooks_secret = self.sender.secret.newer_than(&last.hooks_secret, self.log).await?;
+                let limit = self.deadline.remaining().saturating_sub(LEAST_TIME_FOR_ATTEMPT);
+                next.hooks_secret = self.sender.secret.newer_than_within(limit, &last.hooks_secret, self.log).await?;
             }
         }
         (self.deadline.remaining() >= next.pause + LEAST_TIME_FOR_ATTEMPT).then_some(next)
@@ -510,13 +514,20 @@ fn retry_kind(error: &VerifyError, channel: Channel, had_locale: bool) -> Option
     if refusal.status == 401 {
         return Some(RetryKind::NewCredentials);
     }
+    // Whatever the body says: only a 503 asks to be tried again.
+    if refusal.status >= 500 && refusal.status != 503 {
+        return None;
+    }
     // Twilio documents 404 for a language it does not have, and is known to answer 400 with 60200.
     if had_locale && (refusal.parameter == Some(Parameter::Locale) || refusal.status == 404) {
         return Some(RetryKind::WithoutLocale);
     }
     match code_of(refusal).retry {
         Retry::Never => None,
-        Retry::AfterAMoment => (!refusal.reached_rate_limit).then_some(RetryKind::AfterAMoment),
+        Retry::AfterAMoment => {
+            let was_not_processed = matches!(refusal.status, 429 | 503) && !refusal.reached_rate_limit;
+            was_not_processed.then_some(RetryKind::AfterAMoment)
+        }
         Retry::WithoutLocale => had_locale.then_some(RetryKind::WithoutLocale),
         Retry::AsSms => (channel == Channel::WhatsApp).then_some(RetryKind::AsSms),
     }
@@ -624,6 +635,9 @@ mod tests {
             (refusal(503, 20503).into(), Some(RetryKind::AfterAMoment)),
             (refusal(500, 20500).into(), None),
             (refusal(502, 0).into(), None),
+            (refusal(500, 20429).into(), None),
+            (refusal(502, 60223).into(), None),
+            (refusal(400, 20429).into(), None),
             (refusal(400, 60200).into(), None),
             (locale.into(), Some(RetryKind::WithoutLocale)),
             (refusal(400, 60331).into(), Some(RetryKind::WithoutLocale)),

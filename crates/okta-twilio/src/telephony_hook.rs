@@ -78,7 +78,7 @@ impl TelephonyHook {
         if request.body.len() > MAX_BODY_BYTES {
             return Err(Rejection::new(Reason::BodyTooLarge));
         }
-        let secret = self.parts.authenticate(&request, log).await?;
+        let secret = self.parts.authenticate(&request, &deadline, log).await?;
         if request.method != Method::POST {
             return Err(Rejection::new(Reason::MethodNotAllowed));
         }

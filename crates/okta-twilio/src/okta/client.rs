@@ -155,7 +155,7 @@ impl OktaError {
             }
             Self::UserNotFound => "Nothing: the user was deleted.",
             Self::RateLimited { .. } => {
-                "Nothing if it passes; else raise the token's or app's share of Okta's rate limit, or set SENDS_TABLE."
+                "Nothing if it passes; else raise the token's or app's share of Okta's rate limit."
             }
             Self::Failed(_) => "Check Okta's status page.",
             Self::NotUnderstood(_) => "Check OKTA_ORG_URL and OKTA_API_URL.",

@@ -167,7 +167,7 @@ pub const CODES: &[ErrorCode] = &[
     row(60605, Protection, Never, Reason::CountryBlockedByTwilio, "Allow the country for the channel: Twilio Console, Verify, Settings, Geo permissions."),
     row(60734, Configuration, Never, Reason::Template, "The template has content that the channel does not carry: choose another."),
     row(60735, Configuration, Never, Reason::OwnedByOther, "Another integration sends through the same Verify service: give Okta's hook a service of its own."),
-    row(63024, Number, AsSms, Reason::ChannelUnavailable, "The user has no WhatsApp: ask Twilio's Verify team to turn on the fallback to SMS."),
+    row(63024, Number, Never, Reason::ChannelUnavailable, "The user has no WhatsApp: ask Twilio's Verify team to turn on the fallback to SMS."),
     row(68008, Configuration, AsSms, Reason::ChannelUnavailable, "Set up the WhatsApp sender on the Verify service, or set SMS_CHANNEL=sms."),
 ];
 

@@ -196,8 +196,12 @@ impl VerifyClient {
         form.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
         let request = credentials.authenticate(self.http.post(self.verifications.clone())).form(&form);
         let answer = http_client::call(request, timeout).await?;
-        // Created: the message is on its way, whatever became of the body.
-        if answer.status == http::StatusCode::CREATED { Ok(accepted(&answer)) } else { Err(refused(&answer).into()) }
+        let verification = accepted(&answer);
+        // Created: the message is on its way, whatever became of the body. Another success could be a proxy's page, unless it
+        // has a verification in it.
+        let is_accepted =
+            answer.status == http::StatusCode::CREATED || (answer.status.is_success() && verification.sid.is_some());
+        if is_accepted { Ok(verification) } else { Err(refused(&answer).into()) }
     }
 
     /// Tells Twilio that the user typed the right code. It may be told again: a verification is approved once, and then
@@ -221,10 +225,9 @@ impl VerifyClient {
         let answer = http_client::call_repeatable(request, timeout).await?;
         match answer.status {
             http::StatusCode::OK => Ok(Approval::Approved { sid: accepted(&answer).sid }),
-            http::StatusCode::NOT_FOUND => Ok(Approval::NotPending),
             _ => match refused(&answer) {
-                // What Twilio takes for no number has no verification.
-                Refusal { code: Some(60200), .. } => Ok(Approval::NotPending),
+                // Twilio's own 404: a proxy's would lose feedback. And what Twilio takes for no number has no verification.
+                Refusal { code: Some(20404 | 60200), .. } => Ok(Approval::NotPending),
                 refusal => Err(refusal.into()),
             },
         }
