@@ -3,8 +3,10 @@
 #![expect(clippy::expect_used, reason = "a test that cannot have its server has nothing to go on with")]
 
 use std::{
+    io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use axum::{Router, serve::ListenerExt as _};
@@ -60,4 +62,16 @@ impl Drop for Server {
             let _ = thread.join();
         }
     }
+}
+
+/// Takes a port anew that was given up a moment ago. A process that another thread is just starting has a copy of every
+/// open socket until it runs its program, so for some milliseconds the port can still be in use.
+pub(crate) fn once_released<T>(mut take: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..200 {
+        match take() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => thread::sleep(Duration::from_millis(5)),
+            taken => return taken,
+        }
+    }
+    take()
 }

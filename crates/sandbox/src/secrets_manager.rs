@@ -28,7 +28,7 @@ use axum::{
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
-use crate::loopback::Server;
+use crate::loopback::{Server, once_released};
 
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 
@@ -113,7 +113,7 @@ impl SecretsManager {
             // The server has to be gone before the port can be bound again.
             *port = Port::Down(socket);
             if let Port::Down(socket) = &*port {
-                socket.bind(&self.address.into()).expect("the port");
+                once_released(|| socket.bind(&self.address.into())).expect("the port");
             }
         }
     }

@@ -2,6 +2,7 @@
 //! exchange, answer late, too much or only half. It knows nothing of Twilio; a [`Handler`] says what to answer.
 
 use crate::certificate::Certificate;
+use crate::loopback;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -218,7 +219,7 @@ impl Port {
             Self::Listening(listener) => {
                 let port = listener.local_addr()?.port();
                 drop(listener);
-                Self::bind(port)
+                loopback::once_released(|| Self::bind(port))
             }
             kept @ Self::Kept(_) => Ok(kept),
         }
