@@ -60,8 +60,8 @@ fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) {
         (
             "a request of your own",
             format!(
-                "curl -sS http://localhost:{port}/lambda-url/telephony-hook/telephony -H 'auth_secret: {AUTH_SECRET}' \
-                 -d @body.json"
+                "curl -sS '{}/lambda-url/telephony-hook/telephony' -H 'auth_secret: {AUTH_SECRET}' -d @body.json",
+                functions::base_url(port)
             ),
         ),
         ("the phones, and what Twilio and Okta were asked", format!("{sandbox}/_sandbox/")),

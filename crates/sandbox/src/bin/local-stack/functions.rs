@@ -151,7 +151,7 @@ pub(crate) fn address() -> IpAddr {
     if TcpListener::bind((ipv6, 0)).is_ok() { ipv6 } else { Ipv4Addr::LOCALHOST.into() }
 }
 
-fn base_url(port: u16) -> String {
+pub(crate) fn base_url(port: u16) -> String {
     format!("http://{}", SocketAddr::from((address(), port)))
 }
 
