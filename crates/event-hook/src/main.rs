@@ -3,7 +3,10 @@
 use std::{convert::Infallible, process::ExitCode};
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use okta_twilio::{clock::Timestamp, event_hook::EventHook, function::Function};
+use okta_twilio::{
+    hooks::{events::EventHook, function::Function},
+    time::clock::Timestamp,
+};
 use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]

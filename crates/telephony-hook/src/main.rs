@@ -3,7 +3,7 @@
 use std::{convert::Infallible, process::ExitCode};
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use okta_twilio::{function::Function, telephony_hook::TelephonyHook};
+use okta_twilio::hooks::{function::Function, telephony::TelephonyHook};
 use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
