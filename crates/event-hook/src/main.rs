@@ -17,7 +17,7 @@ async fn main() -> ExitCode {
     };
     let hook = match EventHook::build(&Function::variables(), function.clock()).await {
         Ok(hook) => hook,
-        Err(error) => return function.cannot_start(&error),
+        Err(error) => return function.cannot_start(error),
     };
     hook.prepare(function.log()).await;
     let (function, hook) = (&function, &hook);

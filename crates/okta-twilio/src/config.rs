@@ -6,10 +6,11 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use serde::{Serialize, Serializer};
 use tracing::Level;
 use url::Url;
 
-use crate::twilio::sid::is_sid;
+use crate::{http_client::ClientError, twilio::sid::is_sid};
 
 /// A variable that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,23 @@ impl ConfigError {
     /// For what `variable` must be, and an example that is.
     pub(crate) const fn new(variable: &'static str, problem: &'static str, example: &'static str) -> Self {
         Self { variable, problem, example }
+    }
+}
+
+/// Why a function cannot start. The text names the variable to mend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// A variable cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+impl Serialize for StartError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -14,7 +14,7 @@ async fn main() -> ExitCode {
     };
     let hook = match TelephonyHook::build(&Function::variables(), function.clock()).await {
         Ok(hook) => hook,
-        Err(error) => return function.cannot_start(&error),
+        Err(error) => return function.cannot_start(error),
     };
     hook.prepare(function.log()).await;
     let (function, hook) = (&function, &hook);

@@ -17,7 +17,7 @@ use crate::{
     phone::PhoneNumber,
     reason::Reason,
     secrets::{Cached, HooksSecret, SecretError},
-    telemetry::log::{FeedbackRecord, Log, LogEvent},
+    telemetry::{FeedbackRecord, Log, LogEvent},
     time::{clock::Clock, deadline::Deadline},
     twilio::{
         ErrorCode,
@@ -185,7 +185,7 @@ impl Feedback {
                 in_time.unwrap_or_else(|_elapsed| Outcome::transient(Reason::OutOfTime))
             }
         };
-        record.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        record.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         emit(outcome, record, log);
         outcome
     }

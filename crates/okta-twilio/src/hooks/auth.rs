@@ -9,7 +9,7 @@ use crate::{
     hooks::gateway::Request,
     reason::Reason,
     secrets::{Cached, HooksSecret},
-    telemetry::log::Log,
+    telemetry::Log,
     time::deadline::Deadline,
 };
 

@@ -7,10 +7,9 @@ use tokio::time::Instant;
 
 use crate::{
     aws,
-    config::{CommonConfig, Variables},
+    config::{CommonConfig, StartError, Variables},
     hooks::{
         auth::{self, AuthMode},
-        function::StartError,
         gateway::{Request, Response},
     },
     http_client,
@@ -18,10 +17,7 @@ use crate::{
     otp::number::NumberLookup,
     reason::Reason,
     secrets::{Cached, FromSecret, HooksSecret, SecretsManager},
-    telemetry::{
-        log::{Log, LogEvent, Preparation},
-        metrics::Metrics,
-    },
+    telemetry::{Log, LogEvent, Metric, Metrics, Readiness},
     time::{clock::Clock, deadline::Deadline},
     twilio::verify::VerifyClient,
 };
@@ -97,7 +93,7 @@ impl Parts {
         let (secret, okta_secret, verify, lookup) =
             tokio::join!(fetch(&self.hooks_secret, log), okta_secret, verify, lookup);
         log.emit(&LogEvent::Started {
-            milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             secret,
             okta_secret,
             connection: readiness(verify.is_ok() && lookup.is_ok()),
@@ -118,12 +114,12 @@ impl Parts {
     }
 }
 
-async fn fetch<T: FromSecret>(secret: &Arc<Cached<T>>, log: &Log) -> Preparation {
+async fn fetch<T: FromSecret>(secret: &Arc<Cached<T>>, log: &Log) -> Readiness {
     readiness(matches!(tokio::time::timeout(PREPARATION_TIMEOUT, secret.get(log)).await, Ok(Ok(_))))
 }
 
-fn readiness(ready: bool) -> Preparation {
-    if ready { Preparation::Ready } else { Preparation::Failed }
+fn readiness(ready: bool) -> Readiness {
+    if ready { Readiness::Ready } else { Readiness::Failed }
 }
 
 /// A request that is not served.
@@ -150,7 +146,7 @@ impl Rejection {
             Reason::SecretUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         };
-        metrics.set("Reason", self.reason.as_str()).count("Rejected", 1, &["Hook", "Reason"]);
+        metrics.set("Reason", &self.reason).count(Metric::Rejected, 1);
         let (reason, location) = (self.reason, self.location);
         log.emit(&LogEvent::RequestRejected { status: status.as_u16(), reason, location });
         let mut response = Response::json(status, &AnswerBody::of_rejection(reason, location));

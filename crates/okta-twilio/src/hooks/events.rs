@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
-    config::{ConfigError, Variables},
+    config::{ConfigError, StartError, Variables},
     feedback::{
         approve::{self, Failure, Feedback, FeedbackConfig, Outcome},
         queue::{self, BatchAnswer, NotABatch, Queue, Record},
@@ -20,7 +20,6 @@ use crate::{
     hooks::{
         auth::AuthMode,
         context::{Parts, Rejection},
-        function::StartError,
         gateway::{Request, Response},
     },
     okta::{
@@ -30,10 +29,7 @@ use crate::{
     },
     reason::Reason,
     secrets::Cached,
-    telemetry::{
-        log::{FeedbackRecord, Log},
-        metrics::Metrics,
-    },
+    telemetry::{FeedbackRecord, Log, Metric},
     time::{
         clock::{Clock, Timestamp},
         deadline::Deadline,
@@ -118,13 +114,13 @@ impl EventHook {
 
     async fn answer_request(&self, event: &str, log: &Log) -> Response {
         let started = Instant::now();
-        let mut metrics = Metrics::new(log);
+        let mut metrics = log.metrics();
         let response = match self.try_request(event, log).await {
             Ok(response) => response,
             Err(rejection) => rejection.answer("GET, POST", log, &mut metrics),
         };
-        metrics.duration("HookLatency", started.elapsed(), &["Hook"]);
-        metrics.emit(log);
+        metrics.duration(Metric::HookLatency, started.elapsed());
+        log.emit_metrics(&metrics);
         response
     }
 
@@ -200,7 +196,7 @@ impl EventHook {
             BatchAnswer::all_failed()
         };
         // For the cold start.
-        Metrics::new(log).emit(log);
+        log.emit_metrics(&log.metrics());
         tally.emit(log);
         answer
     }
@@ -342,9 +338,9 @@ impl Tally {
 
     fn emit(&self, log: &Log) {
         for ((outcome, channel, reason), count) in &self.0 {
-            let mut metrics = Metrics::beside(log);
-            metrics.set("Outcome", *outcome).set("Channel", *channel).set("Reason", *reason);
-            metrics.count("Feedback", *count, &["Hook", "Outcome", "Channel", "Reason"]).emit(log);
+            let mut metrics = log.further_metrics();
+            metrics.set("Outcome", outcome).set("Channel", channel).set("Reason", reason);
+            log.emit_metrics(metrics.count(Metric::Feedback, *count));
         }
     }
 }

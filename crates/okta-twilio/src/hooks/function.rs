@@ -8,9 +8,8 @@ use std::{
 use tracing::Level;
 
 use crate::{
-    config::{self, ConfigError, Variables},
-    http_client::ClientError,
-    telemetry::log::{self, Log, LogEvent},
+    config::{self, ConfigError, StartError, Variables},
+    telemetry::{Log, LogEvent, StackName, log},
     time::clock::Clock,
 };
 
@@ -21,30 +20,21 @@ pub struct Function {
     has_been_invoked: AtomicBool,
 }
 
-/// Why a function cannot start. The text names the variable to mend.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
-    /// A variable cannot be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The HTTP client cannot be built.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-}
-
 impl Function {
     /// Installs logging: the first thing in `main`.
     ///
     /// # Errors
     /// If `LOG_LEVEL` cannot be used; that is logged.
     pub fn start(service: &'static str) -> Result<Self, ExitCode> {
+        let variables = Self::variables();
+        let (level, stack) = (config::log_level(&variables), stack_name(&variables));
         let log = Log::outside_invocations(service, Clock::system());
-        let level = config::log_level(&Self::variables());
+        let log = log.of_stack(stack.clone().unwrap_or_default());
         log::install(*level.as_ref().unwrap_or(&Level::INFO), &log);
         let function = Self { log, has_been_invoked: AtomicBool::new(false) };
-        match level {
+        match level.and(stack) {
             Ok(_) => Ok(function),
-            Err(error) => Err(function.cannot_start(&error.into())),
+            Err(error) => Err(function.cannot_start(error.into())),
         }
     }
 
@@ -70,8 +60,14 @@ impl Function {
     }
 
     /// Says why the function cannot start; the process ends with this status, and Lambda's INIT with it.
-    pub fn cannot_start(&self, error: &StartError) -> ExitCode {
-        self.log.emit(&LogEvent::ConfigurationInvalid { problem: error.to_string() });
+    pub fn cannot_start(&self, problem: StartError) -> ExitCode {
+        self.log.emit(&LogEvent::ConfigurationInvalid { problem });
         ExitCode::FAILURE
     }
+}
+
+/// `METRICS_STACK` (`okta-twilio`): value of the metrics' dimension `Stack`.
+fn stack_name(variables: &Variables<'_>) -> Result<StackName, ConfigError> {
+    let help = ("must be 1 to 128 letters, digits, -, _, . or /", "okta-twilio-staging");
+    Ok(variables.read("METRICS_STACK", help, StackName::parse)?.unwrap_or_default())
 }

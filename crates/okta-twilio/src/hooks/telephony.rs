@@ -9,10 +9,9 @@ use http::{Method, StatusCode};
 use tokio::time::Instant;
 
 use crate::{
-    config::Variables,
+    config::{StartError, Variables},
     hooks::{
         context::{Parts, Rejection},
-        function::StartError,
         gateway::{Request, Response},
     },
     okta::telephony::{AnswerBody, DebugContext, MAX_BODY_BYTES, OtpRequest, Verdict},
@@ -22,10 +21,7 @@ use crate::{
         send::{Outcome, SendConfig, Sender},
     },
     reason::Reason,
-    telemetry::{
-        log::{Log, LogEvent},
-        metrics::Metrics,
-    },
+    telemetry::{Log, LogEvent, Metric, Metrics},
     time::{clock::Clock, deadline::Deadline},
 };
 
@@ -67,13 +63,13 @@ impl TelephonyHook {
     /// Answers one invocation. Always: what cannot be served gets an answer that says so.
     pub async fn handle(&self, event: &str, log: &Log) -> Response {
         let started = Instant::now();
-        let mut metrics = Metrics::new(log);
+        let mut metrics = log.metrics();
         let response = match self.try_handle(event, log, &mut metrics).await {
             Ok(response) => response,
             Err(rejection) => rejection.answer("POST", log, &mut metrics),
         };
-        metrics.duration("HookLatency", started.elapsed(), &["Hook"]);
-        metrics.emit(log);
+        metrics.duration(Metric::HookLatency, started.elapsed());
+        log.emit_metrics(&metrics);
         response
     }
 
@@ -104,13 +100,13 @@ fn answer(outcome: Outcome, log: &Log, metrics: &mut Metrics) -> Response {
         Verdict::NotSent { .. } if refused => "refused",
         Verdict::NotSent { .. } => "failed",
     };
-    metrics.set("Outcome", word).set("Channel", record.channel).set("Reason", record.reason.as_str());
-    metrics.count("Sends", 1, &["Hook", "Outcome", "Channel", "Reason"]);
-    if let Some(country) = record.country {
-        metrics.set("Country", country.to_string());
+    metrics.set("Outcome", &word).set("Channel", &record.channel).set("Reason", &record.reason);
+    metrics.count(Metric::Sends, 1);
+    if let Some(country) = &record.country {
+        metrics.set("Country", country);
     }
     if let Some(latency) = verify_latency {
-        metrics.duration("VerifyLatency", latency, &["Hook"]);
+        metrics.duration(Metric::VerifyLatency, latency);
     }
     if let Some(lookup) = lookup {
         measure_lookup(&lookup, log, metrics);
@@ -120,7 +116,7 @@ fn answer(outcome: Outcome, log: &Log, metrics: &mut Metrics) -> Response {
         reason: record.reason,
         twilio_request_id: record.twilio_request_id.clone(),
         twilio_code: record.twilio_code,
-        milliseconds: record.milliseconds,
+        milliseconds: record.duration_ms,
     };
     log.emit(&match verdict {
         Verdict::Sent { .. } => LogEvent::OtpSent(Box::new(record)),
@@ -133,13 +129,9 @@ fn answer(outcome: Outcome, log: &Log, metrics: &mut Metrics) -> Response {
 
 /// How long Lookup took, and for what Twilio charges.
 fn measure_lookup(usage: &LookupUsage, log: &Log, metrics: &mut Metrics) {
-    metrics.duration("LookupLatency", usage.latency, &["Hook"]);
-    if let Some(reason) = usage.failure {
-        let mut failures = Metrics::beside(log);
-        failures.set("Reason", reason.as_str()).count("LookupFailures", 1, &["Hook", "Reason"]).emit(log);
-    }
+    metrics.duration(Metric::LookupLatency, usage.latency);
     for package in usage.asked() {
-        let mut lookups = Metrics::beside(log);
-        lookups.set("Package", package).count("Lookups", 1, &["Hook", "Package"]).emit(log);
+        let mut lookups = log.further_metrics();
+        log.emit_metrics(lookups.set("Package", &package).count(Metric::Lookups, 1));
     }
 }

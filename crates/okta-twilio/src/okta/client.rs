@@ -26,7 +26,7 @@ use crate::{
     phone::{self, DialableNumber, PhoneNumber},
     reason::Reason,
     secrets::{Cached, SecretError},
-    telemetry::log::Log,
+    telemetry::Log,
     time::{
         clock::{Clock, Timestamp},
         deadline::Deadline,

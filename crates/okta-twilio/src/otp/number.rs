@@ -20,7 +20,7 @@ use crate::{
     phone::{CountryCode, DialableNumber, PhoneNumber},
     reason::Reason,
     secrets::{Cached, HooksSecret},
-    telemetry::log::{Log, LogEvent, LookupFailure},
+    telemetry::{Log, LogEvent, LookupFailure},
     time::deadline::Deadline,
     twilio::lookup::{LookupAnswer, LookupClient, LookupError, NumberFacts, Package, Packages, advice_on},
 };

@@ -18,7 +18,7 @@ use crate::{
     phone::{DialableNumber, PhoneNumber},
     reason::Reason,
     secrets::{Cached, HooksSecret},
-    telemetry::log::{Log, LogEvent, SendRecord},
+    telemetry::{Log, LogEvent, SendRecord},
     time::{clock::Clock, deadline::Deadline},
     twilio::{
         ErrorCode, Retry,
@@ -237,9 +237,9 @@ impl Sender {
                 verdict
             }
         };
-        record.milliseconds = millis(deadline.elapsed());
-        record.lookup_milliseconds = lookup.as_ref().map(|lookup| millis(lookup.latency));
-        record.verify_milliseconds = millis(verify_latency.unwrap_or_default());
+        record.duration_ms = millis(deadline.elapsed());
+        record.lookup_ms = lookup.as_ref().map(|lookup| millis(lookup.latency));
+        record.verify_ms = millis(verify_latency.unwrap_or_default());
         Outcome { verdict, record, verify_latency, lookup }
     }
 
@@ -571,9 +571,9 @@ fn record_of(request: &OtpRequest, channel: Channel) -> SendRecord {
         advice: None,
         preview: request.preview,
         attempts: 0,
-        milliseconds: 0,
-        lookup_milliseconds: None,
-        verify_milliseconds: 0,
+        duration_ms: 0,
+        lookup_ms: None,
+        verify_ms: 0,
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::{
     secrets::SecretError,
-    telemetry::log::{Log, LogEvent},
+    telemetry::{Log, LogEvent},
 };
 
 /// Shortest time between two fetches that a request forces.
