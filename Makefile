@@ -32,7 +32,7 @@ RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke build test lint fmt bench fuzz redrive update-countries tools clean check-arch
+.PHONY: help demo dev invoke build test lint doc fmt bench fuzz notices redrive update-countries tools clean check-arch
 
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,14 +60,19 @@ test: $(TOOLS)/local-stack.stamp ## Run every test
 	cargo build --workspace --locked
 	cargo test --workspace --locked
 
-lint: $(CARGO_DENY) ## Check format, floor plan, clippy, dependencies and that AWS-LC has no jitter entropy
+lint: $(CARGO_DENY) ## Check format, floor plan, clippy, docs, dependencies, licences and that AWS-LC has no jitter entropy
 	cargo fmt --all --check
 	python3 tools/check-layers
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	$(MAKE) --no-print-directory doc
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	tools/check-advisories
+	tools/third-party-notices --check
 	cargo build --workspace --locked
 	tools/check-jitter-entropy $(TARGET_DIR)/debug
+
+doc: ## Build the API documentation into target/doc; a warning is an error
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -82,6 +87,9 @@ fuzz: $(CARGO_FUZZ) ## Give the parsers of outside bodies random ones, SECONDS_E
 		echo "Fuzzing $$target for $(SECONDS_EACH) s"; \
 		RUSTC_BOOTSTRAP=1 $(TOOLS)/bin/cargo-fuzz run --fuzz-dir crates/okta-twilio/fuzz $$target -- -max_total_time=$(SECONDS_EACH) -print_final_stats=1 || exit 1; \
 	done
+
+notices: ## Write THIRD-PARTY-NOTICES.txt anew, after a change of dependencies
+	tools/third-party-notices
 
 redrive: $(TOOLS)/local-stack.stamp ## Put the dead letters of FEEDBACK_QUEUE_URL back into that queue
 	@$(VENV)/bin/python tools/redrive
