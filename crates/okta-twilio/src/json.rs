@@ -6,9 +6,13 @@
 //! afterwards. Everything else about the text stays as strict as `serde_json` is: one well-formed value, in UTF-8,
 //! without a byte order mark.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserializer as _,
+    de::{DeserializeOwned, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
 
 /// How many arrays and objects may stand in one another. Deeper texts are refused: reading them could end the stack.
 const MAX_DEPTH: usize = 128;
@@ -25,6 +29,26 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
     let value = T::deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     Some(value)
+}
+
+/// Shows the items of an array one by one, so that the whole of a large one is never in memory as values. Shows nothing
+/// of what is no array.
+pub fn for_each_item<'a>(array: &'a RawValue, look: impl FnMut(&'a RawValue)) {
+    struct Items<F>(F);
+    impl<'a, F: FnMut(&'a RawValue)> Visitor<'a> for Items<F> {
+        type Value = ();
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an array")
+        }
+        fn visit_seq<A: SeqAccess<'a>>(mut self, mut items: A) -> Result<(), A::Error> {
+            while let Some(item) = items.next_element()? {
+                (self.0)(item);
+            }
+            Ok(())
+        }
+    }
+    // A raw value is well-formed already: only another type can be an error here.
+    let _ = serde_json::Deserializer::from_str(array.get()).deserialize_seq(Items(look));
 }
 
 /// The same text with all its strings and numbers readable, for readers that borrow from it. `None` if it is nested too

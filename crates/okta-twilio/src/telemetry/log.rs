@@ -236,7 +236,7 @@ pub struct FeedbackRecord {
     /// Okta's user id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<SafeId>,
-    /// `authentication` or `enrolment`.
+    /// `authentication` or `enrollment`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<&'static str>,
     /// `sms`, `call` or `either`.
