@@ -385,9 +385,15 @@ impl Random {
     }
 
     fn uuid(&mut self) -> String {
-        uuid::Builder::from_random_bytes((u128::from(self.next()) << 64 | u128::from(self.next())).to_be_bytes())
-            .into_uuid()
-            .to_string()
+        let (high, low) = (self.next(), self.next());
+        let variant = low >> 48 & 0x3fff | 0x8000;
+        format!(
+            "{:08x}-{:04x}-4{:03x}-{variant:04x}-{:012x}",
+            high >> 32,
+            high >> 16 & 0xffff,
+            high & 0xfff,
+            low & 0xffff_ffff_ffff
+        )
     }
 
     /// Like Okta's ids: a prefix of three letters and seventeen characters.

@@ -14,6 +14,7 @@ mod loopback;
 mod okta;
 mod options;
 pub mod queue;
+mod random;
 pub mod recorded_events;
 mod sandbox;
 pub mod secrets_manager;

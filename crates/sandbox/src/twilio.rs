@@ -5,7 +5,6 @@ pub(crate) mod faults;
 mod locales;
 mod lookup;
 pub(crate) mod magic_numbers;
-mod numbering;
 mod phone_number;
 pub(crate) mod records;
 mod verify;
@@ -45,6 +44,7 @@ struct State {
 
 impl Twilio {
     pub(crate) fn new(options: Options) -> Self {
+        phone_number::load_plans();
         Self { options, started: Clock::default().now(), state: Mutex::default() }
     }
 
