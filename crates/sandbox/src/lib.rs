@@ -8,7 +8,7 @@ mod clock;
 mod control;
 pub mod deployment;
 pub mod events;
-mod guard;
+pub mod guard;
 pub mod lambda;
 mod loopback;
 mod okta;
@@ -20,6 +20,7 @@ mod sandbox;
 pub mod secrets_manager;
 mod server;
 mod site;
+pub mod sqs;
 mod twilio;
 
 pub use crate::aws::AwsError;
