@@ -6,6 +6,7 @@ pub mod feedback;
 pub mod hooks;
 pub mod http_client;
 pub mod id;
+pub mod json;
 pub mod okta;
 pub mod otp;
 pub mod phone;
