@@ -1,4 +1,6 @@
 //! Okta's telephony and event hooks, answered through Twilio Verify: everything that is not Lambda glue.
+//!
+#![doc = include_str!("../../../docs/architecture.md")]
 
 pub mod aws;
 pub mod config;
