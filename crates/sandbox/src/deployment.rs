@@ -1,14 +1,12 @@
 //! A function with everything around it: the Twilio stand-in, Secrets Manager, and the variables that lead to both.
 
-use std::{
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
     Options, Sandbox,
+    clock::unix_time,
     lambda::{Builder, Function, GatewayEvent, Invocation, Outcome},
     secrets_manager::SecretsManager,
 };
@@ -173,9 +171,7 @@ impl TelephonyRequest {
     /// As if the gateway had taken it so long ago: a cold start.
     #[must_use]
     pub fn taken_ago(mut self, age: Duration) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "the function under test compares it with the system's clock")]
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.gateway_time = now.checked_sub(age).and_then(|time| time.as_millis().try_into().ok());
+        self.gateway_time = unix_time().checked_sub(age).and_then(|time| time.as_millis().try_into().ok());
         self
     }
 

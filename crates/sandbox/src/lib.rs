@@ -16,6 +16,7 @@ mod options;
 pub mod queue;
 mod random;
 pub mod recorded_events;
+mod routing;
 mod sandbox;
 pub mod secrets_manager;
 mod server;

@@ -1,9 +1,10 @@
 //! Verify v2: sends codes, counts, forgets, and refuses what Twilio refuses.
 
 use super::error::TwilioError;
+use super::exchange::{Form, Transport, value};
 use super::magic_numbers::{self, Effect, Refusal, VerifyEffect, When};
 use super::records::{Attempt, Channel, Message, Status, Verification};
-use super::{Form, Transport, locales, phone_number, value};
+use super::{locales, phone_number};
 use crate::clock::Moment;
 use crate::options::{Options, SecondCode};
 use crate::random;
