@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     Options, Sandbox,
     clock::unix_time,
+    exclusive::Shared,
     lambda::{Builder, Function, GatewayEvent, Invocation, Outcome},
     secrets_manager::SecretsManager,
 };
@@ -24,12 +25,16 @@ pub struct Deployment {
     /// Secrets Manager, with the hooks secret in it.
     pub secrets: SecretsManager,
     options: Options,
+    _shared: Shared,
 }
 
 impl Deployment {
     /// Starts the stand-ins.
     pub fn start(options: Options) -> Self {
-        let deployment = Self { twilio: Sandbox::start(options.clone()), secrets: SecretsManager::start(), options };
+        // Before all that takes time.
+        let shared = Shared::enter();
+        let (twilio, secrets) = (Sandbox::start(options.clone()), SecretsManager::start());
+        let deployment = Self { twilio, secrets, options, _shared: shared };
         deployment.secrets.put(HOOKS_SECRET_ID, &deployment.hooks_secret(&[AUTH_SECRET]));
         deployment
     }

@@ -8,6 +8,7 @@ mod clock;
 mod control;
 pub mod deployment;
 pub mod events;
+pub mod exclusive;
 pub mod guard;
 pub mod lambda;
 mod loopback;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sandbox::{
     Channel, Fault, Operation, Options, RateLimit, Times,
     deployment::{AUTH_SECRET, Deployment, HOOKS_SECRET_ID, HttpAnswer, TelephonyRequest},
+    exclusive::run_alone,
     lambda::StartError,
 };
 use serde_json::{Value, json};
@@ -286,6 +287,7 @@ mod twilio_in_trouble {
 
     #[test]
     fn slow_beyond_the_budget() {
+        let _alone = run_alone();
         let hook = Hook::start();
         let answer = ask_with_fault(&hook, Fault::Delay(Duration::from_secs(8)), Times::Next(1));
         assert_eq!(verdict(&answer), "twilio_timeout");
@@ -295,6 +297,7 @@ mod twilio_in_trouble {
 
     #[test]
     fn a_cold_start_counts_against_the_budget() {
+        let _alone = run_alone();
         let hook = Hook::start();
         hook.deployment.twilio.fault(Operation::VerifyCreate, Fault::Delay(Duration::from_secs(8)), Times::Next(1));
         let answer = hook.ask(&sms().taken_ago(Duration::from_millis(1_600)));
@@ -313,6 +316,7 @@ mod twilio_in_trouble {
 
     #[test]
     fn connection_refused() {
+        let _alone = run_alone();
         let hook = Hook::start();
         hook.deployment.twilio.stop_listening();
         let answer = hook.ask(&sms());
@@ -379,6 +383,7 @@ mod twilio_in_trouble {
 
     #[test]
     fn throttled_for_longer_than_the_budget() {
+        let _alone = run_alone();
         let hook = Hook::start();
         let fault = Fault::Throttle { reached_rate_limit: false, retry_after: Some(30) };
         let answer = ask_with_fault(&hook, fault, Times::UntilCleared);
@@ -525,6 +530,7 @@ mod secrets {
 
     #[test]
     fn down_while_warm() {
+        let _alone = run_alone();
         let hook = Hook::with_variables(&[("SECRET_TTL_SECONDS", "1")]);
         assert_eq!(verdict(&hook.ask(&sms())), "SUCCESSFUL");
         hook.deployment.secrets.down();
@@ -540,6 +546,7 @@ mod secrets {
 
     #[test]
     fn slow_at_the_start() {
+        let _alone = run_alone();
         let deployment = Deployment::start(Options::default());
         deployment.secrets.delay(Duration::from_secs(30));
         let hook = Hook::on(deployment, &[]);
