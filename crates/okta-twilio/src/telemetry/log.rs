@@ -20,13 +20,9 @@ use tracing::{
 
 use crate::{
     id::SafeId,
-    phone::{CountryCode, MaskedPhone},
+    phone::{CountryCode, MaskedPhone, NetworkCode},
     reason::Reason,
     time::clock::Clock,
-    twilio::{
-        ErrorCode,
-        lookup::{NetworkCode, Package},
-    },
 };
 
 /// The only target that is printed.
@@ -52,6 +48,11 @@ pub enum LogEvent {
     ConfigurationInvalid {
         /// Variable, problem and an example; never the value.
         problem: String,
+    },
+    /// The function works, and probably not as it is meant to.
+    ConfigurationWarning {
+        /// What to look at; never a value.
+        problem: &'static str,
     },
     /// Twilio accepted the message.
     OtpSent(Box<SendRecord>),
@@ -129,6 +130,7 @@ impl LogEvent {
             Self::LookupFailed(failure) if failure.reason == Reason::NoData && failure.advice.is_none() => Level::INFO,
             Self::FeedbackFailed(record) if record.transient => Level::WARN,
             Self::OtpRefused(_)
+            | Self::ConfigurationWarning { .. }
             | Self::LookupFailed(_)
             | Self::OtpRetried { .. }
             | Self::RequestRejected { .. }
@@ -204,6 +206,12 @@ pub struct SendRecord {
     /// What an admin can do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<&'static str>,
+    /// What `REPLACE_PENDING` did before the send: `canceled`, `nothing_pending` or `failed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<&'static str>,
+    /// Why what is pending could not be cancelled; the send went on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replace_failure: Option<Reason>,
     /// Whether it is one of Okta's previews.
     pub preview: bool,
     /// How many requests to Verify were made.
@@ -215,14 +223,6 @@ pub struct SendRecord {
     pub lookup_milliseconds: Option<u64>,
     /// Of these, waiting for Verify.
     pub verify_milliseconds: u64,
-}
-
-impl SendRecord {
-    /// Adds what the table knows of a Twilio code.
-    pub fn set_twilio_code(&mut self, code: &ErrorCode) {
-        self.twilio_code = Some(code.code);
-        self.advice = Some(code.advice);
-    }
 }
 
 /// What is known of the feedback for one event.
@@ -331,8 +331,8 @@ impl LookupFailure {
     }
 
     /// A package has no data.
-    pub fn of_package(package: Package, twilio_code: Option<u32>, advice: Option<&'static str>) -> Self {
-        Self { package: Some(package.as_str()), twilio_code, advice, ..Self::of(Reason::NoData) }
+    pub fn of_package(package: &'static str, twilio_code: Option<u32>, advice: Option<&'static str>) -> Self {
+        Self { package: Some(package), twilio_code, advice, ..Self::of(Reason::NoData) }
     }
 }
 
