@@ -47,7 +47,7 @@ mod sending {
         assert!(request.authenticated && request.ignored_parameters.is_empty());
         let mut names: Vec<_> = request.parameters.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
-        assert_eq!(names, ["Channel", "CustomCode", "Locale", "To"]);
+        assert_eq!(names, ["Channel", "CustomCode", "Locale", "Tags", "To"]);
         assert_eq!(request.parameter("Locale"), Some("en"));
 
         let log = hook.last_log("otp_sent");

@@ -93,8 +93,7 @@ impl EventHook {
         let okta_secret = okta.as_ref().map(|okta| parts.secrets.cached(&okta.secret_id, parts.secret_ttl));
         let okta = okta.zip(okta_secret.clone());
         let okta = okta.map(|(okta, secret)| OktaClient::new(parts.http.clone(), &okta, secret, parts.clock.clone()));
-        let (verify, hooks_secret) = (parts.verify.clone(), Arc::clone(&parts.hooks_secret));
-        let feedback = Feedback::new(config, verify, hooks_secret, okta, parts.clock.clone());
+        let feedback = Feedback::new(config, parts.verify.clone(), okta, parts.clock.clone());
         let queue = queue_url.map(|url| Queue::new(&parts.sdk, url));
         Ok(Self { parts, okta_secret, feedback, queue })
     }

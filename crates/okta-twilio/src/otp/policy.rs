@@ -34,11 +34,11 @@ use std::{collections::BTreeSet, time::Duration};
 use crate::{
     config::{ConfigError, Variables},
     okta::telephony::RequestType,
-    phone::CountryCode,
+    phone::{CountryCode, NetworkCode},
     reason::Reason,
     time::clock::Timestamp,
     twilio::{
-        lookup::{Line, LineType, NetworkCode, NumberFacts, Package, Packages, SimSwap, SmsPumping},
+        lookup::{Line, LineType, NumberFacts, Package, Packages, SimSwap, SmsPumping},
         verify::Channel,
     },
 };
