@@ -21,14 +21,12 @@ CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 # The tools find each other, and keep what they cache beside themselves.
 export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
 export XDG_CACHE_HOME := $(TOOLS)/cache
+export SAM_CLI_TELEMETRY := 0
 export CARGO_ZIGBUILD_CACHE_DIR := $(TOOLS)/cache/cargo-zigbuild
 export ZIG_GLOBAL_CACHE_DIR := $(TOOLS)/cache/zig
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 PIP_INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
-
-# Needs no account: the region is only here because the SAM CLI asks for one.
-INFRA := PATH=$(INFRA_VENV)/bin:$(PATH) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
 
 LOCAL_STACK := $(TARGET_DIR)/debug/local-stack
 FUNCTIONS := telephony-hook event-hook
@@ -99,9 +97,10 @@ redrive: $(TOOLS)/local-stack.stamp ## Put the dead letters of FEEDBACK_QUEUE_UR
 	@$(VENV)/bin/python tools/redrive
 
 test-infra: $(TOOLS)/infra.stamp ## Lint the template and hold what it promises, offline
-	cd infra/sam && $(INFRA) sam validate --lint --template template.yaml
-	$(INFRA) cfn-lint infra/sam/template.yaml
-	$(INFRA) python -m unittest discover --start-directory infra/tests --top-level-directory infra/tests
+	@# The region is there because the SAM CLI asks for one; nothing is asked of AWS.
+	AWS_DEFAULT_REGION=us-east-1 $(INFRA_VENV)/bin/sam validate --lint --template infra/sam/template.yaml
+	$(INFRA_VENV)/bin/cfn-lint infra/sam/template.yaml
+	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/tests --top-level-directory infra/tests
 
 update-countries: $(TOOLS)/countries.stamp ## Make the table of country prefixes anew
 	$(VENV)/bin/python crates/okta-twilio/src/phone/generate.py
