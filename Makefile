@@ -20,8 +20,8 @@ CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 
 # The tools find each other, and keep what they cache beside themselves.
 export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
-export XDG_CACHE_HOME := $(TOOLS)/cache
 export SAM_CLI_TELEMETRY := 0
+export XDG_CACHE_HOME := $(TOOLS)/cache
 export CARGO_ZIGBUILD_CACHE_DIR := $(TOOLS)/cache/cargo-zigbuild
 export ZIG_GLOBAL_CACHE_DIR := $(TOOLS)/cache/zig
 

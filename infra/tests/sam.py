@@ -6,7 +6,7 @@ uses, and leaves a reference to a resource as `Ref`, since its value is only kno
 
 import copy
 import functools
-import json
+import logging
 import os
 import pathlib
 import re
@@ -28,6 +28,8 @@ PSEUDO_PARAMETERS = {
 ABSENT = object()
 # SAM's translator asks for it, and connects to nothing.
 os.environ.setdefault("AWS_DEFAULT_REGION", PSEUDO_PARAMETERS["AWS::Region"])
+# It warns that it did not report its own use to AWS.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 
 @functools.cache
