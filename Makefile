@@ -14,11 +14,13 @@ CARGO_FUZZ_VERSION := 0.13.2
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
+INFRA_VENV := $(TOOLS)/infra-venv
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION).stamp
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 
 # The tools find each other, and keep what they cache beside themselves.
 export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
 export XDG_CACHE_HOME := $(TOOLS)/cache
 export CARGO_ZIGBUILD_CACHE_DIR := $(TOOLS)/cache/cargo-zigbuild
 export ZIG_GLOBAL_CACHE_DIR := $(TOOLS)/cache/zig
@@ -32,7 +34,7 @@ RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke build test lint doc fmt bench fuzz notices redrive update-countries tools clean check-arch
+.PHONY: help demo dev invoke build test lint doc fmt bench fuzz notices redrive test-infra update-countries tools clean check-arch
 
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,10 +96,16 @@ notices: ## Write THIRD-PARTY-NOTICES.txt anew, after a change of dependencies
 redrive: $(TOOLS)/local-stack.stamp ## Put the dead letters of FEEDBACK_QUEUE_URL back into that queue
 	@$(VENV)/bin/python tools/redrive
 
+test-infra: $(TOOLS)/infra.stamp ## Lint the template and hold what it promises, offline
+	@# The region is there because the SAM CLI asks for one; nothing is asked of AWS.
+	AWS_DEFAULT_REGION=us-east-1 $(INFRA_VENV)/bin/sam validate --lint --template infra/sam/template.yaml
+	$(INFRA_VENV)/bin/cfn-lint infra/sam/template.yaml
+	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/tests --top-level-directory infra/tests
+
 update-countries: $(TOOLS)/countries.stamp ## Make the table of country prefixes anew
 	$(VENV)/bin/python crates/okta-twilio/src/phone/generate.py
 
-tools: $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp $(CARGO_DENY) ## Install every pinned tool into .tools now
+tools: $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp $(TOOLS)/infra.stamp $(CARGO_DENY) ## Install every pinned tool into .tools now
 
 clean: ## Remove everything built or installed here
 	cargo clean
@@ -119,6 +127,13 @@ $(TOOLS)/local-stack.stamp: tools/local-stack.txt | $(VENV)/bin/python
 $(TOOLS)/cross-build.stamp: tools/cross-build.txt | $(VENV)/bin/python
 	@echo "Installing the zig compiler and linker into .tools (380 MB)"
 	$(PIP_INSTALL) --requirement $<
+	@touch $@
+
+$(TOOLS)/infra.stamp: tools/infra.txt
+	@echo "Installing the SAM CLI into .tools (340 MB)"
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or later is needed" >&2; exit 1; }
+	python3 -m venv $(INFRA_VENV)
+	$(subst $(VENV),$(INFRA_VENV),$(PIP_INSTALL)) --requirement $<
 	@touch $@
 
 $(TOOLS)/countries.stamp: tools/countries.txt | $(VENV)/bin/python
