@@ -135,6 +135,8 @@ impl Preparation<'_> {
     fn decide(&self, to: &PhoneNumber, lookup: Option<&NumberFacts>) -> Result<Route, Stop> {
         let facts = Facts { country: to.country(), lookup };
         match self.policy.decide(self.asked(), facts, self.clock.now()) {
+            // Without its extension the code would be read out to whoever answers.
+            Decision::Send { channel: Channel::Call } if self.request.extension.is_err() => Err(number_invalid()),
             Decision::Send { channel } => Ok(Route { to: to.clone(), channel }),
             Decision::Refuse { reason } => Err(Stop::Refused(reason)),
         }

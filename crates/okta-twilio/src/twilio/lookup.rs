@@ -296,7 +296,7 @@ fn read(body: &Value, packages: &Packages) -> Option<LookupAnswer> {
         return Some(LookupAnswer::Invalid);
     }
     let number = text(body, "phone_number").and_then(|text| match phone::parse(text) {
-        Ok((DialableNumber::International(number), None)) => Some(number),
+        Ok((DialableNumber::International(number), Ok(None))) => Some(number),
         _ => None,
     });
     let country = text(body, "country_code").and_then(|text| text.parse().ok());

@@ -324,7 +324,8 @@ impl Create {
         }
         let send_digits = text("SendDigits");
         if let Some(digits) = &send_digits {
-            let dialable = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'w');
+            let is_key = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'w' | b'#' | b'*');
+            let dialable = !digits.is_empty() && digits.bytes().all(is_key);
             require("SendDigits", channel == Channel::Call && dialable)?;
         }
         let risk_check = value(form, "RiskCheck");
