@@ -101,7 +101,7 @@ impl Attempts<'_> {
             channel,
             code: &self.request.code,
             locale,
-            extension: self.request.extension.as_ref(),
+            extension: self.request.extension.as_ref().ok().and_then(Option::as_ref),
             template_sid: self.config.template_sid.as_ref(),
             rate_limits,
             okta_event_id: self.request.event_id.as_ref(),
