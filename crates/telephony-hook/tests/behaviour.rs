@@ -227,7 +227,7 @@ mod callers {
 
     #[test]
     fn a_gateways_token() {
-        let hook = Hook::with_variables(&[("AUTH_MODE", "jwt")]);
+        let hook = Hook::with_variables(&[("AUTH_MODE", "jwt"), ("JWT_SCOPE", "telephony")]);
         assert_refused(&hook, &sms());
         assert_refused(&hook, &sms().secret(None));
         let empty = sms().event().jwt_claims(&[]).build();
@@ -269,7 +269,7 @@ mod callers {
         assert_eq!(answer.body["error"]["errorCauses"][0]["location"], "data.messageProfile.otpCode");
         assert_eq!(ask("POST", &vec![b' '; 64 * 1024 + 1]).status, 413);
         assert_eq!(ask("POST", &vec![b' '; 64 * 1024]).status, 400, "the limit itself is read");
-        for event in ["null", "{}", "[]", r#"{"Records":[]}"#] {
+        for event in ["null", "[]", r#"{"Records":[]}"#] {
             let answer = HttpAnswer::of(hook.function.invoke(event));
             assert_eq!(answer.status, 400, "{event}");
         }

@@ -10,7 +10,7 @@ use crate::{
     config::{CommonConfig, StartError, Variables},
     hooks::{
         auth::{self, AuthMode},
-        gateway::{Request, Response},
+        gateway::{NotARequest, Request, Response},
     },
     http_client,
     okta::{OktaSecret, telephony::AnswerBody},
@@ -124,6 +124,18 @@ async fn fetch<T: FromSecret>(secret: &Arc<Cached<T>>, log: &Log) -> Readiness {
 
 fn readiness(ready: bool) -> Readiness {
     if ready { Readiness::Ready } else { Readiness::Failed }
+}
+
+/// What `location` names where the gateway is of the wrong kind: the setting of its integration.
+const PAYLOAD_FORMAT: &str = "payloadFormatVersion";
+
+impl From<NotARequest> for Rejection {
+    fn from(event: NotARequest) -> Self {
+        match event {
+            NotARequest::PayloadFormat => Self { reason: Reason::PayloadFormat, location: Some(PAYLOAD_FORMAT) },
+            NotARequest::Ping | NotARequest::Other => Self::new(Reason::NotAHookRequest),
+        }
+    }
 }
 
 /// A request that is not served.

@@ -12,7 +12,7 @@ use crate::{
     config::{StartError, Variables},
     hooks::{
         context::{Parts, Rejection},
-        gateway::{Request, Response},
+        gateway::{NotARequest, Request, Response},
     },
     okta::telephony::{AnswerBody, DebugContext, MAX_BODY_BYTES, OtpRequest},
     otp::{
@@ -74,8 +74,12 @@ impl TelephonyHook {
     /// invocation.
     pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> Response {
         let started = Instant::now();
+        let request = match Request::from_event(event) {
+            Err(NotARequest::Ping) => return Response::empty(StatusCode::NO_CONTENT),
+            request => request.map_err(Rejection::from),
+        };
         let mut metrics = log.metrics();
-        let response = match self.try_handle(event, end, log, &mut metrics).await {
+        let response = match self.try_handle(request, end, log, &mut metrics).await {
             Ok(response) => response,
             Err(rejection) => rejection.answer("POST", log, &mut metrics),
         };
@@ -86,12 +90,12 @@ impl TelephonyHook {
 
     async fn try_handle(
         &self,
-        event: &str,
+        request: Result<Request, Rejection>,
         end: Timestamp,
         log: &Log,
         metrics: &mut Metrics,
     ) -> Result<Response, Rejection> {
-        let request = Request::from_event(event).map_err(|_not_http| Rejection::new(Reason::NotAHookRequest))?;
+        let request = request?;
         let now = self.parts.clock.now();
         let deadline = Deadline::while_okta_waits(self.sender.budget(), now, request.gateway_time);
         let deadline = deadline.before_end(end, now, ANSWER_MARGIN);
