@@ -1,6 +1,6 @@
 //! Calls to Twilio, with the real binary: odd answers, time, what is pending, and which service and credentials are used.
 
-#![expect(clippy::indexing_slicing, reason = "an answer without the field fails the test")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what is missing here fails the test")]
 
 mod support;
 
@@ -116,7 +116,7 @@ mod odd_answers {
             (r#"{"code":"60605","message":["Invalid parameter: To"]}"#, "country_blocked_by_twilio"),
             (r#"{"code":60605,"message":"\ud83d"}"#, "country_blocked_by_twilio"),
             (r#"{"code":{},"message":7}"#, "twilio_authentication"),
-            (r#"[60605]"#, "twilio_authentication"),
+            ("[60605]", "twilio_authentication"),
         ] {
             assert_eq!(verdict(&answer_to(403, body)), reason, "{body}");
         }
@@ -288,8 +288,7 @@ mod replacing {
         let warning = hook.last_log("configuration_warning");
         assert_eq!(warning["level"], "WARN");
         assert!(warning["problem"].as_str().unwrap().contains("VERIFY_RATE_LIMITS"));
-        let limited =
-            Hook::with_variables(&[("REPLACE_PENDING", "true"), ("VERIFY_RATE_LIMITS", "okta_user=user_id")]);
+        let limited = Hook::with_variables(&[("REPLACE_PENDING", "true"), ("VERIFY_RATE_LIMITS", "okta_user=user_id")]);
         assert!(limited.function.log_lines().iter().all(|line| line["message"] != "configuration_warning"));
     }
 }
