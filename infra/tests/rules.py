@@ -438,7 +438,7 @@ def the_dashboard_shows_what_is_emitted(stack):
     widgets = dashboard(stack)
     for title, namespace, metric, dimensions, of in dashboard_metrics(widgets):
         if None in dimensions.values():
-            if namespace != emitted.NAMESPACE or set(dimensions) not in emitted.METRICS[metric][1]:
+            if namespace != emitted.NAMESPACE or set(dimensions) not in emitted.metrics()[metric]:
                 yield f"{title}: nobody emits {metric} by {set(dimensions)}"
         elif fault := emitted.fault(namespace, metric, dimensions):
             yield f"{title}: {fault}"
