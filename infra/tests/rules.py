@@ -361,6 +361,9 @@ def alarms_are_quiet_and_explained(stack):
             yield f"{name}: docs/runbook.md has no #{explained.group(2)}"
         if alarm.get("AlarmActions", []) != actions or alarm.get("OKActions", []) != actions:
             yield f"{name} is heard by {alarm.get('AlarmActions')}"
+        # A percentile of fewer than 200 values in a period would never ring.
+        if alarm.get("EvaluateLowSampleCountPercentile", "evaluate") != "evaluate":
+            yield f"{name} is deaf while there is little traffic"
         if "Metrics" in alarm:
             yield f"{name} is no plain alarm"
             continue
