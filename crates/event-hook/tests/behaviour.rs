@@ -75,9 +75,8 @@ mod requests {
     #[test]
     fn what_is_no_delivery() {
         let hook = Hook::start();
-        let too_large = "x".repeat(1024 * 1024 + 1);
         let telephony = json!({"eventType": "com.okta.telephony.provider"}).to_string();
-        for (body, status) in [("", 400), ("[]", 400), ("{}", 400), (&telephony, 400), (&too_large, 413)] {
+        for (body, status) in [("", 400), ("[]", 400), ("{}", 400), (&telephony, 400)] {
             assert_eq!(hook.post(body).status, status);
         }
         for method in ["PUT", "DELETE"] {
@@ -165,7 +164,7 @@ mod without_a_queue {
     }
 
     #[test]
-    fn an_enrolment_is_reported_twice_and_approved_once() {
+    fn an_enrollment_is_reported_twice_and_approved_once() {
         let hook = Hook::start();
         hook.send_code(NUMBER);
         let events = [enrollment(USER, "SMS_FACTOR"), enrollment(USER, "CALL_FACTOR")];

@@ -1,8 +1,10 @@
 //! An event-hook under test: the real binary, run as Lambda runs it, between the stand-ins of Okta, Twilio and AWS.
 
+#![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each test program uses a part of it")]
+
 mod events;
 
-use std::{sync::Mutex, time::Duration};
+use std::{fmt::Display, sync::Mutex, time::Duration};
 
 use sandbox::{
     Operation, Options,
@@ -57,10 +59,27 @@ impl Hook {
         Self::launch(options, &secret, |builder, sqs| builder.env("FEEDBACK_QUEUE_URL", sqs.queue_url()))
     }
 
+    /// Without a queue, in a deployment that `prepare` has seen before the function starts.
+    pub(crate) fn start_in(prepare: impl Fn(&Deployment)) -> Self {
+        let options = Options::default();
+        let secret = json!({"okta_api_token": options.okta.api_token});
+        Self::launch_in(options, &secret, prepare, |builder, _| builder)
+    }
+
     fn launch(options: Options, okta_secret: &Value, adapt: impl Fn(Builder, &Sqs) -> Builder) -> Self {
+        Self::launch_in(options, okta_secret, |_| {}, adapt)
+    }
+
+    fn launch_in(
+        options: Options,
+        okta_secret: &Value,
+        prepare: impl Fn(&Deployment),
+        adapt: impl Fn(Builder, &Sqs) -> Builder,
+    ) -> Self {
         let okta_api_token = options.okta.api_token.clone();
         let deployment = Deployment::start(options);
         deployment.secrets.put(OKTA_SECRET_ID, okta_secret);
+        prepare(&deployment);
         let sqs = Sqs::start();
         let function = adapt(variables(&deployment, &sqs), &sqs).spawn();
         function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
@@ -97,7 +116,7 @@ impl Hook {
     }
 
     /// Lambda hands over this event, and gets this answer.
-    pub(crate) fn hand_over(&self, batch: &Value) -> Value {
+    pub(crate) fn hand_over(&self, batch: &(impl Display + ?Sized)) -> Value {
         match self.function.invoke(batch).outcome {
             Outcome::Response(answer) => answer,
             outcome => panic!("no answer: {outcome:?}"),
