@@ -1,10 +1,6 @@
 //! What a delivery meets on its way: sizes at the edge, parts that nobody can read, and AWS in trouble. With the real binary.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "clippy knows tests, but not the functions that they share"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "clippy knows tests, but not the functions that they share")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! What telephony-hook writes into the sends table and reads from it, against a table that behaves.
 
-#![expect(clippy::panic, reason = "clippy knows tests, but not the functions that they share")]
+#![expect(clippy::expect_used, clippy::panic, reason = "clippy knows tests, but not the functions that they share")]
 
 use std::{future::Future, time::Duration};
 

@@ -7,7 +7,11 @@
 //! that is not consistent sees nothing, which DynamoDB allows for what was written a moment ago.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html>
 
-#![expect(clippy::missing_panics_doc, reason = "a harness: what goes wrong here fails the test that uses it")]
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a harness: what goes wrong here fails the test that uses it"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -65,12 +69,9 @@ impl DynamoDb {
 
     /// Stores an item that does not come from a function. It needs both keys.
     pub fn put(&self, item: &Value) {
-        let item = item.as_object().cloned().unwrap_or_default();
-        if let Ok(key) = key_of(&item) {
-            self.lock().items.insert(key, item);
-        } else {
-            panic!("the item lacks a key");
-        }
+        let item = item.as_object().expect("an item");
+        let key = key_of(item).ok().expect("both keys");
+        self.lock().items.insert(key, item.clone());
     }
 
     /// All items, by user and sid.
@@ -221,13 +222,13 @@ struct Names<'a>(&'a Value);
 
 impl<'a> Names<'a> {
     fn resolve(&self, name: &str) -> Result<&'a str, Refusal> {
-        self.0["ExpressionAttributeNames"][name].as_str().ok_or_else(|| invalid("a name without a placeholder"))
+        let names = self.0.get("ExpressionAttributeNames").and_then(|names| names.get(name)?.as_str());
+        names.ok_or_else(|| invalid("a name without a placeholder"))
     }
 
     fn value(&self, placeholder: &str) -> Result<&'a Value, Refusal> {
-        let value = &self.0["ExpressionAttributeValues"][placeholder];
-        value.as_object().filter(|value| value.len() == 1).ok_or_else(|| invalid("a value that is not defined"))?;
-        Ok(value)
+        let value = self.0.get("ExpressionAttributeValues").and_then(|values| values.get(placeholder));
+        value.filter(|value| value.is_object()).ok_or_else(|| invalid("a value that is not defined"))
     }
 }
 

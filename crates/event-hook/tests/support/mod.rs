@@ -164,8 +164,8 @@ impl Hook {
     /// As [`send_code`](Self::send_code), and telephony-hook has remembered it in the table. Gives the verification's sid.
     pub(crate) fn send_and_remember(&self, user_id: &str, number: &str, delivery: &str, age: Duration) -> String {
         self.send_code(number);
-        let verifications = self.deployment.twilio.verifications().into_iter();
-        let pending = verifications.filter(|it| it.to == number && it.status == Status::Pending).last();
+        let mut verifications = self.deployment.twilio.verifications().into_iter();
+        let pending = verifications.find(|it| it.to == number && it.status == Status::Pending);
         let sid = pending.expect("a pending verification").sid;
         self.sends.put(&sent(user_id, &sid, delivery, age));
         sid

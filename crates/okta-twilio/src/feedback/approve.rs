@@ -82,8 +82,8 @@ impl FeedbackConfig {
     /// # Errors
     /// At the first variable that cannot be used.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
-        let age_help = ("must be a number of seconds from 1 to 86400", "600");
         const SOURCE: &str = "PHONE_SOURCE";
+        let age_help = ("must be a number of seconds from 1 to 86400", "600");
         let source_help = ("must be factors, profile, factors,profile or none", "factors");
         let sources = |value: &str| match value {
             "factors" => Some(vec![PhoneSource::Factors]),
