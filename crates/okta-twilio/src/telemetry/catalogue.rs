@@ -98,7 +98,7 @@ impl LogEvent {
             | Self::FeedbackApproved(_)
             | Self::SecretRefreshed { .. } => Level::INFO,
             Self::FeedbackNotNeeded(record) => match record.reason {
-                Reason::NoPendingVerification | Reason::UserNotFound => Level::INFO,
+                Reason::NoPendingVerification | Reason::UserNotFound | Reason::NotRemembered => Level::INFO,
                 _ => Level::WARN,
             },
             // A package without data is everyday, unless there is something to do about it.
