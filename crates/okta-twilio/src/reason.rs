@@ -240,6 +240,11 @@ impl Reason {
         }
     }
 
+    /// Whether the sends table failed.
+    pub fn is_tables(self) -> bool {
+        matches!(self, Self::TableUnavailable | Self::TableForbidden | Self::TableNotFound | Self::TableRefused)
+    }
+
     /// Whether the policy refused the number.
     pub fn is_refusal_by_policy(self) -> bool {
         matches!(

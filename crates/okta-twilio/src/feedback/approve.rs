@@ -110,17 +110,6 @@ impl FeedbackConfig {
     }
 }
 
-/// What giving feedback for one event came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Given {
-    /// What became of the event.
-    pub outcome: Outcome,
-    /// From Okta's event to Twilio's approval (the metric `FeedbackDelay`); only where it was approved.
-    pub delay: Option<Duration>,
-    /// How the sends table failed, if it did: also where the outcome does not depend on it (the metric `TableFailures`).
-    pub table_failure: Option<TableError>,
-}
-
 /// What became of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -221,30 +210,30 @@ impl Feedback {
         receive_count: Option<u32>,
         deadline: &Deadline,
         log: &Log,
-    ) -> Given {
+    ) -> Outcome {
         let started = Instant::now();
         let age_seconds = self.clock.now().as_secs().saturating_sub(success.published.as_secs());
         // A negative one is from a clock that is ahead of ours.
         let too_old = u64::try_from(age_seconds).is_ok_and(|age| Duration::from_secs(age) > self.config.max_age);
         let mut record = record_of(success, Reason::NoPendingVerification);
         (record.age_seconds, record.receive_count) = (Some(age_seconds), receive_count);
-        let mut table_failure = None;
         let outcome = if self.sends.is_none() && too_old {
             Outcome::NotNeeded(Reason::EventTooOld)
         } else if deadline.remaining() < LEAST_TIME {
             Outcome::transient(Reason::OutOfTime)
         } else {
-            let (record, table_failure) = (&mut record, &mut table_failure);
-            let search = Search { feedback: self, success, too_old, deadline, log, record, table_failure };
+            let search = Search { feedback: self, success, too_old, deadline, log, record: &mut record };
             // Each call ends by itself, but a secret may have to be fetched before.
             let in_time = tokio::time::timeout(deadline.remaining() + GRACE, search.run()).await;
             in_time.unwrap_or_else(|_elapsed| Outcome::transient(Reason::OutOfTime))
         };
-        let delay = self.clock.now().as_millis().saturating_sub(success.published.as_millis());
-        let delay = Duration::from_millis(u64::try_from(delay).unwrap_or(0));
+        if outcome == Outcome::Approved {
+            let delay = self.clock.now().as_millis().saturating_sub(success.published.as_millis());
+            record.delay_ms = Some(u64::try_from(delay).unwrap_or(0));
+        }
         record.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         emit(outcome, record, log);
-        Given { outcome, delay: (outcome == Outcome::Approved).then_some(delay), table_failure }
+        outcome
     }
 }
 
@@ -281,7 +270,6 @@ struct Search<'a> {
     deadline: &'a Deadline,
     log: &'a Log,
     record: &'a mut FeedbackRecord,
-    table_failure: &'a mut Option<TableError>,
 }
 
 impl Search<'_> {
@@ -336,7 +324,6 @@ impl Search<'_> {
         }
         let limit = self.deadline.at_most(FORGET_TIMEOUT.1).max(FORGET_TIMEOUT.0);
         if let Err(error) = sends.forget(user_id, &used, limit).await {
-            *self.table_failure = Some(error);
             self.record.table_failure = Some(error.reason());
         }
         found
@@ -407,7 +394,7 @@ impl Search<'_> {
     }
 
     fn note_table(&mut self, error: TableError) -> Failure {
-        *self.table_failure = Some(error);
+        self.record.table_failure = Some(error.reason());
         self.record.advice = Some(error.advice());
         Failure { reason: error.reason(), is_transient: error.is_transient(), retry_after: None }
     }

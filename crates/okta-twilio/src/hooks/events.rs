@@ -168,7 +168,7 @@ impl EventHook {
         deadline: &Deadline,
         log: &Log,
     ) -> (Vec<(&'a PhoneSuccess, Outcome)>, bool) {
-        let give = |success| async move { (success, self.feedback.give(success, None, deadline, log).await.outcome) };
+        let give = |success| async move { (success, self.feedback.give(success, None, deadline, log).await) };
         let outcomes: Vec<_> = stream::iter(successes).map(give).buffer_unordered(CONCURRENCY).collect().await;
         let can_be_mended = outcomes.iter().any(|(_, outcome)| outcome.wants_another_delivery());
         (outcomes, !can_be_mended)
@@ -224,7 +224,7 @@ impl EventHook {
     async fn work_on(&self, record: &Record, deadline: &Deadline, log: &Log) -> Outcome {
         match &record.message {
             None => unreadable(Some(record), log),
-            Some(success) => self.feedback.give(success, Some(record.receive_count), deadline, log).await.outcome,
+            Some(success) => self.feedback.give(success, Some(record.receive_count), deadline, log).await,
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{
         outcome::Outcome,
         policy::Policy,
         send::{Report, Sender},
+        sends::SendsTable,
     },
     reason::Reason,
     telemetry::{Log, LogEvent, Metric, Metrics},
@@ -58,7 +59,9 @@ impl TelephonyHook {
         let policy = Policy::from_variables(variables, lookup.as_ref().map(|lookup| &lookup.packages))?;
         let parts = Parts::build(variables, clock).await?;
         let lookup = lookup.map(|config| NumberLookup::new(config, parts.twilio.clone()));
-        let sender = Sender::new(config, policy, lookup.clone(), parts.verify.clone(), parts.clock.clone());
+        let sends = config.sends_table.clone().map(|table| SendsTable::new(&parts.sdk, table));
+        let (verify, clock) = (parts.verify.clone(), parts.clock.clone());
+        let sender = Sender::new(config, policy, lookup.clone(), verify, sends, clock);
         Ok(Self { parts, lookup, sender })
     }
 

@@ -84,8 +84,10 @@ log_record! {
         pub numbers: u32,
         /// What told the verification: `sends`, `factors` or `profile`.
         pub source: Option<&'static str>,
-        /// How the sends table failed where the outcome does not depend on it.
+        /// How the sends table failed, if it did.
         pub table_failure: Option<Reason>,
+        /// From Okta's event to Twilio's approval.
+        pub delay_ms: Option<u64>,
         /// The `VE…` sid.
         pub verification_sid: Option<SafeId>,
         /// Twilio's own id of the request that failed, for its support.
@@ -121,6 +123,7 @@ impl FeedbackRecord {
             numbers: 0,
             source: None,
             table_failure: None,
+            delay_ms: None,
             verification_sid: None,
             twilio_request_id: None,
             twilio_code: None,
