@@ -126,7 +126,8 @@ impl Sender {
         let asked_at = self.clock.now();
         let Attempted { channel, requests, latency, result } = attempts.run(route.channel).await;
         if let (Some(table), Ok(verification)) = (&self.sends, &result) {
-            remember(table, request, verification, (channel, asked_at), deadline, log).await;
+            // Boxed: the SDK's call is deeply nested, and not part of every send.
+            Box::pin(remember(table, request, verification, (channel, asked_at), deadline, log)).await;
         }
         let outcome = self.outcome_of_attempts(result);
         Done { channel, requests, latency: Some(latency), replaced, outcome }
