@@ -1,6 +1,5 @@
 //! What the front of the function makes of events that are none of Okta's, with the real binary.
 
-#[expect(dead_code, unused_imports, reason = "these tests need little of it")]
 mod support;
 
 use sandbox::deployment::HttpAnswer;
