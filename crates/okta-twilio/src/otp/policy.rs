@@ -220,13 +220,11 @@ impl Policy {
         if by_number.into_iter().chain([region]).any(|region| self.blocked_countries.contains(&region)) {
             return Some(Reason::CountryBlocked);
         }
-        match &self.allowed_countries {
-            Some(allowed) => (!allowed.contains(region)).then_some(Reason::CountryNotAllowed),
-            None => {
-                let is_refused = region == Region::World && !self.blocked_countries.is_empty();
-                is_refused.then_some(Reason::CountryBlocked)
-            }
+        if let Some(allowed) = &self.allowed_countries {
+            return (!allowed.contains(region)).then_some(Reason::CountryNotAllowed);
         }
+        let is_refused = region == Region::World && !self.blocked_countries.is_empty();
+        is_refused.then_some(Reason::CountryBlocked)
     }
 
     fn blocks_line_type(&self, line: &Line) -> bool {
