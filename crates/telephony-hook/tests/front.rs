@@ -1,7 +1,12 @@
 //! What the front of the function makes of a request, with the real binary: which number it reads, whom it lets in,
 //! and what it does with events that are none of Okta's.
 
-#![expect(clippy::indexing_slicing, reason = "an answer without the field fails the test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what goes wrong here fails the test that uses it"
+)]
 
 mod support;
 
