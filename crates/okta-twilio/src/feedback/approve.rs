@@ -121,6 +121,12 @@ pub struct Given {
     pub table_failure: Option<TableError>,
 }
 
+impl From<Outcome> for Given {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, delay: None, table_failure: None }
+    }
+}
+
 /// What became of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::{
     config::{StartError, Variables},
     feedback::{
-        approve::{self, Failure, Feedback, FeedbackConfig, Outcome},
+        approve::{self, Failure, Feedback, FeedbackConfig, Given, Outcome},
         queue::{self, BatchAnswer, NotABatch, Queue, Record},
     },
     hooks::{
@@ -50,6 +50,9 @@ const BATCH_TIME_WITHOUT_END: Duration = Duration::from_secs(10);
 
 /// The longest that a message is hidden because Okta or Twilio ask for it: its verification lives ten minutes.
 const LONGEST_DELAY: Duration = Duration::from_secs(300);
+
+/// CloudWatch takes no more values of a metric in one line.
+const VALUES_IN_A_LINE: usize = 100;
 
 /// The header that the one-time verification brings.
 const CHALLENGE: &str = "x-okta-verification-challenge";
@@ -148,12 +151,12 @@ impl EventHook {
         for event in delivery.unusable {
             tally.add(None, unusable(event, log));
         }
-        let (outcomes, all_stored) = match &self.queue {
+        let (given, all_stored) = match &self.queue {
             Some(queue) => store(queue, &delivery.phone_successes, deadline, log).await,
             None => self.give(&delivery.phone_successes, deadline, log).await,
         };
-        for (success, outcome) in outcomes {
-            tally.add(Some(success.channel), outcome);
+        for (success, given) in given {
+            tally.add(Some(success.channel), given);
         }
         tally.emit(log);
         // Okta reads the status only.
@@ -167,11 +170,11 @@ impl EventHook {
         successes: &'a [PhoneSuccess],
         deadline: &Deadline,
         log: &Log,
-    ) -> (Vec<(&'a PhoneSuccess, Outcome)>, bool) {
-        let give = |success| async move { (success, self.feedback.give(success, None, deadline, log).await.outcome) };
-        let outcomes: Vec<_> = stream::iter(successes).map(give).buffer_unordered(CONCURRENCY).collect().await;
-        let can_be_mended = outcomes.iter().any(|(_, outcome)| outcome.wants_another_delivery());
-        (outcomes, !can_be_mended)
+    ) -> (Vec<(&'a PhoneSuccess, Given)>, bool) {
+        let give = |success| async move { (success, self.feedback.give(success, None, deadline, log).await) };
+        let given: Vec<_> = stream::iter(successes).map(give).buffer_unordered(CONCURRENCY).collect().await;
+        let can_be_mended = given.iter().any(|(_, given)| given.outcome.wants_another_delivery());
+        (given, !can_be_mended)
     }
 
     /// Works through a batch of the queue: users side by side, one user's events in order. What failed stays in the queue,
@@ -186,7 +189,7 @@ impl EventHook {
             let mut failed = Vec::new();
             for mut group in worked {
                 failed.append(&mut group.failed);
-                group.outcomes.into_iter().for_each(|(channel, outcome)| tally.add(channel, outcome));
+                group.given.into_iter().for_each(|(channel, given)| tally.add(channel, given));
             }
             BatchAnswer::failed(failed)
         } else {
@@ -204,9 +207,9 @@ impl EventHook {
         let mut records = group.into_iter();
         while let Some(record) = records.next() {
             let channel = record.message.as_ref().map(|success| success.channel);
-            let outcome = self.work_on(&record, deadline, log).await;
-            worked.outcomes.push((channel, outcome));
-            let Outcome::Failed(failure) = outcome else { continue };
+            let given = self.work_on(&record, deadline, log).await;
+            worked.given.push((channel, given));
+            let Outcome::Failed(failure) = given.outcome else { continue };
             let is_unreadable = record.message.is_none();
             let mut failed = vec![record];
             // What cannot be read has no order to keep. Behind anything else the user's later events wait, and as long: the
@@ -221,10 +224,10 @@ impl EventHook {
         worked
     }
 
-    async fn work_on(&self, record: &Record, deadline: &Deadline, log: &Log) -> Outcome {
+    async fn work_on(&self, record: &Record, deadline: &Deadline, log: &Log) -> Given {
         match &record.message {
-            None => unreadable(Some(record), log),
-            Some(success) => self.feedback.give(success, Some(record.receive_count), deadline, log).await.outcome,
+            None => unreadable(Some(record), log).into(),
+            Some(success) => self.feedback.give(success, Some(record.receive_count), deadline, log).await,
         }
     }
 
@@ -263,7 +266,7 @@ pub enum Answer {
 /// What became of one group of a batch.
 #[derive(Default)]
 struct Worked {
-    outcomes: Vec<(Option<PhoneChannel>, Outcome)>,
+    given: Vec<(Option<PhoneChannel>, Given)>,
     /// The ids of the messages that stay in the queue.
     failed: Vec<String>,
 }
@@ -283,7 +286,7 @@ async fn store<'a>(
     successes: &'a [PhoneSuccess],
     deadline: &Deadline,
     log: &Log,
-) -> (Vec<(&'a PhoneSuccess, Outcome)>, bool) {
+) -> (Vec<(&'a PhoneSuccess, Given)>, bool) {
     let results = queue.store(successes, deadline).await;
     let all_stored = results.iter().all(Result::is_ok);
     let tell = |(success, result): (&'a PhoneSuccess, Result<(), queue::QueueError>)| {
@@ -295,7 +298,7 @@ async fn store<'a>(
             Err(error) => Outcome::permanent(error.reason()),
         };
         approve::emit(outcome, record, log);
-        (success, outcome)
+        (success, outcome.into())
     };
     (successes.iter().zip(results).map(tell).collect(), all_stored)
 }
@@ -327,18 +330,37 @@ fn verification(request: &Request) -> Result<Response, Rejection> {
     Ok(Response::json(StatusCode::OK, &Verification { verification }))
 }
 
-/// How often each outcome was, in one invocation.
+/// What the events of one invocation came to.
 #[derive(Default)]
-struct Tally(BTreeMap<(&'static str, &'static str, &'static str), u64>);
+struct Tally {
+    /// How often, by outcome, channel and reason.
+    outcomes: BTreeMap<(&'static str, &'static str, &'static str), u64>,
+    /// From each event to its approval.
+    delays: Vec<Duration>,
+    /// How often the sends table failed, by reason.
+    table_failures: BTreeMap<&'static str, u64>,
+}
 
 impl Tally {
-    fn add(&mut self, channel: Option<PhoneChannel>, outcome: Outcome) {
+    fn add(&mut self, channel: Option<PhoneChannel>, given: impl Into<Given>) {
+        let Given { outcome, delay, table_failure } = given.into();
         let channel = channel.map_or("unknown", PhoneChannel::as_str);
-        *self.0.entry((outcome.as_str(), channel, outcome.reason().as_str())).or_default() += 1;
+        *self.outcomes.entry((outcome.as_str(), channel, outcome.reason().as_str())).or_default() += 1;
+        self.delays.extend(delay);
+        if let Some(error) = table_failure {
+            *self.table_failures.entry(error.reason().as_str()).or_default() += 1;
+        }
     }
 
     fn emit(&self, log: &Log) {
-        for ((outcome, channel, reason), count) in &self.0 {
+        for delays in self.delays.chunks(VALUES_IN_A_LINE) {
+            log.emit_metrics(log.further_metrics().durations(Metric::FeedbackDelay, delays));
+        }
+        for (reason, count) in &self.table_failures {
+            let mut metrics = log.further_metrics();
+            log.emit_metrics(metrics.set("Reason", reason).count(Metric::TableFailures, *count));
+        }
+        for ((outcome, channel, reason), count) in &self.outcomes {
             let mut metrics = log.further_metrics();
             metrics.set("Outcome", outcome).set("Channel", channel).set("Reason", reason);
             log.emit_metrics(metrics.count(Metric::Feedback, *count));
