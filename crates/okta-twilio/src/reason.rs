@@ -60,6 +60,8 @@ pub enum Reason {
     SimSwapped,
     /// A call would be forwarded to another number.
     CallForwarded,
+    /// The field `paused` of the hooks secret stops it.
+    Paused,
 
     // Twilio Lookup.
     /// A national number could not be completed, because Lookup failed.

@@ -131,13 +131,17 @@ impl Parts {
         self.warm_up.end();
     }
 
-    /// Lets Okta in.
+    /// Lets Okta in, and gives the secret that let it in.
     ///
     /// # Errors
     /// For any other caller, and while the secret is missing or incomplete.
-    pub async fn authenticate(&self, request: &Request, deadline: &Deadline, log: &Log) -> Result<(), Rejection> {
-        let authenticated = auth::authenticate(&self.auth, request, &self.hooks_secret, deadline, log).await;
-        authenticated.map(|_secret| ()).map_err(Rejection::new)
+    pub async fn authenticate(
+        &self,
+        request: &Request,
+        deadline: &Deadline,
+        log: &Log,
+    ) -> Result<Arc<HooksSecret>, Rejection> {
+        auth::authenticate(&self.auth, request, &self.hooks_secret, deadline, log).await.map_err(Rejection::new)
     }
 }
 

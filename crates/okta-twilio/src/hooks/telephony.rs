@@ -111,14 +111,14 @@ impl TelephonyHook {
         if request.body.len() > MAX_BODY_BYTES {
             return Err(Rejection::new(Reason::BodyTooLarge));
         }
-        self.parts.authenticate(&request, &deadline, log).await?;
+        let secret = self.parts.authenticate(&request, &deadline, log).await?;
         if request.method != Method::POST {
             return Err(Rejection::new(Reason::MethodNotAllowed));
         }
         let otp_request = OtpRequest::parse(&request.body)
             .map_err(|error| Rejection { reason: Reason::NotAHookRequest, location: error.location() })?;
         // Boxed, because the compiler limits how deep futures may lie in one another, and the SDK's are deep.
-        let report = Box::pin(self.sender.send(&otp_request, &deadline, log)).await;
+        let report = Box::pin(self.sender.send(&otp_request, &secret, &deadline, log)).await;
         Ok(answer(report, log, metrics))
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Attempts<'a> {
     pub(super) to: &'a PhoneNumber,
     /// Where the number belongs.
     pub(super) region: Region,
+    /// Whether a message that WhatsApp cannot carry may go as SMS.
+    pub(super) may_fall_back_to_sms: bool,
     pub(super) deadline: &'a Deadline,
     pub(super) log: &'a Log,
 }
@@ -81,6 +83,7 @@ impl Attempts<'_> {
             let failure = Failure::of(&error);
             let retry = retry_kind(&error, channel, locale.is_some())
                 .filter(|kind| !done.contains(kind) && requests < MOST_ATTEMPTS)
+                .filter(|kind| *kind != RetryKind::AsSms || self.may_fall_back_to_sms)
                 .map(|kind| (kind, pause_before(kind, &error)))
                 .filter(|(_, pause)| self.deadline.remaining() >= *pause + LEAST_TIME_FOR_ATTEMPT);
             let Some((kind, pause)) = retry else {

@@ -7,6 +7,7 @@ use crate::{
     id::{SafeId, Sid},
     okta::telephony::{Delivery, OtpRequest},
     otp::{
+        resend,
         rules::{self, CountryRules},
         sends,
     },
@@ -18,6 +19,10 @@ use crate::{
 /// minutes.
 const UNLIMITED_SENDS: &str = "REPLACE_PENDING resets Twilio's limit of five messages in ten minutes, and VERIFY_RATE_LIMITS is not set: \
      nothing limits what one number costs";
+
+/// The warning for `RESEND_CHANNELS` with calls: a call costs more than a message, and whoever asks again gets one.
+const UNLIMITED_CALLS: &str = "RESEND_CHANNELS makes calls of repeated requests, and VERIFY_RATE_LIMITS is not set: \
+     nothing but Twilio's five messages in ten minutes limits what one number costs";
 
 /// How to send.
 #[derive(Clone, Debug)]
@@ -38,6 +43,8 @@ pub struct SendConfig {
     pub replace_pending: bool,
     /// `SENDS_TABLE` (none): where accepted messages are remembered for feedback.
     pub sends_table: Option<String>,
+    /// `RESEND_CHANNELS` (none): the way of the second, third … request of a user for a number.
+    pub resend_channels: Vec<Channel>,
 }
 
 /// Which language the message has.
@@ -76,6 +83,8 @@ impl SendConfig {
         let template_help = ("must be HJ and 32 hexadecimal digits", "HJ0123456789abcdef0123456789abcdef");
         let rate_limit_help =
             ("must be key=source pairs; source is user_id, phone, ip or request_type", "okta_user=user_id,ip=ip");
+        let sends_table = sends::table_name(variables)?;
+        let resend_channels = resend::resend_channels(variables, sends_table.as_deref())?;
         Ok(Self {
             budget: Duration::from_millis(variables.number("HOOK_BUDGET_MS", budget_help, 500..=2_900, 2_600)?),
             sms_channel: variables
@@ -88,7 +97,8 @@ impl SendConfig {
             country_rules: CountryRules::from_variables(variables)?,
             rate_limits: variables.list("VERIFY_RATE_LIMITS", rate_limit_help, RateLimit::parse)?,
             replace_pending: variables.flag("REPLACE_PENDING")?,
-            sends_table: sends::table_name(variables)?,
+            sends_table,
+            resend_channels,
         })
     }
 
@@ -110,7 +120,12 @@ impl SendConfig {
 
     /// What works and is probably not meant. One line each, for the log at start.
     pub fn warnings(&self) -> Vec<&'static str> {
-        if self.replace_pending && self.rate_limits.is_empty() { vec![UNLIMITED_SENDS] } else { Vec::new() }
+        if !self.rate_limits.is_empty() {
+            return Vec::new();
+        }
+        let has_calls = self.resend_channels.contains(&Channel::Call);
+        let unlimited = [(self.replace_pending, UNLIMITED_SENDS), (has_calls, UNLIMITED_CALLS)];
+        unlimited.into_iter().filter_map(|(applies, warning)| applies.then_some(warning)).collect()
     }
 
     /// The service's rate limits with a request's values, as a JSON object.

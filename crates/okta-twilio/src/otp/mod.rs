@@ -7,6 +7,7 @@ pub mod number;
 pub mod outcome;
 pub mod policy;
 mod prepare;
+pub mod resend;
 pub mod rules;
 pub mod send;
 pub mod sends;

@@ -10,13 +10,15 @@ use crate::{
         number::{KnownNumber, LookupUsage, NumberLookup},
         outcome::Failure,
         policy::{self, Decision, Facts, Policy},
+        resend::{Ladder, Resend},
     },
     phone::{CountryCode, DialableNumber, MaskedPhone, NetworkCode, PhoneNumber, Region},
     reason::Reason,
+    secrets::Pause,
     telemetry::Log,
     time::{clock::Clock, deadline::Deadline},
     twilio::{
-        lookup::{LineType, NumberFacts},
+        lookup::{LineType, NumberFacts, Packages},
         verify::Channel,
     },
 };
@@ -26,6 +28,8 @@ pub(super) struct Prepared {
     pub(super) known: Known,
     /// The request to Lookup, if there was one.
     pub(super) lookup: Option<LookupUsage>,
+    /// What `RESEND_CHANNELS` makes of the request.
+    pub(super) resend: Resend,
     pub(super) decision: Result<Route, Stop>,
 }
 
@@ -73,9 +77,15 @@ impl Known {
     }
 }
 
+impl Prepared {
+    fn stopped(known: Known, stop: Stop) -> Self {
+        Self { known, lookup: None, resend: Resend::default(), decision: Err(stop) }
+    }
+}
+
 impl From<Stop> for Prepared {
     fn from(stop: Stop) -> Self {
-        Self { known: Known::default(), lookup: None, decision: Err(stop) }
+        Self::stopped(Known::default(), stop)
     }
 }
 
@@ -84,6 +94,10 @@ pub(super) struct Preparation<'a> {
     pub(super) config: &'a SendConfig,
     pub(super) policy: &'a Policy,
     pub(super) lookup: Option<&'a NumberLookup>,
+    /// Where `RESEND_CHANNELS` applies to the request.
+    pub(super) ladder: Option<Ladder<'a>>,
+    /// What is not sent for now.
+    pub(super) paused: &'a Pause,
     pub(super) clock: &'a Clock,
     pub(super) request: &'a OtpRequest,
     pub(super) deadline: &'a Deadline,
@@ -102,10 +116,15 @@ impl Preparation<'_> {
             return number_invalid().into();
         };
         match (number, self.lookup) {
-            (DialableNumber::International(to), lookup) => match (self.decide(to, None), lookup) {
+            (DialableNumber::International(to), lookup) => match (self.first_decision(to), lookup) {
+                (Err(stop), _) => Prepared::stopped(Known::of(to), stop),
                 // What would be refused costs no Lookup, whether it is refused or not.
                 (Ok(Route { would_refuse: None, .. }), Some(lookup)) => self.look_up(lookup, number).await,
-                (decision, _) => Prepared { known: Known::of(to), lookup: None, decision },
+                (Ok(_), _) => {
+                    let resend = self.resend(to).await;
+                    let decision = self.decide(to, None, resend.channel);
+                    Prepared { known: Known::of(to), lookup: None, resend, decision }
+                }
             },
             (DialableNumber::National(_), Some(lookup)) if lookup.completes_national_numbers() => {
                 self.look_up(lookup, number).await
@@ -119,26 +138,52 @@ impl Preparation<'_> {
             DialableNumber::International(to) => (Known::of(to), to.country()),
             DialableNumber::National(_) => (Known::default(), None),
         };
-        let packages = self.policy.packages(self.asked(country.into()), lookup.packages());
-        let found = lookup.look_up(number, &packages, self.deadline, self.log).await;
+        let packages = self.packages(country.into(), lookup.packages());
+        let look_up = lookup.look_up(number, &packages, self.deadline, self.log);
+        let (found, mut resend) = match number {
+            DialableNumber::International(to) => tokio::join!(look_up, self.resend(to)),
+            DialableNumber::National(_) => (look_up.await, Resend::default()),
+        };
         let (known, decision) = match (found.number, number) {
             (KnownNumber::Invalid, _) => (known, Err(number_invalid())),
-            (KnownNumber::Valid { number, facts }, _) => {
-                (Known::of(&number).with(&facts), self.decide(&number, Some(&facts)))
+            (KnownNumber::Valid { number: to, facts }, _) => {
+                if let DialableNumber::National(_) = number {
+                    resend = self.resend(&to).await;
+                }
+                (Known::of(&to).with(&facts), self.decide(&to, Some(&facts), resend.channel))
             }
             // It fails open: what the number itself says has been decided before.
-            (KnownNumber::Unknown, DialableNumber::International(to)) => (known, self.decide(to, None)),
+            (KnownNumber::Unknown, DialableNumber::International(to)) => (known, self.decide(to, None, resend.channel)),
             (KnownNumber::Unknown, DialableNumber::National(_)) => {
                 (known, Err(Stop::Failed(Failure::at(PHONE_NUMBER, Reason::LookupUnavailable))))
             }
         };
-        Prepared { known, lookup: found.usage, decision }
+        Prepared { known, lookup: found.usage, resend, decision }
     }
 
-    fn decide(&self, to: &PhoneNumber, lookup: Option<&NumberFacts>) -> Result<Route, Stop> {
+    async fn resend(&self, to: &PhoneNumber) -> Resend {
+        match &self.ladder {
+            Some(ladder) => ladder.step(to, self.clock.now(), self.deadline).await,
+            None => Resend::default(),
+        }
+    }
+
+    /// What the number alone decides, before anything is asked about it. Its channel may change.
+    fn first_decision(&self, to: &PhoneNumber) -> Result<Route, Stop> {
+        let route = self.judge(to, None, None)?;
+        if self.paused.applies_to_region(route.region) { Err(Stop::Refused(Reason::Paused)) } else { Ok(route) }
+    }
+
+    /// The last word. A pause goes before exemptions and `POLICY_MODE=observe`.
+    fn decide(&self, to: &PhoneNumber, lookup: Option<&NumberFacts>, resend: Option<Channel>) -> Result<Route, Stop> {
+        let route = self.judge(to, lookup, resend)?;
+        if self.paused.applies(route.region, route.channel) { Err(Stop::Refused(Reason::Paused)) } else { Ok(route) }
+    }
+
+    fn judge(&self, to: &PhoneNumber, lookup: Option<&NumberFacts>, resend: Option<Channel>) -> Result<Route, Stop> {
         let facts = Facts { country: to.country(), lookup };
         let region = Region::from(lookup.and_then(|facts| facts.country).or(facts.country));
-        match self.policy.decide(self.asked(region), facts, self.clock.now()) {
+        match self.policy.decide(self.asked(region, resend), facts, self.clock.now()) {
             // Without its extension the code would be read out to whoever answers.
             Decision::Send { channel: Channel::Call, .. } if self.request.extension.is_err() => Err(number_invalid()),
             Decision::Send { channel, would_refuse } => Ok(Route { to: to.clone(), region, channel, would_refuse }),
@@ -146,8 +191,15 @@ impl Preparation<'_> {
         }
     }
 
-    fn asked(&self, region: Region) -> policy::Request {
-        let channel = self.config.channel(self.request.delivery, region, None);
+    /// The packages that can change the decision, whichever way the ladder takes.
+    fn packages(&self, region: Region, available: &Packages) -> Packages {
+        let ways = self.ladder.as_ref().map_or(&[][..], |ladder| ladder.channels);
+        let asked = ways.iter().map(|channel| self.asked(region, Some(*channel))).chain([self.asked(region, None)]);
+        asked.flat_map(|asked| self.policy.packages(asked, available)).collect()
+    }
+
+    fn asked(&self, region: Region, resend: Option<Channel>) -> policy::Request {
+        let channel = self.config.channel(self.request.delivery, region, resend);
         policy::Request { channel, request_type: self.request.request_type }
     }
 }

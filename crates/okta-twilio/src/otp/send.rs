@@ -3,10 +3,13 @@
 //! The order is fixed: is there time, is the code still good, can the number be dialled, what does the policy say
 //! (`prepare`), send (`attempts`). The log's record is built once, at the end.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use crate::{
-    okta::telephony::{OtpRequest, PHONE_NUMBER},
+    okta::telephony::{Delivery, OtpRequest, PHONE_NUMBER},
     otp::{
         attempts::{Attempted, Attempts, LEAST_TIME_FOR_FIRST_ATTEMPT},
         config::SendConfig,
@@ -14,10 +17,12 @@ use crate::{
         outcome::{Failure, Outcome},
         policy::{DenyResponse, Policy},
         prepare::{Known, Preparation, Prepared, Route, Stop},
-        sends::{Send, SendsTable},
+        resend::{self, Ladder, Resend},
+        sends::{Send, SendsTable, TableError, ToMac},
     },
     phone::{DialableNumber, PhoneNumber, Region},
     reason::Reason,
+    secrets::{HooksSecret, Pause},
     telemetry::{Log, LogEvent, SendRecord},
     time::{
         clock::{Clock, Timestamp},
@@ -45,6 +50,8 @@ pub struct Sender {
     lookup: Option<NumberLookup>,
     verify: VerifyClient,
     sends: Option<SendsTable>,
+    /// What this instance has logged of `paused`.
+    last_pause: Arc<Mutex<Pause>>,
     clock: Clock,
 }
 
@@ -77,7 +84,7 @@ impl Sender {
         sends: Option<SendsTable>,
         clock: Clock,
     ) -> Self {
-        Self { config, policy, lookup, verify, sends, clock }
+        Self { config, policy, lookup, verify, sends, last_pause: Arc::default(), clock }
     }
 
     /// What works and is probably not meant, for the log at start.
@@ -91,7 +98,8 @@ impl Sender {
     }
 
     /// Does what the request asks for, within the deadline.
-    pub async fn send(&self, request: &OtpRequest, deadline: &Deadline, log: &Log) -> Report {
+    pub async fn send(&self, request: &OtpRequest, secret: &HooksSecret, deadline: &Deadline, log: &Log) -> Report {
+        self.note_pause(&secret.paused, log);
         let region = match &request.number {
             Ok(DialableNumber::International(to)) => to.country().into(),
             _ => Region::World,
@@ -102,9 +110,10 @@ impl Sender {
             Stop::Failed(Failure::new(Reason::OutOfTime)).into()
         } else {
             let Self { config, policy, lookup, clock, .. } = self;
-            Preparation { config, policy, lookup: lookup.as_ref(), clock, request, deadline, log }.run().await
+            let (lookup, ladder, paused) = (lookup.as_ref(), self.ladder(request, secret), &secret.paused);
+            Preparation { config, policy, lookup, ladder, paused, clock, request, deadline, log }.run().await
         };
-        let Prepared { known, lookup, decision } = prepared;
+        let Prepared { known, lookup, resend, decision } = prepared;
         let done = match decision {
             Ok(route) => {
                 if let Some(reason) = route.would_refuse {
@@ -118,19 +127,26 @@ impl Sender {
                         okta_event_id: request.event_id.clone(),
                     });
                 }
-                self.send_by(&route, request, deadline, log).await
+                self.send_by(&route, request, secret, deadline, log).await
             }
             Err(stop) => Done::nothing(channel, self.outcome_of_stop(stop)),
         };
         Report {
-            record: record_of(request, &known, lookup.as_ref(), &done, deadline),
+            record: record_of(request, &known, (lookup.as_ref(), resend), &done, deadline),
             outcome: done.outcome,
             verify_latency: done.latency,
             lookup,
         }
     }
 
-    async fn send_by(&self, route: &Route, request: &OtpRequest, deadline: &Deadline, log: &Log) -> Done {
+    async fn send_by(
+        &self,
+        route: &Route,
+        request: &OtpRequest,
+        secret: &HooksSecret,
+        deadline: &Deadline,
+        log: &Log,
+    ) -> Done {
         let replaced =
             if self.config.replace_pending { Some(self.replace_pending(&route.to, deadline, log).await) } else { None };
         if deadline.remaining() < LEAST_TIME_FOR_FIRST_ATTEMPT {
@@ -138,16 +154,44 @@ impl Sender {
             return Done { replaced, ..Done::nothing(route.channel, outcome) };
         }
         let (config, verify) = (&self.config, &self.verify);
-        let attempts = Attempts { config, verify, request, to: &route.to, region: route.region, deadline, log };
+        let (to, region) = (&route.to, route.region);
+        let may_fall_back_to_sms = !secret.paused.applies(region, Channel::Sms);
+        let attempts = Attempts { config, verify, request, to, region, may_fall_back_to_sms, deadline, log };
         // Before the message, so that no event of its code can be older.
         let asked_at = self.clock.now();
         let Attempted { channel, requests, latency, result } = attempts.run(route.channel).await;
         if let (Some(table), Ok(verification)) = (&self.sends, &result) {
             // Boxed: the SDK's call is deeply nested, and not part of every send.
-            Box::pin(remember(table, request, verification, (channel, asked_at), deadline, log)).await;
+            let to_mac = if config.resend_channels.is_empty() { None } else { resend::mark(secret, to) };
+            let sent = Accepted { verification, channel, asked_at, to_mac };
+            Box::pin(remember(table, request, &sent, deadline, log)).await;
         }
         let outcome = self.outcome_of_attempts(result);
         Done { channel, requests, latency: Some(latency), replaced, outcome }
+    }
+
+    /// The ladder of `RESEND_CHANNELS`, for an SMS delivery of a known user: a call stays a call.
+    fn ladder<'a>(&'a self, request: &'a OtpRequest, secret: &'a HooksSecret) -> Option<Ladder<'a>> {
+        let channels = &self.config.resend_channels[..];
+        if channels.is_empty() || request.delivery == Delivery::Call {
+            return None;
+        }
+        Some(Ladder { channels, table: self.sends.as_ref()?, user_id: request.user_id.as_ref()?, secret })
+    }
+
+    /// Logs a pause and its end, once an instance and change.
+    fn note_pause(&self, paused: &Pause, log: &Log) {
+        // The lock is held for plain assignments only, which cannot panic half way.
+        let mut last = self.last_pause.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != *paused {
+            last.clone_from(paused);
+            log.emit(&LogEvent::SendingPaused {
+                active: paused.is_active(),
+                everything: paused.is_of_everything(),
+                countries: paused.regions().to_vec(),
+                channels: paused.channels().to_vec(),
+            });
+        }
     }
 
     /// Cancels what is pending for the number, so that Verify cannot send an older code. Whatever comes of it, the send
@@ -168,6 +212,10 @@ impl Sender {
     fn outcome_of_stop(&self, stop: Stop) -> Outcome {
         match stop {
             Stop::Failed(failure) => Outcome::Failed(failure),
+            // No other number would help.
+            Stop::Refused(Reason::Paused) => {
+                Outcome::Refused { failure: Failure::new(Reason::Paused), swallowed: self.swallows() }
+            }
             Stop::Refused(reason) => {
                 Outcome::Refused { failure: Failure::at(PHONE_NUMBER, reason), swallowed: self.swallows() }
             }
@@ -190,24 +238,28 @@ impl Sender {
     }
 }
 
+/// A message that Twilio accepted.
+struct Accepted<'a> {
+    verification: &'a Verification,
+    channel: Channel,
+    /// When Twilio was asked for it.
+    asked_at: Timestamp,
+    to_mac: Option<ToMac>,
+}
+
 /// Remembers an accepted message, so that feedback finds its verification. A failure is logged and changes nothing else.
-async fn remember(
-    table: &SendsTable,
-    request: &OtpRequest,
-    verification: &Verification,
-    (channel, sent_at): (Channel, Timestamp),
-    deadline: &Deadline,
-    log: &Log,
-) {
+async fn remember(table: &SendsTable, request: &OtpRequest, accepted: &Accepted<'_>, deadline: &Deadline, log: &Log) {
     // Nobody signs in with a preview's code: no event will ask for it.
     if request.preview {
         return;
     }
+    let Accepted { verification, channel, asked_at: sent_at, ref to_mac } = *accepted;
     let (user_id, verification_sid) = (request.user_id.as_ref(), verification.sid.as_ref());
     let (reason, advice) = match (user_id, verification_sid) {
         (Some(user_id), Some(verification_sid)) => {
             let OtpRequest { delivery, request_type, .. } = *request;
-            let send = Send { user_id, verification_sid, delivery, channel, request_type, sent_at, to_mac: None };
+            let send =
+                Send { user_id, verification_sid, delivery, channel, request_type, sent_at, to_mac: to_mac.as_ref() };
             let limit = deadline.for_duty(MIN_REMEMBER_TIME, MAX_REMEMBER_TIME);
             match table.remember(&send, limit).await {
                 Ok(()) => return,
@@ -261,7 +313,7 @@ impl Replaced {
 fn record_of(
     request: &OtpRequest,
     known: &Known,
-    lookup: Option<&LookupUsage>,
+    (lookup, resend): (Option<&LookupUsage>, Resend),
     done: &Done,
     deadline: &Deadline,
 ) -> SendRecord {
@@ -291,6 +343,8 @@ fn record_of(
         advice: failure.and_then(|failure| failure.advice),
         replaced: done.replaced.as_ref().map(|replaced| replaced.result),
         replace_failure: done.replaced.as_ref().and_then(|replaced| replaced.failure),
+        earlier_sends: resend.earlier_sends,
+        table_failure: resend.failure.map(TableError::reason),
         preview: request.preview,
         attempts: done.requests,
         duration_ms: millis(deadline.elapsed()),

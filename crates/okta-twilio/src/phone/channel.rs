@@ -1,5 +1,7 @@
 //! How a code reaches a phone.
 
+use serde::{Serialize, Serializer};
+
 /// How the code travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
@@ -19,5 +21,11 @@ impl Channel {
             Self::Call => "call",
             Self::WhatsApp => "whatsapp",
         }
+    }
+}
+
+impl Serialize for Channel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }

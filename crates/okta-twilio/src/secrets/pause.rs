@@ -3,12 +3,9 @@
 use serde_json::Value;
 
 use crate::{
-    phone::{Channel, CountryCode},
+    phone::{Channel, Region},
     secrets::text::{is_blank, trimmed},
 };
-
-/// The name of the numbers that belong to no country: the United Nations' code of the world.
-const NO_COUNTRY: &str = "001";
 
 /// What is not sent for now: the field `paused` of the hooks secret.
 ///
@@ -19,8 +16,7 @@ const NO_COUNTRY: &str = "001";
 pub struct Pause {
     everything: bool,
     channels: Vec<Channel>,
-    /// `None` is the numbers of no country.
-    countries: Vec<Option<CountryCode>>,
+    regions: Vec<Region>,
 }
 
 /// A value that cannot be read.
@@ -69,17 +65,36 @@ impl Pause {
                 "sms" => pause.channels.push(Channel::Sms),
                 "whatsapp" => pause.channels.push(Channel::WhatsApp),
                 "call" => pause.channels.push(Channel::Call),
-                NO_COUNTRY => pause.countries.push(None),
-                _ => pause.countries.push(Some(name.parse().map_err(|_unknown| UnreadablePause)?)),
+                _ => pause.regions.push(name.parse().map_err(|_unknown| UnreadablePause)?),
             }
         }
         Ok(pause)
     }
 
-    /// Whether a message is paused: to this country (`None`: a number of no country), by this channel, which is what Twilio
-    /// would be asked for after all rerouting.
-    pub fn applies(&self, country: Option<CountryCode>, channel: Channel) -> bool {
-        self.everything || self.channels.contains(&channel) || self.countries.contains(&country)
+    /// Whether a message to this region by this channel is paused. The channel is what Twilio would be asked for after all
+    /// rerouting.
+    pub fn applies(&self, region: Region, channel: Channel) -> bool {
+        self.applies_to_region(region) || self.channels.contains(&channel)
+    }
+
+    /// Whether every message to this region is paused.
+    pub fn applies_to_region(&self, region: Region) -> bool {
+        self.everything || self.regions.contains(&region)
+    }
+
+    /// Whether everything is paused.
+    pub fn is_of_everything(&self) -> bool {
+        self.everything
+    }
+
+    /// The regions that are paused by name.
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// The channels that are paused by name.
+    pub fn channels(&self) -> &[Channel] {
+        &self.channels
     }
 
     /// Whether anything is paused.
@@ -95,9 +110,9 @@ mod tests {
     /// Whether each of these is paused: GB by sms, GB by call, NG by sms, no country by whatsapp.
     fn paused(json: &str) -> Option<[bool; 4]> {
         let pause = Pause::parse(json).ok()?;
-        let (gb, ng) = ("GB".parse().ok(), "NG".parse().ok());
-        let cases = [(gb, Channel::Sms), (gb, Channel::Call), (ng, Channel::Sms), (None, Channel::WhatsApp)];
-        Some(cases.map(|(country, channel)| pause.applies(country, channel)))
+        let [gb, ng, world] = ["GB", "NG", "001"].map(|region| region.parse().unwrap());
+        let cases = [(gb, Channel::Sms), (gb, Channel::Call), (ng, Channel::Sms), (world, Channel::WhatsApp)];
+        Some(cases.map(|(region, channel)| pause.applies(region, channel)))
     }
 
     #[test]

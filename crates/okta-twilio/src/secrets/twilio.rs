@@ -22,6 +22,11 @@ impl TwilioCredentials {
         &self.user
     }
 
+    /// Makes something of the password that does not show it, such as a key.
+    pub(crate) fn with_password<T>(&self, make: impl FnOnce(&[u8]) -> T) -> T {
+        make(self.password.0.expose_secret().as_bytes())
+    }
+
     /// Adds them to a request.
     pub(crate) fn authenticate(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         request.basic_auth(&self.user, Some(self.password.0.expose_secret()))

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     config::StartError,
     id::SafeId,
-    phone::{CountryCode, MaskedPhone},
+    phone::{Channel, CountryCode, MaskedPhone, Region},
     reason::Reason,
 };
 
@@ -53,6 +53,17 @@ log_events! {
         user_id: Option<SafeId>,
         /// Okta's `eventId`.
         okta_event_id: Option<SafeId>,
+    },
+    /// The field `paused` of the hooks secret has changed: what it names is not sent, or is sent again.
+    "sending_paused" SendingPaused {
+        /// Whether anything is paused now.
+        active: bool,
+        /// Whether everything is.
+        everything: bool,
+        /// The countries that are paused by name; `001` for the numbers of no country.
+        countries: Vec<Region>,
+        /// The channels that are paused by name.
+        channels: Vec<Channel>,
     },
     /// The code could not be sent.
     "otp_failed" OtpFailed(Box<SendRecord>),
@@ -128,6 +139,7 @@ impl LogEvent {
             | Self::OtpSent(_)
             | Self::FeedbackQueued(_)
             | Self::FeedbackApproved(_)
+            | Self::SendingPaused { active: false, .. }
             | Self::SecretRefreshed { .. } => Level::INFO,
             Self::FeedbackNotNeeded(record) => match record.reason {
                 Reason::NoPendingVerification | Reason::UserNotFound | Reason::NotRemembered => Level::INFO,
@@ -139,6 +151,7 @@ impl LogEvent {
             Self::OtpRefused(_)
             | Self::WouldRefuse { .. }
             | Self::ConfigurationWarning { .. }
+            | Self::SendingPaused { active: true, .. }
             | Self::SendNotRemembered { .. }
             | Self::LookupFailed(_)
             | Self::OtpRetried { .. }

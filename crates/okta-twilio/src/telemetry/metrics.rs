@@ -173,6 +173,13 @@ impl Metrics {
             LogEvent::SendNotRemembered { reason, .. } if reason.is_tables() => measure(&|metrics| {
                 metrics.set("Reason", reason).count(Metric::TableFailures, 1);
             }),
+            LogEvent::OtpSent(record) | LogEvent::OtpRefused(record) | LogEvent::OtpFailed(record)
+                if record.table_failure.is_some() =>
+            {
+                measure(&|metrics| {
+                    metrics.set("Reason", &record.table_failure).count(Metric::TableFailures, 1);
+                })
+            }
             LogEvent::FeedbackApproved(record)
             | LogEvent::FeedbackNotNeeded(record)
             | LogEvent::FeedbackFailed(record)

@@ -71,6 +71,10 @@ log_record! {
         pub replaced: Option<&'static str>,
         /// Why the pending verification could not be cancelled; the send went on.
         pub replace_failure: Option<Reason>,
+        /// How many messages went to the user at this number within ten minutes before this one (`RESEND_CHANNELS`).
+        pub earlier_sends: Option<u32>,
+        /// Why the sends table could not say so; the request counted as the first.
+        pub table_failure: Option<Reason>,
         /// Whether it is one of Okta's previews.
         pub preview: bool,
         /// How many requests to Verify were made.

@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use crate::{
     config::StartError,
     id::SafeId,
-    phone::{CountryCode, MaskedPhone, NetworkCode},
+    phone::{Channel, CountryCode, MaskedPhone, NetworkCode, Region},
     reason::Reason,
 };
 
@@ -37,13 +37,19 @@ macro_rules! safe_to_log {
 safe_to_log!(bool, u8, u16, u32, u64, i64, f64);
 // A text that is part of this program.
 safe_to_log!(&'static str);
-safe_to_log!(Reason, SafeId, MaskedPhone, CountryCode, NetworkCode, SourceFile);
+safe_to_log!(Reason, SafeId, MaskedPhone, CountryCode, Region, Channel, NetworkCode, SourceFile);
 // It names a variable, the problem and an example, never the value.
 safe_to_log!(StartError);
 
 impl<T: SafeToLog> SafeToLog for Option<T> {
     fn is_absent(&self) -> bool {
         self.is_none()
+    }
+}
+
+impl<T: SafeToLog> SafeToLog for Vec<T> {
+    fn is_absent(&self) -> bool {
+        self.is_empty()
     }
 }
 
