@@ -254,6 +254,18 @@ mod tokens {
     }
 
     #[test]
+    fn that_nobody_checks_are_warned_of() {
+        let warnings = |variables: &[(&str, &str)]| {
+            let hook = Hook::with_variables(variables);
+            let lines = hook.function.log_lines().into_iter().filter(|line| line["message"] == "configuration_warning");
+            lines.map(|line| line["variable"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        let token = [("JWT_SCOPE", "telephony"), ("JWT_CLIENT_ID", "0oaHook1")];
+        assert_eq!(warnings(&token), ["JWT_SCOPE", "JWT_CLIENT_ID"]);
+        assert!(warnings(&[token[0], token[1], ("AUTH_MODE", "jwt")]).is_empty());
+    }
+
+    #[test]
     fn without_a_scope_to_ask_for_do_not_start() {
         for (variables, variable) in [
             (&[("AUTH_MODE", "jwt")][..], "JWT_SCOPE"),

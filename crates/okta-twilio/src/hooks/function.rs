@@ -59,6 +59,13 @@ impl Function {
             let problem = "the proxy is not used: the function connects directly";
             warn(ConfigurationWarning { variable: SafeId::parse(variable), ..ConfigurationWarning::of(problem) });
         }
+        let is_jwt = variables.optional("AUTH_MODE").is_some_and(|mode| mode == "jwt");
+        for variable in ["JWT_SCOPE", "JWT_CLIENT_ID"] {
+            if !is_jwt && variables.optional(variable).is_some() {
+                let problem = "the variable is not used: tokens are checked with AUTH_MODE=jwt only";
+                warn(ConfigurationWarning { variable: SafeId::parse(variable), ..ConfigurationWarning::of(problem) });
+            }
+        }
     }
 
     /// The process environment.
