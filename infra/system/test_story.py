@@ -236,6 +236,27 @@ class Secret(unittest.TestCase):
         wait_until("the secret is noticed", lets_in)
 
 
+class EventsAlone(unittest.TestCase):
+    """For those who send Okta's codes through Verify by other means."""
+
+    def test_the_number_is_found_in_okta_and_its_code_approved(self):
+        okta = {"OktaOrgUrl": sandbox.url, "OktaSecretId": okta_secret()}
+        stack = deploy("events-alone", Hooks="events", **okta)
+        self.assertEqual(stack.functions(), {"EventFunction"})
+        self.assertNotIn("TelephonyUrl", stack.outputs)
+        sandbox.reset()
+        sandbox.send_code(PHONE, CODE)
+
+        self.assertEqual(deliver(stack, "6f1c6ab0-2f1e-4f5a-9f0e-000000000007").status, 200)
+
+        def approved():
+            [verification] = sandbox.get("verifications")
+            return verification["status"] == "approved"
+
+        wait_until("Twilio is told", approved)
+        self.assertTrue(sandbox.get("okta-requests"))
+
+
 class Update(unittest.TestCase):
     def test_one_hook_is_taken_away_and_the_other_goes_on(self):
         stack = deploy("update")
@@ -333,6 +354,20 @@ class Tokens(unittest.TestCase):
         self.assertEqual(ask(self.stack, secret=AUTH_SECRET).status, 401, "the shared secret is not enough")
         forged = self.token()[:-8] + "AAAAAAAA"
         self.assertEqual(ask(self.stack, secret=None, authorization=f"Bearer {forged}").status, 401)
+        self.assertEqual(requests_to_twilio(), [])
+
+    def test_the_smoke_test_goes_on_with_a_token(self):
+        environment = emulator.environment | {"STACK": "tokens", "DEPLOY_CONFIG": os.devnull}
+        program = [sys.executable, ROOT / "tools/smoke"]
+        for token, status, said in (
+            (self.token(), 0, "an impossible number is refused"),
+            (self.token(scp=["openid"]), 1, "is refused (403)"),
+            ("", 0, "start and secret are not proven"),
+        ):
+            with self.subTest(said):
+                environment["OKTA_TWILIO_BEARER_TOKEN"] = token
+                done = subprocess.run(program, env=environment, input="", text=True, capture_output=True, check=False)
+                self.assertEqual((done.returncode, said in done.stdout), (status, True), done.stdout + done.stderr)
         self.assertEqual(requests_to_twilio(), [])
 
     def test_the_event_hook_keeps_its_secret(self):
