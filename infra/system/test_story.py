@@ -30,7 +30,7 @@ def sandbox_world(add_cleanup):
     add_cleanup(emulator.stop)
     sandbox = Sandbox()
     add_cleanup(sandbox.stop)
-    zip_folder = zips()
+    zip_folder = zips(add_cleanup)
     return emulator, sandbox, zip_folder
 
 

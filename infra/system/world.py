@@ -259,7 +259,7 @@ def script(name):
     return module
 
 
-def zips():
+def zips(add_cleanup):
     """The folder with the functions' zips: SYSTEM_TEST_ZIPS, such as target/lambda; else the debug binaries are packed.
 
     Those are what the rest of the tests have just built; a release build would take minutes and behave the same.
@@ -267,6 +267,7 @@ def zips():
     if given := os.environ.get("SYSTEM_TEST_ZIPS"):
         return pathlib.Path(given).resolve()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="okta-twilio-zips-"))
+    add_cleanup(shutil.rmtree, folder)
     normalise_zip = script("normalise-zip")
     for function in FUNCTIONS:
         (folder / function).mkdir()
