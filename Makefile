@@ -68,7 +68,7 @@ build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build
 
 deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with SAM; asks for what that file does not say yet
 	@$(INFRA_VENV)/bin/python tools/deploy configure
-	@architecture=$$($(INFRA_VENV)/bin/python tools/deploy architecture) && $(MAKE) build ARCH=$$architecture
+	@architecture=$$($(INFRA_VENV)/bin/python tools/deploy architecture) && $(MAKE) --no-print-directory build ARCH=$$architecture
 	@$(INFRA_VENV)/bin/python tools/deploy run
 
 secrets: $(TOOLS)/infra.stamp ## Store Twilio's credential in the deployed stack's secret; asks, or FROM=file.json
