@@ -14,6 +14,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
+INFRA_VENV := $(TOOLS)/infra-venv
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION).stamp
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 
@@ -26,13 +27,16 @@ export ZIG_GLOBAL_CACHE_DIR := $(TOOLS)/cache/zig
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 PIP_INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 
+# Needs no account: the region is only here because the SAM CLI asks for one.
+INFRA := PATH=$(INFRA_VENV)/bin:$(PATH) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
+
 LOCAL_STACK := $(TARGET_DIR)/debug/local-stack
 FUNCTIONS := telephony-hook event-hook
 RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_64-unknown-linux-gnu,$(ARCH)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke build test lint fmt bench fuzz redrive update-countries tools clean check-arch
+.PHONY: help demo dev invoke build test lint fmt bench fuzz redrive test-infra update-countries tools clean check-arch
 
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,10 +89,15 @@ fuzz: $(CARGO_FUZZ) ## Give the parsers of outside bodies random ones, SECONDS_E
 redrive: $(TOOLS)/local-stack.stamp ## Put the dead letters of FEEDBACK_QUEUE_URL back into that queue
 	@$(VENV)/bin/python scripts/redrive
 
+test-infra: $(TOOLS)/infra.stamp ## Lint the template and hold what it promises, offline
+	cd infra/sam && $(INFRA) sam validate --lint --template template.yaml
+	$(INFRA) cfn-lint infra/sam/template.yaml
+	$(INFRA) python -m unittest discover --start-directory infra/tests --top-level-directory infra/tests
+
 update-countries: $(TOOLS)/countries.stamp ## Make the table of country prefixes anew
 	$(VENV)/bin/python crates/okta-twilio/src/country/generate.py
 
-tools: $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp $(CARGO_DENY) ## Install every pinned tool into .tools now
+tools: $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp $(TOOLS)/infra.stamp $(CARGO_DENY) ## Install every pinned tool into .tools now
 
 clean: ## Remove everything built or installed here
 	cargo clean
@@ -110,6 +119,13 @@ $(TOOLS)/local-stack.stamp: tools/local-stack.txt | $(VENV)/bin/python
 $(TOOLS)/cross-build.stamp: tools/cross-build.txt | $(VENV)/bin/python
 	@echo "Installing the zig compiler and linker into .tools (380 MB)"
 	$(PIP_INSTALL) --requirement $<
+	@touch $@
+
+$(TOOLS)/infra.stamp: tools/infra.txt
+	@echo "Installing the SAM CLI into .tools (340 MB)"
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or later is needed" >&2; exit 1; }
+	python3 -m venv $(INFRA_VENV)
+	$(subst $(VENV),$(INFRA_VENV),$(PIP_INSTALL)) --requirement $<
 	@touch $@
 
 $(TOOLS)/countries.stamp: tools/countries.txt | $(VENV)/bin/python
