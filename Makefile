@@ -36,7 +36,7 @@ RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke build test lint fmt bench fuzz redrive test-infra update-countries tools clean check-arch
+.PHONY: help demo dev invoke build test lint doc fmt bench fuzz notices redrive test-infra update-countries tools clean check-arch
 
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,20 +57,26 @@ build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build
 	rm -rf target/lambda
 	cargo lambda build --release --locked --target $(RUST_TARGET) --output-format zip --lambda-dir target/lambda \
 		$(FUNCTIONS:%=--package %)
-	scripts/check-jitter-entropy $(TARGET_DIR)/$(RUST_TARGET)/release
-	scripts/check-zip-size target/lambda $(FUNCTIONS)
+	tools/check-jitter-entropy $(TARGET_DIR)/$(RUST_TARGET)/release
+	tools/check-zip-size target/lambda $(FUNCTIONS)
 
 test: $(TOOLS)/local-stack.stamp ## Run every test
 	cargo build --workspace --locked
 	cargo test --workspace --locked
 
-lint: $(CARGO_DENY) ## Check format, clippy, dependencies and that AWS-LC has no jitter entropy
+lint: $(CARGO_DENY) ## Check format, floor plan, clippy, docs, dependencies, licences and that AWS-LC has no jitter entropy
 	cargo fmt --all --check
+	python3 tools/check-layers
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	$(MAKE) --no-print-directory doc
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
-	scripts/check-advisories
+	tools/check-advisories
+	tools/third-party-notices --check
 	cargo build --workspace --locked
-	scripts/check-jitter-entropy $(TARGET_DIR)/debug
+	tools/check-jitter-entropy $(TARGET_DIR)/debug
+
+doc: ## Build the API documentation into target/doc; a warning is an error
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -83,11 +89,14 @@ fuzz: $(CARGO_FUZZ) ## Give the parsers of outside bodies random ones, SECONDS_E
 	@# The sanitizer's flags are for nightly compilers; this lets the stable one take them, for this build only.
 	@for target in telephony_request event_delivery; do \
 		echo "Fuzzing $$target for $(SECONDS_EACH) s"; \
-		RUSTC_BOOTSTRAP=1 $(TOOLS)/bin/cargo-fuzz run --fuzz-dir fuzz $$target -- -max_total_time=$(SECONDS_EACH) -print_final_stats=1 || exit 1; \
+		RUSTC_BOOTSTRAP=1 $(TOOLS)/bin/cargo-fuzz run --fuzz-dir crates/okta-twilio/fuzz $$target -- -max_total_time=$(SECONDS_EACH) -print_final_stats=1 || exit 1; \
 	done
 
+notices: ## Write THIRD-PARTY-NOTICES.txt anew, after a change of dependencies
+	tools/third-party-notices
+
 redrive: $(TOOLS)/local-stack.stamp ## Put the dead letters of FEEDBACK_QUEUE_URL back into that queue
-	@$(VENV)/bin/python scripts/redrive
+	@$(VENV)/bin/python tools/redrive
 
 test-infra: $(TOOLS)/infra.stamp ## Lint the template and hold what it promises, offline
 	cd infra/sam && $(INFRA) sam validate --lint --template template.yaml
@@ -95,13 +104,13 @@ test-infra: $(TOOLS)/infra.stamp ## Lint the template and hold what it promises,
 	$(INFRA) python -m unittest discover --start-directory infra/tests --top-level-directory infra/tests
 
 update-countries: $(TOOLS)/countries.stamp ## Make the table of country prefixes anew
-	$(VENV)/bin/python crates/okta-twilio/src/country/generate.py
+	$(VENV)/bin/python crates/okta-twilio/src/phone/generate.py
 
 tools: $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp $(TOOLS)/infra.stamp $(CARGO_DENY) ## Install every pinned tool into .tools now
 
 clean: ## Remove everything built or installed here
 	cargo clean
-	rm -rf fuzz/target fuzz/corpus fuzz/artifacts
+	rm -rf $(addprefix crates/okta-twilio/fuzz/,target corpus artifacts)
 	rm -rf target $(TOOLS)
 
 check-arch:

@@ -3,7 +3,10 @@
 use std::{convert::Infallible, process::ExitCode};
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use okta_twilio::{clock::Timestamp, event_hook::EventHook, function::Function};
+use okta_twilio::{
+    hooks::{events::EventHook, function::Function},
+    time::clock::Timestamp,
+};
 use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +17,7 @@ async fn main() -> ExitCode {
     };
     let hook = match EventHook::build(&Function::variables(), function.clock()).await {
         Ok(hook) => hook,
-        Err(error) => return function.cannot_start(&error),
+        Err(error) => return function.cannot_start(error),
     };
     hook.prepare(function.log()).await;
     let (function, hook) = (&function, &hook);

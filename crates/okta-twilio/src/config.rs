@@ -6,10 +6,11 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use serde::{Serialize, Serializer};
 use tracing::Level;
 use url::Url;
 
-use crate::auth::{AuthMode, HeaderName};
+use crate::{http_client::ClientError, twilio::sid::is_sid};
 
 /// A variable that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,23 @@ impl ConfigError {
     /// For what `variable` must be, and an example that is.
     pub(crate) const fn new(variable: &'static str, problem: &'static str, example: &'static str) -> Self {
         Self { variable, problem, example }
+    }
+}
+
+/// Why a function cannot start. The text names the variable to mend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// A variable cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+impl Serialize for StartError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -148,8 +166,6 @@ pub struct CommonConfig {
     pub hooks_secret_id: String,
     /// `SECRET_TTL_SECONDS` (300): how long a fetched secret is used before it is refreshed.
     pub secret_ttl: Duration,
-    /// `AUTH_MODE` (`header`) and `AUTH_HEADER` (`auth_secret`).
-    pub auth: AuthMode,
     /// `VERIFY_SERVICE_SID` (required): `VA…`.
     pub verify_service_sid: String,
     /// `TWILIO_VERIFY_URL` (`https://verify.twilio.com`).
@@ -175,7 +191,6 @@ impl CommonConfig {
                 1..=86_400,
                 300,
             )?),
-            auth: auth_mode(variables)?,
             verify_service_sid: verify_service_sid(variables)?,
             verify_url: verify_url.map_or_else(|| default_url("https://verify.twilio.com"), Ok)?,
             extra_ca_file: variables.optional("EXTRA_CA_FILE"),
@@ -199,23 +214,6 @@ pub fn log_level(variables: &Variables<'_>) -> Result<Level, ConfigError> {
     Ok(variables.read("LOG_LEVEL", ("must be error, warn, info or debug", "info"), read)?.unwrap_or(Level::INFO))
 }
 
-fn auth_mode(variables: &Variables<'_>) -> Result<AuthMode, ConfigError> {
-    let help = ("must be the name of an HTTP header", "auth_secret");
-    let header = variables.read("AUTH_HEADER", help, HeaderName::parse)?;
-    let header = header.or_else(|| HeaderName::parse("auth_secret"));
-    let read = |value: &str| match value {
-        "header" => header.clone().map(AuthMode::Header),
-        "jwt" => Some(AuthMode::Jwt),
-        _ => None,
-    };
-    let mode = variables.read("AUTH_MODE", ("must be header or jwt", "header"), read)?;
-    mode.or_else(|| header.map(AuthMode::Header)).ok_or(ConfigError {
-        variable: "AUTH_HEADER",
-        problem: "must be the name of an HTTP header",
-        example: "auth_secret",
-    })
-}
-
 fn verify_service_sid(variables: &Variables<'_>) -> Result<String, ConfigError> {
     const VARIABLE: &str = "VERIFY_SERVICE_SID";
     const EXAMPLE: &str = "VA0123456789abcdef0123456789abcdef";
@@ -223,11 +221,6 @@ fn verify_service_sid(variables: &Variables<'_>) -> Result<String, ConfigError> 
     variables.required(VARIABLE, EXAMPLE)?;
     let sid = variables.read(VARIABLE, help, |value| is_sid(value, "VA").then(|| value.to_owned()))?;
     sid.ok_or(ConfigError { variable: VARIABLE, problem: help.0, example: EXAMPLE })
-}
-
-/// Whether a text is a Twilio sid: its prefix and 32 hexadecimal digits.
-pub(crate) fn is_sid(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// A URL that is part of this program.
@@ -261,7 +254,6 @@ pub(crate) mod tests {
     fn has_defaults() {
         let config = read(&[]).unwrap();
         assert_eq!(config.secret_ttl, Duration::from_secs(300));
-        assert_eq!(config.auth, AuthMode::Header(HeaderName::parse("auth_secret").unwrap()));
         assert_eq!(config.verify_url.as_str(), "https://verify.twilio.com/");
         assert_eq!(log_level(&Variables::new(&lookup(&[]))).unwrap(), Level::INFO);
     }
@@ -274,8 +266,6 @@ pub(crate) mod tests {
             ("VERIFY_SERVICE_SID", "AC0123456789abcdef0123456789abcdef"),
             ("SECRET_TTL_SECONDS", "-7"),
             ("SECRET_TTL_SECONDS", "5 minutes"),
-            ("AUTH_MODE", "none"),
-            ("AUTH_HEADER", "two words"),
             ("TWILIO_VERIFY_URL", "http://verify.example.com"),
             ("TWILIO_VERIFY_URL", "ftp://verify.example.com"),
             ("TWILIO_VERIFY_URL", "https://user:password@verify.example.com"),

@@ -6,16 +6,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_smithy_runtime_api::{
-    client::{
-        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
-        orchestrator::{HttpRequest, HttpResponse},
-        result::ConnectorError,
-        runtime_components::RuntimeComponents,
-    },
-    http::StatusCode,
-};
-use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::time::Instant;
@@ -173,49 +163,4 @@ async fn read_body(mut response: reqwest::Response) -> Option<Bytes> {
         body.extend_from_slice(&chunk);
     }
     Some(body.into())
-}
-
-/// The same client as the AWS SDK's connector.
-///
-/// The SDK's connect and read time-outs are not applied here: the client's own connect time-out is, and the SDK's
-/// attempt and operation time-outs bound the rest.
-#[derive(Clone, Debug)]
-pub struct SdkHttpClient(pub reqwest::Client);
-
-impl HttpClient for SdkHttpClient {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-impl HttpConnector for SdkHttpClient {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.0.clone();
-        HttpConnectorFuture::new(async move { sdk_call(&client, request).await })
-    }
-}
-
-async fn sdk_call(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-    let (parts, body) = request.into_parts();
-    // The SDK's JSON calls have their bodies in memory; a streamed one would be a mistake of ours.
-    let body = body.bytes().map(Bytes::copy_from_slice).ok_or_else(|| ConnectorError::user("streamed body".into()))?;
-    let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
-        .map_err(|error| ConnectorError::user(error.into()))?;
-    let mut response = client.execute(request).await.map_err(connector_error)?;
-    let status =
-        StatusCode::try_from(response.status().as_u16()).map_err(|error| ConnectorError::other(error.into(), None))?;
-    let headers = std::mem::take(response.headers_mut());
-    let body = response.bytes().await.map_err(connector_error)?;
-    let mut answer = HttpResponse::new(status, SdkBody::from(body));
-    for (name, value) in &headers {
-        if let Ok(value) = value.to_str() {
-            answer.headers_mut().append(name.as_str().to_owned(), value.to_owned());
-        }
-    }
-    Ok(answer)
-}
-
-fn connector_error(error: reqwest::Error) -> ConnectorError {
-    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }

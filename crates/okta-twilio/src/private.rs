@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest::{self, Digest};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// The one-time code that Okta generated and the user will type.
@@ -30,6 +31,21 @@ impl OneTimeCode {
 impl fmt::Debug for OneTimeCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("OneTimeCode(private)")
+    }
+}
+
+/// By which secrets are compared: of one length, and in constant time.
+pub(crate) struct SecretDigest(Digest);
+
+impl SecretDigest {
+    pub(crate) fn of(value: &[u8]) -> Self {
+        Self(digest::digest(&digest::SHA256, value))
+    }
+}
+
+impl PartialEq for SecretDigest {
+    fn eq(&self, other: &Self) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(self.0.as_ref(), other.0.as_ref()).is_ok()
     }
 }
 

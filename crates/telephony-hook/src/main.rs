@@ -3,7 +3,7 @@
 use std::{convert::Infallible, process::ExitCode};
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use okta_twilio::{function::Function, telephony_hook::TelephonyHook};
+use okta_twilio::hooks::{function::Function, telephony::TelephonyHook};
 use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +14,7 @@ async fn main() -> ExitCode {
     };
     let hook = match TelephonyHook::build(&Function::variables(), function.clock()).await {
         Ok(hook) => hook,
-        Err(error) => return function.cannot_start(&error),
+        Err(error) => return function.cannot_start(error),
     };
     hook.prepare(function.log()).await;
     let (function, hook) = (&function, &hook);

@@ -300,7 +300,7 @@ mod twilio_in_trouble {
         let answer = hook.ask(&sms().taken_ago(Duration::from_millis(1_600)));
         assert_eq!(verdict(&answer), "twilio_timeout");
         assert!(answer.duration < Duration::from_millis(1_300), "{:?}", answer.duration);
-        assert!(hook.last_log("otp_failed")["milliseconds"].as_u64().unwrap() >= 2_500);
+        assert!(hook.last_log("otp_failed")["duration_ms"].as_u64().unwrap() >= 2_500);
     }
 
     #[test]

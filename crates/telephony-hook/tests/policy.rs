@@ -79,7 +79,7 @@ mod lookup {
         assert_eq!(verdict(&hook.ask(&sms("9876543210"))), "phone_number_invalid");
         assert!(lookups(&hook).is_empty());
         assert_eq!(hook.deployment.twilio.connections(), 1);
-        assert_eq!(hook.last_log("otp_sent").get("lookup_milliseconds"), None);
+        assert_eq!(hook.last_log("otp_sent").get("lookup_ms"), None);
         assert!(log_lines(&hook, "metrics").iter().all(|line| line.get("LookupLatency").is_none()));
     }
 
@@ -108,7 +108,7 @@ mod lookup {
         let log = hook.last_log("otp_sent");
         assert_eq!((&log["line_type"], &log["network"]), (&json!("mobile"), &json!("310-998")));
         assert_eq!((&log["sms_pumping_risk"], &log["country"]), (&json!(5), &json!("US")));
-        assert!(log["lookup_milliseconds"].is_u64());
+        assert!(log["lookup_ms"].is_u64());
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod lookup {
         }
         assert_eq!(lookups(&hook).len(), 1);
         assert!(hook.messages().iter().all(|message| message.channel == Channel::Call));
-        assert_eq!(hook.last_log("otp_sent").get("lookup_milliseconds"), None);
+        assert_eq!(hook.last_log("otp_sent").get("lookup_ms"), None);
         assert_eq!(hook.last_log("otp_sent")["line_type"], "landline");
     }
 }
@@ -475,7 +475,7 @@ mod lookup_in_trouble {
         let answer = ask_with_fault(&hook, Fault::Delay(Duration::from_secs(30)), Times::UntilCleared);
         assert_eq!(verdict(&answer), "SUCCESSFUL");
         let log = hook.last_log("otp_sent");
-        let waited = log["lookup_milliseconds"].as_u64().expect("milliseconds");
+        let waited = log["lookup_ms"].as_u64().expect("milliseconds");
         assert!((290..650).contains(&waited), "waited {waited} ms for Lookup");
         assert!(answer.duration < Duration::from_millis(1_500), "{:?}", answer.duration);
         assert_eq!(hook.last_log("lookup_failed")["reason"], "twilio_timeout");
@@ -500,8 +500,8 @@ mod lookup_in_trouble {
         assert!(answer.duration < Duration::from_millis(1_700), "{:?}", answer.duration);
         let log = hook.last_log("otp_failed");
         let waited = |field: &str| log[field].as_u64().expect("milliseconds");
-        assert!(waited("lookup_milliseconds") <= 1_050, "500 ms are Verify's: {log}");
-        assert!(waited("verify_milliseconds") >= 400, "{log}");
+        assert!(waited("lookup_ms") <= 1_050, "500 ms are Verify's: {log}");
+        assert!(waited("verify_ms") >= 400, "{log}");
     }
 
     #[test]

@@ -63,5 +63,5 @@ pub(crate) fn ago(age: Duration) -> String {
     #[expect(clippy::disallowed_methods, reason = "the test plays Okta, which has a clock of its own")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
     let millis = i64::try_from(now.saturating_sub(age).as_millis()).expect("a time that is not far");
-    okta_twilio::clock::Timestamp::from_millis(millis).to_rfc3339()
+    okta_twilio::time::clock::Timestamp::from_millis(millis).to_rfc3339()
 }

@@ -20,14 +20,17 @@ use super::{
     field::text,
 };
 use crate::{
-    clock::{Clock, Timestamp},
     config::{ConfigError, Variables},
-    deadline::Deadline,
     http_client::{self, Answer, CallError},
-    logging::{Log, SafeId},
+    id::SafeId,
     phone::{self, DialableNumber, PhoneNumber},
     reason::Reason,
     secrets::{Cached, SecretError},
+    telemetry::Log,
+    time::{
+        clock::{Clock, Timestamp},
+        deadline::Deadline,
+    },
 };
 
 /// Longest wait for one answer.

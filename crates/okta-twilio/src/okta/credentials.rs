@@ -17,8 +17,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    clock::Timestamp,
-    secrets::{FromSecret, SecretDigest, SecretError},
+    private::SecretDigest,
+    secrets::{FromSecret, SecretError},
+    time::clock::Timestamp,
 };
 
 /// How long an assertion is valid. Okta allows one hour; it is used at once.

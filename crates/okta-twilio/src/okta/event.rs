@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::field::{at, items, text};
-use crate::{clock::Timestamp, logging::SafeId, reason::Reason};
+use crate::{id::SafeId, reason::Reason, time::clock::Timestamp};
 
 /// Largest body that is read, in bytes. Okta states no limit; an event has two to four thousand.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -81,6 +81,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Authentication => "authentication",
+            Self::Enrolment => "enrolment",
+        }
+    }
+
     fn of_event_type(text: &str) -> Option<Self> {
         match text {
             "user.authentication.auth_via_mfa" => Some(Self::Authentication),

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::field::text;
 use crate::{
-    clock::Timestamp,
-    logging::SafeId,
+    id::SafeId,
     phone::{self, DialableNumber, Extension},
     private::OneTimeCode,
     reason::Reason,
+    time::clock::Timestamp,
 };
 
 /// The only `eventType` of this hook.

@@ -12,13 +12,12 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    clock::Timestamp,
-    country::CountryCode,
     http_client::{self, Answer, CallError},
-    logging::SafeId,
-    phone::{self, DialableNumber, PhoneNumber},
+    id::SafeId,
+    phone::{self, CountryCode, DialableNumber, PhoneNumber},
     reason::Reason,
-    secrets::TwilioCredentials,
+    time::clock::Timestamp,
+    twilio::credentials::TwilioCredentials,
 };
 
 /// Data that Lookup sells, as far as a decision about sending can use it.

@@ -1,8 +1,10 @@
 //! What Twilio offers.
 
-mod error;
+mod codes;
+pub mod credentials;
 pub mod locale;
 pub mod lookup;
+pub(crate) mod sid;
 pub mod verify;
 
-pub use error::{CODES, Class, ErrorCode, Retry};
+pub use codes::{CODES, Class, ErrorCode, Retry};

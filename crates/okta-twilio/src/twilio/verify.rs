@@ -11,11 +11,11 @@ use url::Url;
 
 use crate::{
     http_client::{self, Answer, CallError},
-    logging::SafeId,
+    id::SafeId,
     phone::{Extension, PhoneNumber},
     private::OneTimeCode,
     reason::Reason,
-    secrets::TwilioCredentials,
+    twilio::credentials::TwilioCredentials,
 };
 
 /// How the code travels.

@@ -130,7 +130,7 @@ impl Scene<'_> {
             println!("\n{}", terminal.title(format!("With {}", variables.join(" "))));
         }
         for line in self.functions.start_lines(terminal::LOG_LIMIT) {
-            let took = terminal::milliseconds(&line, "milliseconds");
+            let took = terminal::milliseconds(&line, "duration_ms");
             println!("{}", terminal.row("cold start", took, terminal::in_short(&line)));
         }
     }

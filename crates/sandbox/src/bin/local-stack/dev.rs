@@ -98,7 +98,7 @@ fn show_log(functions: &Functions, terminal: Terminal, over: &AtomicBool) {
             match terminal::log_line(&line) {
                 Some(log) => println!(
                     "{}",
-                    terminal.row("log", terminal::milliseconds(&log, "milliseconds"), terminal::in_short(&log))
+                    terminal.row("log", terminal::milliseconds(&log, "duration_ms"), terminal::in_short(&log))
                 ),
                 None if line.starts_with('{') => {}
                 None => println!("{}", terminal.quiet(line)),

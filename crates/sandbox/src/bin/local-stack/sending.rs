@@ -75,14 +75,14 @@ fn is_decision(line: &Value) -> bool {
 impl Observed {
     fn tell(&self, terminal: Terminal) {
         for line in &self.log {
-            let took = terminal::milliseconds(line, "milliseconds");
+            let took = terminal::milliseconds(line, "duration_ms");
             let label = if is_decision(line) { "decided" } else { "logged" };
             println!("{}", terminal.row(label, took, terminal::in_short(line)));
         }
         for request in &self.requests {
             let field = match request.operation {
-                Operation::Lookup => "lookup_milliseconds",
-                _ => "verify_milliseconds",
+                Operation::Lookup => "lookup_ms",
+                _ => "verify_ms",
             };
             let took = self.log.iter().find_map(|line| terminal::milliseconds(line, field));
             println!("{}", terminal.row("Twilio got", took, describe(request)));

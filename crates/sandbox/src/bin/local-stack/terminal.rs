@@ -6,7 +6,7 @@ use sandbox::Message;
 use serde_json::Value;
 
 /// Fields that say nothing about a single decision, are shown elsewhere or are mere ids.
-const LEFT_OUT: &[&str] = &["timestamp", "level", "message", "service", "milliseconds", "verify_milliseconds"];
+const LEFT_OUT: &[&str] = &["timestamp", "level", "message", "service", "duration_ms", "verify_ms"];
 
 /// A function writes its log line before it answers; the line only has to come through the pipes.
 pub(crate) const LOG_LIMIT: Duration = Duration::from_secs(2);

@@ -1,0 +1,86 @@
+//! The AWS SDK on the shared HTTP client.
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+
+/// Longest time for one operation with its retry.
+const OPERATION_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// Longest time for one attempt.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The SDK's configuration: region and credentials from the variables that Lambda sets, so that no file and no metadata
+/// service is asked at cold start.
+pub async fn sdk_config(region: Option<String>, client: &reqwest::Client) -> aws_config::SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .operation_timeout(OPERATION_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build();
+    let retries =
+        aws_config::retry::RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50));
+    aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .region(region.map(aws_config::Region::new))
+        .credentials_provider(aws_config::environment::EnvironmentVariableCredentialsProvider::new())
+        .http_client(SdkHttpClient(client.clone()))
+        .timeout_config(timeouts)
+        .retry_config(retries)
+        .load()
+        .await
+}
+
+/// The same client as the AWS SDK's connector.
+///
+/// The SDK's connect and read time-outs are not applied here: the client's own connect time-out is, and the SDK's
+/// attempt and operation time-outs bound the rest.
+#[derive(Clone, Debug)]
+pub struct SdkHttpClient(pub reqwest::Client);
+
+impl HttpClient for SdkHttpClient {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for SdkHttpClient {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.clone();
+        HttpConnectorFuture::new(async move { sdk_call(&client, request).await })
+    }
+}
+
+async fn sdk_call(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+    let (parts, body) = request.into_parts();
+    // The SDK's JSON calls have their bodies in memory; a streamed one would be a mistake of ours.
+    let body = body.bytes().map(Bytes::copy_from_slice).ok_or_else(|| ConnectorError::user("streamed body".into()))?;
+    let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
+        .map_err(|error| ConnectorError::user(error.into()))?;
+    let mut response = client.execute(request).await.map_err(connector_error)?;
+    let status =
+        StatusCode::try_from(response.status().as_u16()).map_err(|error| ConnectorError::other(error.into(), None))?;
+    let headers = std::mem::take(response.headers_mut());
+    let body = response.bytes().await.map_err(connector_error)?;
+    let mut answer = HttpResponse::new(status, SdkBody::from(body));
+    for (name, value) in &headers {
+        if let Ok(value) = value.to_str() {
+            answer.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+        }
+    }
+    Ok(answer)
+}
+
+fn connector_error(error: reqwest::Error) -> ConnectorError {
+    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
+}

@@ -1,0 +1,374 @@
+//! Tell Twilio that a code was right.
+//!
+//! Without this feedback Verify counts a user's sign-ins as five unanswered messages and stops (60203), and its Fraud
+//! Guard learns nothing. Okta's event names the user and neither the number nor Twilio's verification, so this has to be
+//! found first. Telling it twice does no harm: the second time there is nothing pending.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{
+    config::{ConfigError, Variables},
+    okta::{
+        client::{OktaClient, OktaError},
+        event::PhoneSuccess,
+    },
+    phone::PhoneNumber,
+    reason::Reason,
+    secrets::{Cached, HooksSecret, SecretError},
+    telemetry::{FeedbackRecord, Log, LogEvent},
+    time::{clock::Clock, deadline::Deadline},
+    twilio::{
+        ErrorCode,
+        verify::{Approval, Target, VerifyClient, VerifyError, reason_of_silence},
+    },
+};
+
+/// Longest wait for one answer of Verify. Its updates take some 100 to 300 ms.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An event is begun only if this much is left.
+const LEAST_TIME: Duration = Duration::from_millis(300);
+
+/// So long after the deadline a call has ended by itself, with a better reason than an interruption has.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How feedback finds its verification.
+#[derive(Clone, Debug)]
+pub struct FeedbackConfig {
+    /// `FEEDBACK_MAX_AGE_SECONDS` (600): older events are not acted on by phone number, which by then could name a newer
+    /// verification.
+    pub max_age: Duration,
+    /// `PHONE_SOURCE` (`factors`): what Okta is asked for, in order.
+    pub sources: Vec<PhoneSource>,
+}
+
+/// What of Okta's tells a user's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhoneSource {
+    /// The phones that the user enrolled.
+    Factors,
+    /// The numbers in the user's profile.
+    Profile,
+}
+
+impl FeedbackConfig {
+    /// Reads the variables of feedback.
+    ///
+    /// # Errors
+    /// At the first variable that cannot be used.
+    pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
+        let age_help = ("must be a number of seconds from 1 to 86400", "600");
+        let source_help = ("must be factors, profile, factors,profile or none", "factors");
+        let sources = |value: &str| match value {
+            "factors" => Some(vec![PhoneSource::Factors]),
+            "profile" => Some(vec![PhoneSource::Profile]),
+            "factors,profile" => Some(vec![PhoneSource::Factors, PhoneSource::Profile]),
+            "none" => Some(Vec::new()),
+            _ => None,
+        };
+        Ok(Self {
+            max_age: Duration::from_secs(variables.number("FEEDBACK_MAX_AGE_SECONDS", age_help, 1..=86_400, 600)?),
+            sources: variables
+                .read("PHONE_SOURCE", source_help, sources)?
+                .unwrap_or_else(|| vec![PhoneSource::Factors]),
+        })
+    }
+}
+
+/// What became of one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The queue has it.
+    Queued,
+    /// Twilio was told.
+    Approved,
+    /// There is nothing to tell.
+    NotNeeded(Reason),
+    /// Twilio should be told and was not.
+    Failed(Failure),
+}
+
+impl Outcome {
+    /// A failure that stays one until somebody mends its cause.
+    pub fn permanent(reason: Reason) -> Self {
+        Self::Failed(Failure { reason, is_transient: false, retry_after: None })
+    }
+
+    /// A failure that may pass.
+    pub fn transient(reason: Reason) -> Self {
+        Self::Failed(Failure { reason, is_transient: true, retry_after: None })
+    }
+}
+
+/// Why Twilio was not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// In one word.
+    pub reason: Reason,
+    /// Whether it may go better later without anybody's help.
+    pub is_transient: bool,
+    /// How long Okta or Twilio ask to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Outcome {
+    /// The word in metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Approved => "approved",
+            Self::NotNeeded(_) => "not_needed",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Why.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Queued => Reason::Queued,
+            Self::Approved => Reason::Approved,
+            Self::NotNeeded(reason) | Self::Failed(Failure { reason, .. }) => *reason,
+        }
+    }
+}
+
+/// Gives feedback.
+#[derive(Clone)]
+pub struct Feedback {
+    config: FeedbackConfig,
+    verify: VerifyClient,
+    hooks_secret: Arc<Cached<HooksSecret>>,
+    okta: Option<OktaClient>,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Feedback {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Feedback").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Feedback {
+    /// Feedback to one Verify service. `okta` is asked if a source of the configuration needs it.
+    pub fn new(
+        config: FeedbackConfig,
+        verify: VerifyClient,
+        hooks_secret: Arc<Cached<HooksSecret>>,
+        okta: Option<OktaClient>,
+        clock: Clock,
+    ) -> Self {
+        Self { config, verify, hooks_secret, okta, clock }
+    }
+
+    /// Finds the verification and approves it, within the deadline. Tells the log. `receive_count` is the queue's.
+    pub async fn give(
+        &self,
+        success: &PhoneSuccess,
+        receive_count: Option<u32>,
+        deadline: &Deadline,
+        log: &Log,
+    ) -> Outcome {
+        let started = Instant::now();
+        let age_seconds = self.clock.now().as_secs().saturating_sub(success.published.as_secs());
+        let mut record = record_of(success, Reason::NoPendingVerification);
+        (record.age_seconds, record.receive_count) = (Some(age_seconds), receive_count);
+        let outcome = match age_seconds.try_into() {
+            Ok(age) if Duration::from_secs(age) > self.config.max_age => Outcome::NotNeeded(Reason::EventTooOld),
+            _ if deadline.remaining() < LEAST_TIME => Outcome::transient(Reason::OutOfTime),
+            // A younger one, or one from a clock that is ahead of ours.
+            _ => {
+                let search = Search { feedback: self, success, deadline, log, record: &mut record };
+                // Each call ends by itself, but a secret may have to be fetched before.
+                let in_time = tokio::time::timeout(deadline.remaining() + GRACE, search.run()).await;
+                in_time.unwrap_or_else(|_elapsed| Outcome::transient(Reason::OutOfTime))
+            }
+        };
+        record.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        emit(outcome, record, log);
+        outcome
+    }
+}
+
+/// The log's record of an event.
+pub fn record_of(success: &PhoneSuccess, reason: Reason) -> FeedbackRecord {
+    FeedbackRecord {
+        user_id: Some(success.user_id.clone()),
+        kind: Some(success.kind.as_str()),
+        channel: Some(success.channel.as_str()),
+        ..FeedbackRecord::new(Some(success.event_uuid.clone()), reason)
+    }
+}
+
+/// Tells the log what became of an event.
+pub fn emit(outcome: Outcome, mut record: FeedbackRecord, log: &Log) {
+    record.reason = outcome.reason();
+    log.emit(&match outcome {
+        Outcome::Queued => LogEvent::FeedbackQueued(Box::new(record)),
+        Outcome::Approved => LogEvent::FeedbackApproved(Box::new(record)),
+        Outcome::NotNeeded(_) => LogEvent::FeedbackNotNeeded(Box::new(record)),
+        Outcome::Failed(failure) => {
+            record.transient = failure.is_transient;
+            LogEvent::FeedbackFailed(Box::new(record))
+        }
+    });
+}
+
+/// The search for one verification, by the numbers of its user.
+struct Search<'a> {
+    feedback: &'a Feedback,
+    success: &'a PhoneSuccess,
+    deadline: &'a Deadline,
+    log: &'a Log,
+    record: &'a mut FeedbackRecord,
+}
+
+impl Search<'_> {
+    /// Asks source after source, and tries number after number, until Twilio finds a pending verification.
+    async fn run(mut self) -> Outcome {
+        let Some(okta) = &self.feedback.okta else {
+            self.record.advice = Some("Set PHONE_SOURCE to factors or profile.");
+            return Outcome::permanent(Reason::NoPhoneSource);
+        };
+        let mut tried = Vec::new();
+        let mut failure = None;
+        for source in &self.feedback.config.sources {
+            let numbers = match self.numbers(okta, *source).await {
+                Ok(numbers) => numbers,
+                Err(OktaError::UserNotFound) => return Outcome::NotNeeded(Reason::UserNotFound),
+                Err(error) => {
+                    // The next source may still tell.
+                    failure = failure.or_else(|| Some(self.note_okta(error)));
+                    continue;
+                }
+            };
+            for number in numbers {
+                if tried.contains(&number) {
+                    continue;
+                }
+                self.record.numbers += 1;
+                match self.approve(&number).await {
+                    Ok(Approval::Approved { sid }) => {
+                        self.record.verification_sid = sid;
+                        self.record.phone = Some(number.masked());
+                        self.record.advice = None;
+                        return Outcome::Approved;
+                    }
+                    Ok(Approval::NotPending) => tried.push(number),
+                    // The right number may be this one: another must not be approved in its place.
+                    Err(failure) => return Outcome::Failed(failure),
+                }
+            }
+        }
+        match failure {
+            Some(failure) => Outcome::Failed(failure),
+            None if tried.is_empty() => {
+                self.record.advice = Some(
+                    "Okta shows the function no active phone of the user: check the enrolment policy's network zones, or PHONE_SOURCE.",
+                );
+                Outcome::NotNeeded(Reason::NoPhone)
+            }
+            None => Outcome::NotNeeded(Reason::NoPendingVerification),
+        }
+    }
+
+    async fn numbers(&self, okta: &OktaClient, source: PhoneSource) -> Result<Vec<PhoneNumber>, OktaError> {
+        let user = &self.success.user_id;
+        match source {
+            PhoneSource::Factors => okta.factor_phones(user, self.success.channel, self.deadline, self.log).await,
+            PhoneSource::Profile => okta.profile_phones(user, self.deadline, self.log).await,
+        }
+    }
+
+    /// Approves what is pending for a number; once more with newer credentials after a 401.
+    async fn approve(&mut self, number: &PhoneNumber) -> Result<Approval, Failure> {
+        let (verify, target) = (&self.feedback.verify, Target::Number(number));
+        let hooks_secret = &self.feedback.hooks_secret;
+        let secret = hooks_secret.get(self.log).await.map_err(|error| self.note_secret(error))?;
+        let timeout = || self.deadline.at_most(CALL_TIMEOUT);
+        let mut answer = verify.approve(&secret.twilio, target, timeout()).await;
+        if matches!(&answer, Err(VerifyError::Refused(refusal)) if refusal.status == 401)
+            && let Some(newer) = hooks_secret.newer_than(&secret, self.log).await
+        {
+            answer = verify.approve(&newer.twilio, target, timeout()).await;
+        }
+        answer.map_err(|error| self.note_twilio(error))
+    }
+
+    fn note_secret(&mut self, error: SecretError) -> Failure {
+        self.record.advice = Some("See secret_refresh_failed: check HOOKS_SECRET_ID and the function's role.");
+        Failure { reason: Reason::SecretUnavailable, is_transient: error.is_transient(), retry_after: None }
+    }
+
+    fn note_okta(&mut self, error: OktaError) -> Failure {
+        self.record.advice = Some(error.advice());
+        let retry_after = match error {
+            OktaError::RateLimited { retry_after } => retry_after,
+            _ => None,
+        };
+        Failure { reason: error.reason(), is_transient: error.is_transient(), retry_after }
+    }
+
+    fn note_twilio(&mut self, error: VerifyError) -> Failure {
+        match error {
+            VerifyError::NoAnswer(error) => {
+                self.record.advice = Some("Check Twilio's status page and the function's way to the internet.");
+                Failure { reason: reason_of_silence(error), is_transient: true, retry_after: None }
+            }
+            VerifyError::Refused(refusal) => {
+                let code = ErrorCode::of(refusal.code, refusal.status);
+                self.record.advice = Some(code.advice);
+                self.record.twilio_code = refusal.code;
+                self.record.twilio_status = Some(refusal.status);
+                self.record.twilio_request_id = refusal.request_id;
+                Failure {
+                    reason: code.reason,
+                    is_transient: matches!(refusal.status, 429 | 500..),
+                    retry_after: refusal.retry_after,
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::lookup;
+
+    fn read(list: &[(&'static str, &'static str)]) -> Result<FeedbackConfig, ConfigError> {
+        FeedbackConfig::from_variables(&Variables::new(&lookup(list)))
+    }
+
+    #[test]
+    fn has_defaults() {
+        let config = read(&[]).unwrap();
+        assert_eq!((config.max_age, config.sources), (Duration::from_secs(600), vec![PhoneSource::Factors]));
+    }
+
+    #[test]
+    fn sources_are_asked_in_this_order() {
+        for (value, sources) in [
+            ("factors", &[PhoneSource::Factors][..]),
+            ("profile", &[PhoneSource::Profile]),
+            ("factors,profile", &[PhoneSource::Factors, PhoneSource::Profile]),
+            ("none", &[]),
+        ] {
+            assert_eq!(read(&[("PHONE_SOURCE", value)]).unwrap().sources, sources);
+        }
+    }
+
+    #[test]
+    fn a_malformed_value_is_told() {
+        for (variable, value) in [
+            ("PHONE_SOURCE", "enrollments"),
+            ("PHONE_SOURCE", "profile,factors"),
+            ("FEEDBACK_MAX_AGE_SECONDS", "0"),
+            ("FEEDBACK_MAX_AGE_SECONDS", "10m"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{variable}: must be ")), "{error}");
+        }
+    }
+}

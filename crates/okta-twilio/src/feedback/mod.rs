@@ -1,0 +1,4 @@
+//! Tells Twilio that a code was right.
+
+pub mod approve;
+pub mod queue;

@@ -1,0 +1,426 @@
+//! The feedback queue: storing what Okta delivered, and reading what Lambda hands back.
+//!
+//! A FIFO queue of SQS. Its message is one [`PhoneSuccess`]: ids and times, nothing private. The event's uuid is the
+//! deduplication id, so that Okta's second delivery is dropped for five minutes; the user id is the group, so that
+//! one user's events keep their order and another's do not wait for them.
+//! Sources: AWS, "Using Lambda with Amazon SQS" (event, partial batch responses) and the SQS API reference.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::{
+    error::SdkError,
+    operation::send_message_batch::{SendMessageBatchError, SendMessageBatchOutput},
+    types::{BatchResultErrorEntry, SendMessageBatchRequestEntry},
+};
+use futures_util::{StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    config::{ConfigError, Variables},
+    id::SafeId,
+    okta::event::PhoneSuccess,
+    reason::Reason,
+    time::deadline::Deadline,
+};
+
+/// Longest time to hide a message for later: it has to fit between a batch's deadline and the invocation's end.
+const POSTPONE_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// Most messages that one request of SQS takes.
+const BATCH: usize = 10;
+
+/// How many batches are sent at the same time. A delivery of the greatest size has some forty.
+const CONCURRENCY: usize = 16;
+
+/// A further try is made only if this much is left.
+const LEAST_TIME_FOR_RETRY: Duration = Duration::from_millis(200);
+
+/// Pause before a further try.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a message waits after its first failure; twice as long after each further one.
+const FIRST_BACK_OFF: Duration = Duration::from_secs(5);
+
+/// Longest wait. A verification lives ten minutes, so that a longer one would give up on it.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(120);
+
+/// `FEEDBACK_QUEUE_URL` (none): the queue; none: feedback is given within Okta's request.
+///
+/// # Errors
+/// If it is not the URL of a FIFO queue.
+pub fn queue_url(variables: &Variables<'_>) -> Result<Option<String>, ConfigError> {
+    const VARIABLE: &str = "FEEDBACK_QUEUE_URL";
+    const EXAMPLE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/feedback.fifo";
+    match variables.base_url(VARIABLE, EXAMPLE)? {
+        Some(url) if url.path().rsplit('.').next() != Some("fifo") => {
+            Err(ConfigError::new(VARIABLE, "must be the URL of a FIFO queue", EXAMPLE))
+        }
+        url => Ok(url.map(String::from)),
+    }
+}
+
+/// What is stored. A version that this program does not know is not acted on.
+#[derive(Deserialize)]
+#[serde(tag = "version")]
+enum StoredMessage {
+    #[serde(rename = "1")]
+    V1(PhoneSuccess),
+}
+
+/// The same, to be written.
+#[derive(Serialize)]
+#[serde(tag = "version")]
+enum NewMessage<'a> {
+    #[serde(rename = "1")]
+    V1(&'a PhoneSuccess),
+}
+
+/// Why a message was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// SQS did not answer in time, or failed.
+    #[error("SQS cannot be reached or failed")]
+    Unavailable,
+    /// The function's role may not send.
+    #[error("access to the queue is denied")]
+    AccessDenied,
+    /// There is no such queue.
+    #[error("the queue does not exist")]
+    NotFound,
+    /// SQS does not take the message.
+    #[error("SQS refused the message")]
+    Refused,
+}
+
+impl QueueError {
+    /// The stable code.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Unavailable => Reason::QueueUnavailable,
+            Self::AccessDenied => Reason::QueueForbidden,
+            Self::NotFound => Reason::QueueNotFound,
+            Self::Refused => Reason::QueueRefused,
+        }
+    }
+
+    /// What an admin should do.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Unavailable => "Check AWS's status page and the function's way to SQS.",
+            Self::AccessDenied => {
+                "Allow sqs:SendMessage on the queue in the function's role, and its key's use if it has one."
+            }
+            Self::NotFound => "Check FEEDBACK_QUEUE_URL and the function's region.",
+            Self::Refused => "Report it: SQS does not take the message's form.",
+        }
+    }
+}
+
+/// One queue.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    client: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl Queue {
+    /// A queue, by the SDK's configuration on the shared HTTP client.
+    pub fn new(sdk: &aws_config::SdkConfig, url: String) -> Self {
+        Self { client: aws_sdk_sqs::Client::new(sdk), url }
+    }
+
+    /// Stores messages: in batches side by side, and those that SQS left over once more, until the deadline. Tells of
+    /// each whether it is stored.
+    pub async fn store(&self, messages: &[PhoneSuccess], deadline: &Deadline) -> Vec<Result<(), QueueError>> {
+        let mut results = vec![Err(QueueError::Unavailable); messages.len()];
+        let mut open: Vec<usize> = (0..messages.len()).collect();
+        loop {
+            let send = |batch: &[usize]| {
+                let entries = batch.iter().filter_map(|index| Some((*index, messages.get(*index)?))).collect();
+                self.send(entries, deadline)
+            };
+            let mut answers = stream::iter(open.chunks(BATCH)).map(send).buffer_unordered(CONCURRENCY);
+            while let Some(answer) = answers.next().await {
+                for (index, result) in answer {
+                    if let Some(slot) = results.get_mut(index) {
+                        *slot = result;
+                    }
+                }
+            }
+            drop(answers);
+            open.retain(|index| results.get(*index) == Some(&Err(QueueError::Unavailable)));
+            if open.is_empty() || deadline.remaining() < LEAST_TIME_FOR_RETRY {
+                return results;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Sends one batch. SQS answers for each message by the id that it was sent with: here its index.
+    async fn send(
+        &self,
+        messages: Vec<(usize, &PhoneSuccess)>,
+        deadline: &Deadline,
+    ) -> Vec<(usize, Result<(), QueueError>)> {
+        let entries = messages.iter().filter_map(|(index, message)| entry(*index, message)).collect();
+        let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send();
+        let answer = match tokio::time::timeout(deadline.remaining(), request).await {
+            Ok(answer) => answer.map_err(|error| error_of(&error)),
+            Err(_elapsed) => Err(QueueError::Unavailable),
+        };
+        let result_of = |index: usize| match &answer {
+            Ok(answer) => result_in(answer, &index.to_string()),
+            Err(error) => Err(*error),
+        };
+        messages.iter().map(|(index, _)| (*index, result_of(*index))).collect()
+    }
+
+    /// Hides a message for so long that it is worth another try.
+    ///
+    /// # Errors
+    /// If SQS does not do it; the queue's own time-out then decides.
+    pub async fn postpone(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
+        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
+        let request = self.client.change_message_visibility().queue_url(&self.url);
+        let request = request.receipt_handle(receipt_handle).visibility_timeout(seconds).send();
+        match tokio::time::timeout(POSTPONE_TIMEOUT, request).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(QueueError::Unavailable),
+        }
+    }
+}
+
+fn entry(index: usize, message: &PhoneSuccess) -> Option<SendMessageBatchRequestEntry> {
+    let body = serde_json::to_string(&NewMessage::V1(message)).ok()?;
+    let entry = SendMessageBatchRequestEntry::builder()
+        .id(index.to_string())
+        .message_body(body)
+        .message_deduplication_id(message.event_uuid.as_str())
+        .message_group_id(message.user_id.as_str());
+    entry.build().ok()
+}
+
+fn result_in(answer: &SendMessageBatchOutput, id: &str) -> Result<(), QueueError> {
+    if answer.successful().iter().any(|entry| entry.id() == id) {
+        return Ok(());
+    }
+    let failed = answer.failed().iter().find(|entry| entry.id() == id);
+    Err(if failed.is_some_and(BatchResultErrorEntry::sender_fault) {
+        QueueError::Refused
+    } else {
+        QueueError::Unavailable
+    })
+}
+
+fn error_of(error: &SdkError<SendMessageBatchError>) -> QueueError {
+    let SdkError::ServiceError(refusal) = error else { return QueueError::Unavailable };
+    let refusal = refusal.err();
+    match refusal.meta().code() {
+        _ if refusal.is_queue_does_not_exist() => QueueError::NotFound,
+        Some("AccessDenied" | "AccessDeniedException") => QueueError::AccessDenied,
+        _ if refusal.is_batch_request_too_long() => QueueError::Refused,
+        _ => QueueError::Unavailable,
+    }
+}
+
+/// How long a message waits after it was received so many times in vain.
+pub fn back_off(receive_count: u32) -> Duration {
+    let doublings = receive_count.saturating_sub(1).min(16);
+    FIRST_BACK_OFF.saturating_mul(1 << doublings).min(LONGEST_BACK_OFF)
+}
+
+/// A message that Lambda hands over.
+#[derive(Debug)]
+pub struct Record {
+    /// SQS's id of the message: names it in the answer.
+    pub message_id: String,
+    /// Names this receipt of it.
+    pub receipt_handle: Option<String>,
+    /// The messages that keep their order with this one; by itself if it has none.
+    pub group: String,
+    /// How often it has been received, with this time.
+    pub receive_count: u32,
+    /// What it says; `None` if it is not a message of ours.
+    pub message: Option<PhoneSuccess>,
+}
+
+/// The event claims to be a batch, and its messages cannot be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event is no batch of SQS messages")]
+pub struct NotABatch;
+
+/// The records of a batch; `None` if the event is something else. What has `Records` is never taken for a request.
+pub fn records(event: &str) -> Option<Result<Vec<Record>, NotABatch>> {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        // `RawValue` keeps `null` apart from nothing.
+        #[serde(rename = "Records", borrow, default)]
+        records: Records<'a>,
+    }
+    #[derive(Default)]
+    struct Records<'a>(Option<&'a RawValue>);
+    impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            <&RawValue>::deserialize(deserializer).map(|raw| Self(Some(raw)))
+        }
+    }
+    let records = serde_json::from_str::<Envelope<'_>>(event).ok()?.records.0?;
+    let records: Result<Vec<Value>, _> = serde_json::from_str(records.get());
+    Some(records.map_err(|_serde_error| NotABatch).and_then(|records| records.iter().map(Record::read).collect()))
+}
+
+impl Record {
+    fn read(record: &Value) -> Result<Self, NotABatch> {
+        let text = |pointer| record.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let message_id = text("/messageId").ok_or(NotABatch)?.to_owned();
+        let body = text("/body").filter(|_| text("/eventSource") == Some("aws:sqs"));
+        let message = body.and_then(|body| serde_json::from_str(body).ok()).map(|StoredMessage::V1(success)| success);
+        Ok(Self {
+            receipt_handle: text("/receiptHandle").map(str::to_owned),
+            group: text("/attributes/MessageGroupId").unwrap_or(&message_id).to_owned(),
+            receive_count: text("/attributes/ApproximateReceiveCount").and_then(|text| text.parse().ok()).unwrap_or(1),
+            message,
+            message_id,
+        })
+    }
+
+    /// The message's id, for the log.
+    pub fn log_id(&self) -> Option<SafeId> {
+        SafeId::parse(&self.message_id)
+    }
+}
+
+/// Lambda's partial batch response: the messages that stay in the queue.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchAnswer {
+    batch_item_failures: Vec<ItemFailure>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemFailure {
+    item_identifier: String,
+}
+
+impl BatchAnswer {
+    /// These messages stay, the others are done.
+    pub fn failed(message_ids: impl IntoIterator<Item = String>) -> Self {
+        let failures = message_ids.into_iter().map(|item_identifier| ItemFailure { item_identifier });
+        Self { batch_item_failures: failures.collect() }
+    }
+
+    /// Every message stays. Lambda takes an empty identifier for a complete failure.
+    pub fn all_failed() -> Self {
+        Self::failed([String::new()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::tests::lookup, okta::event::PhoneChannel, time::clock::Timestamp};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const MESSAGE: &str = r#"{"version":"1","event_uuid":"5f1c2a3b-c921-11f1-8754-050a89ee763e","user_id":"00uyxxSknGtK8022w0g3","channel":"sms","kind":"authentication","published":"2026-11-23T12:00:00Z"}"#;
+
+    fn record(body: &str) -> Value {
+        json!({
+            "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d", "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+            "body": body,
+            "attributes": {"ApproximateReceiveCount": "3", "MessageGroupId": "00uyxxSknGtK8022w0g3"},
+            "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "eu-west-1",
+            "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:feedback.fifo"
+        })
+    }
+
+    fn read(records: &[Value]) -> Result<Vec<Record>, NotABatch> {
+        super::records(&json!({"Records": records}).to_string()).unwrap()
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        let record = read(&[record(MESSAGE)]).unwrap().pop().unwrap();
+        assert_eq!((record.receive_count, record.group.as_str()), (3, "00uyxxSknGtK8022w0g3"));
+        let success = record.message.unwrap();
+        assert_eq!(success.channel, PhoneChannel::Sms);
+        assert_eq!(Some(success.published), Timestamp::parse("2026-11-23T12:00:00Z"));
+        assert_eq!(serde_json::to_string(&NewMessage::V1(&success)).unwrap(), MESSAGE);
+    }
+
+    #[test]
+    fn what_is_not_ours_says_nothing() {
+        for body in [
+            "",
+            "{}",
+            "null",
+            "approve everything",
+            &MESSAGE.replace(r#""version":"1""#, r#""version":"2""#),
+            &MESSAGE.replace(r#""version":"1","#, ""),
+            &MESSAGE.replace("00uyxxSknGtK8022w0g3", "../../admins"),
+            &MESSAGE.replace("\"sms\"", "\"password\""),
+            &MESSAGE.replace("2026-11-23T12:00:00Z", "yesterday"),
+        ] {
+            assert!(read(&[record(body)]).unwrap()[0].message.is_none(), "{body}");
+        }
+        let mut foreign = record(MESSAGE);
+        foreign["eventSource"] = json!("aws:sns");
+        assert!(read(&[foreign]).unwrap()[0].message.is_none());
+    }
+
+    #[test]
+    fn a_batch_is_never_taken_for_a_request() {
+        for records in ["null", "7", "{}", "[null]", "[{}]", r#"[{"messageId":null}]"#, r#"[{"messageId":""}]"#] {
+            let event = format!(r#"{{"Records":{records},"requestContext":{{}}}}"#);
+            assert!(matches!(super::records(&event), Some(Err(NotABatch))), "{event}");
+        }
+        assert!(matches!(records(r#"{"Records":[]}"#), Some(Ok(records)) if records.is_empty()));
+        for event in [r#"{"requestContext":{}}"#, "[]", "null", "{", r#"{"records":[]}"#] {
+            assert!(records(event).is_none(), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_message_without_a_group_is_one_by_itself() {
+        let mut lone = record(MESSAGE);
+        lone["attributes"] = Value::Null;
+        let lone = read(&[lone]).unwrap().pop().unwrap();
+        assert_eq!((lone.group, lone.receive_count), (lone.message_id, 1));
+    }
+
+    #[test]
+    fn answers_in_lambdas_words() {
+        let json = |answer| serde_json::to_string(&answer).unwrap();
+        assert_eq!(json(BatchAnswer::default()), r#"{"batchItemFailures":[]}"#);
+        assert_eq!(json(BatchAnswer::all_failed()), r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#);
+    }
+
+    #[test]
+    fn waits_longer_each_time() {
+        let seconds: Vec<_> = [0, 1, 2, 3, 4, 5, 6, 7, u32::MAX].map(|count| back_off(count).as_secs()).into();
+        assert_eq!(seconds, [5, 5, 10, 20, 40, 80, 120, 120, 120]);
+    }
+
+    #[test]
+    fn the_queue_is_a_fifo_queue() {
+        let read = |url| queue_url(&Variables::new(&lookup(&[("FEEDBACK_QUEUE_URL", url)])));
+        assert_eq!(read(""), Ok(None));
+        let fifo = "https://sqs.eu-west-1.amazonaws.com/123456789012/feedback.fifo";
+        assert_eq!(read(fifo), Ok(Some(fifo.to_owned())));
+        for url in
+            ["https://sqs.eu-west-1.amazonaws.com/123456789012/feedback", "feedback.fifo", "http://example.com/f.fifo"]
+        {
+            assert!(read(url).unwrap_err().to_string().starts_with("FEEDBACK_QUEUE_URL: must be "), "{url}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(event in "\\PC*", body in "\\PC*") {
+            let _ = records(&event);
+            let _ = read(&[record(&body)]);
+        }
+    }
+}

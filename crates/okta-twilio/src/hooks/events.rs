@@ -1,0 +1,346 @@
+//! The event hook, from the gateway's request to the gateway's answer, and from the queue's batch to its.
+//!
+//! limit -> authenticate -> parse -> act -> answer. Okta waits three seconds, tries once more after a 5xx and then
+//! forgets the delivery: so 503 is answered where a second delivery can mend something, and nowhere else.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, stream};
+use http::{Method, StatusCode};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::{
+    config::{ConfigError, StartError, Variables},
+    feedback::{
+        approve::{self, Failure, Feedback, FeedbackConfig, Outcome},
+        queue::{self, BatchAnswer, NotABatch, Queue, Record},
+    },
+    hooks::{
+        auth::AuthMode,
+        context::{Parts, Rejection},
+        gateway::{Request, Response},
+    },
+    okta::{
+        OktaSecret,
+        client::{OktaClient, OktaConfig},
+        event::{Delivery, MAX_BODY_BYTES, PhoneChannel, PhoneSuccess, UnusableEvent},
+    },
+    reason::Reason,
+    secrets::Cached,
+    telemetry::{FeedbackRecord, Log, Metric},
+    time::{
+        clock::{Clock, Timestamp},
+        deadline::Deadline,
+    },
+};
+
+/// All the time for one delivery, counted from the gateway: it leaves room within Okta's 3 s for the way back.
+const DELIVERY_BUDGET: Duration = Duration::from_millis(2_500);
+
+/// How many events are worked on at the same time: enough for a large delivery, and below what Twilio throttles.
+const CONCURRENCY: usize = 8;
+
+/// A batch is answered so long before Lambda ends the invocation.
+const BATCH_MARGIN: Duration = Duration::from_millis(1_000);
+
+/// All the time for one batch where nobody says when the invocation ends.
+const BATCH_TIME_WITHOUT_END: Duration = Duration::from_secs(10);
+
+/// The longest that a message is hidden because Okta or Twilio ask for it: its verification lives ten minutes.
+const LONGEST_DELAY: Duration = Duration::from_secs(300);
+
+/// The header that the one-time verification brings.
+const CHALLENGE: &str = "x-okta-verification-challenge";
+
+/// Everything that the function needs, built once.
+#[derive(Clone)]
+pub struct EventHook {
+    parts: Parts,
+    okta_secret: Option<Arc<Cached<OktaSecret>>>,
+    feedback: Feedback,
+    queue: Option<Queue>,
+}
+
+impl std::fmt::Debug for EventHook {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("EventHook").field("feedback", &self.feedback).finish_non_exhaustive()
+    }
+}
+
+/// The answer to Okta's one-time verification.
+#[derive(Serialize)]
+struct Verification<'a> {
+    verification: &'a str,
+}
+
+impl EventHook {
+    /// Builds the function from its variables.
+    ///
+    /// # Errors
+    /// If a variable cannot be used.
+    pub async fn build(variables: &Variables<'_>, clock: Clock) -> Result<Self, StartError> {
+        let config = FeedbackConfig::from_variables(variables)?;
+        let queue_url = queue::queue_url(variables)?;
+        let okta = if config.sources.is_empty() { None } else { Some(OktaConfig::from_variables(variables)?) };
+        let parts = Parts::build(variables, clock).await?;
+        if parts.auth == AuthMode::Jwt {
+            let problem = "must be header for this function: Okta's event hooks have no other authentication";
+            return Err(ConfigError::new("AUTH_MODE", problem, "header").into());
+        }
+        let okta_secret = okta.as_ref().map(|okta| parts.secrets.cached(&okta.secret_id, parts.secret_ttl));
+        let okta = okta.zip(okta_secret.clone());
+        let okta = okta.map(|(okta, secret)| OktaClient::new(parts.http.clone(), &okta, secret, parts.clock.clone()));
+        let (verify, hooks_secret) = (parts.verify.clone(), Arc::clone(&parts.hooks_secret));
+        let feedback = Feedback::new(config, verify, hooks_secret, okta, parts.clock.clone());
+        let queue = queue_url.map(|url| Queue::new(&parts.sdk, url));
+        Ok(Self { parts, okta_secret, feedback, queue })
+    }
+
+    /// Uses INIT for what a request would have to wait for.
+    pub async fn prepare(&self, log: &Log) {
+        self.parts.prepare(self.okta_secret.as_ref(), None, log).await;
+    }
+
+    /// Answers one invocation, a request's or a batch's. Always: what cannot be served gets an answer that says so.
+    /// `end` is when Lambda ends the invocation.
+    pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> Answer {
+        match queue::records(event) {
+            None => Answer::Gateway(Box::new(self.answer_request(event, log).await.into_event())),
+            Some(records) => Answer::Batch(self.answer_batch(records, end, log).await),
+        }
+    }
+
+    async fn answer_request(&self, event: &str, log: &Log) -> Response {
+        let started = Instant::now();
+        let mut metrics = log.metrics();
+        let response = match self.try_request(event, log).await {
+            Ok(response) => response,
+            Err(rejection) => rejection.answer("GET, POST", log, &mut metrics),
+        };
+        metrics.duration(Metric::HookLatency, started.elapsed());
+        log.emit_metrics(&metrics);
+        response
+    }
+
+    async fn try_request(&self, event: &str, log: &Log) -> Result<Response, Rejection> {
+        let request = Request::from_event(event).map_err(|_not_http| Rejection::new(Reason::NotAHookRequest))?;
+        let now = self.parts.clock.now();
+        let deadline = Deadline::starting(DELIVERY_BUDGET, now, request.gateway_time);
+        if request.body.len() > MAX_BODY_BYTES {
+            return Err(Rejection::new(Reason::BodyTooLarge));
+        }
+        self.parts.authenticate(&request, &deadline, log).await?;
+        match request.method {
+            Method::GET => verification(&request),
+            Method::POST => {
+                let delivery = Delivery::parse(&request.body, now)
+                    .map_err(|error| Rejection { reason: Reason::NotAHookRequest, location: error.location() })?;
+                Ok(self.take(delivery, &deadline, log).await)
+            }
+            _ => Err(Rejection::new(Reason::MethodNotAllowed)),
+        }
+    }
+
+    /// Stores the events that want feedback in the queue, or gives it at once where there is none.
+    async fn take(&self, delivery: Delivery, deadline: &Deadline, log: &Log) -> Response {
+        let mut tally = Tally::default();
+        for event in delivery.unusable {
+            tally.add(None, unusable(event, log));
+        }
+        let (outcomes, all_stored) = match &self.queue {
+            Some(queue) => store(queue, &delivery.phone_successes, deadline, log).await,
+            None => self.give(&delivery.phone_successes, deadline, log).await,
+        };
+        for (success, outcome) in outcomes {
+            tally.add(Some(success.channel), outcome);
+        }
+        tally.emit(log);
+        // Okta reads the status only.
+        Response::empty(if all_stored { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
+    }
+
+    /// Gives feedback for each event, side by side. Tells also whether none failed in a way that a second delivery can
+    /// mend.
+    async fn give<'a>(
+        &self,
+        successes: &'a [PhoneSuccess],
+        deadline: &Deadline,
+        log: &Log,
+    ) -> (Vec<(&'a PhoneSuccess, Outcome)>, bool) {
+        let give = |success| async move { (success, self.feedback.give(success, None, deadline, log).await) };
+        let outcomes: Vec<_> = stream::iter(successes).map(give).buffer_unordered(CONCURRENCY).collect().await;
+        let can_be_mended = |outcome: &Outcome| matches!(outcome, Outcome::Failed(Failure { is_transient: true, .. }));
+        let mended = outcomes.iter().any(|(_, outcome)| can_be_mended(outcome));
+        (outcomes, !mended)
+    }
+
+    /// Works through a batch of the queue: users side by side, one user's events in order. What failed stays in the queue,
+    /// with what follows it in its group.
+    async fn answer_batch(&self, records: Result<Vec<Record>, NotABatch>, end: Timestamp, log: &Log) -> BatchAnswer {
+        let deadline = batch_deadline(end, self.parts.clock.now());
+        let mut tally = Tally::default();
+        let answer = if let Ok(records) = records {
+            let work = |group| self.work_through(group, &deadline, log);
+            let groups = stream::iter(groups(records)).map(work).buffer_unordered(CONCURRENCY);
+            let worked: Vec<Worked> = groups.collect().await;
+            let mut failed = Vec::new();
+            for mut group in worked {
+                failed.append(&mut group.failed);
+                group.outcomes.into_iter().for_each(|(channel, outcome)| tally.add(channel, outcome));
+            }
+            BatchAnswer::failed(failed)
+        } else {
+            tally.add(None, unreadable(None, log));
+            BatchAnswer::all_failed()
+        };
+        // For the cold start.
+        log.emit_metrics(&log.metrics());
+        tally.emit(log);
+        answer
+    }
+
+    async fn work_through(&self, group: Vec<Record>, deadline: &Deadline, log: &Log) -> Worked {
+        let mut worked = Worked::default();
+        let mut records = group.into_iter();
+        while let Some(record) = records.next() {
+            let channel = record.message.as_ref().map(|success| success.channel);
+            let outcome = self.work_on(&record, deadline, log).await;
+            worked.outcomes.push((channel, outcome));
+            let Outcome::Failed(failure) = outcome else { continue };
+            let is_unreadable = record.message.is_none();
+            let mut failed = vec![record];
+            // What cannot be read has no order to keep. Behind anything else the user's later events wait, and as long: the
+            // queue hands out nothing of a group while one of its messages is hidden.
+            if !is_unreadable {
+                failed.extend(records.by_ref());
+            }
+            let postponed = failed.iter().map(|record| self.postpone(record, failure));
+            stream::iter(postponed).buffer_unordered(CONCURRENCY).collect::<Vec<()>>().await;
+            worked.failed.extend(failed.into_iter().map(|record| record.message_id));
+        }
+        worked
+    }
+
+    async fn work_on(&self, record: &Record, deadline: &Deadline, log: &Log) -> Outcome {
+        match &record.message {
+            None => unreadable(Some(record), log),
+            Some(success) => self.feedback.give(success, Some(record.receive_count), deadline, log).await,
+        }
+    }
+
+    /// Hides a message that may go better later until then. Every other one waits for the queue's own time-out: nothing
+    /// is lost while somebody mends the cause.
+    async fn postpone(&self, record: &Record, failure: Failure) {
+        if let (true, Some(queue), Some(receipt_handle)) = (failure.is_transient, &self.queue, &record.receipt_handle) {
+            let back_off = queue::back_off(record.receive_count);
+            let delay = failure.retry_after.map_or(back_off, |asked| asked.min(LONGEST_DELAY).max(back_off));
+            // Without it the queue's own time-out decides.
+            let _ = queue.postpone(receipt_handle, delay).await;
+        }
+    }
+}
+
+/// Lambda ends an invocation in the future. An end in the past is a local emulator's way of setting none (cargo-lambda
+/// gives a constant), and then a batch has the time that a small function would have.
+fn batch_deadline(end: Timestamp, now: Timestamp) -> Deadline {
+    if end > now {
+        Deadline::until(end, now).earlier_by(BATCH_MARGIN)
+    } else {
+        Deadline::starting(BATCH_TIME_WITHOUT_END, now, None)
+    }
+}
+
+/// The answer to one invocation.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To a request.
+    Gateway(Box<ApiGatewayV2httpResponse>),
+    /// To a batch.
+    Batch(BatchAnswer),
+}
+
+/// What became of one group of a batch.
+#[derive(Default)]
+struct Worked {
+    outcomes: Vec<(Option<PhoneChannel>, Outcome)>,
+    /// The ids of the messages that stay in the queue.
+    failed: Vec<String>,
+}
+
+/// The messages of each group, in order.
+fn groups(records: Vec<Record>) -> Vec<Vec<Record>> {
+    let mut groups: BTreeMap<String, Vec<Record>> = BTreeMap::new();
+    for record in records {
+        groups.entry(record.group.clone()).or_default().push(record);
+    }
+    groups.into_values().collect()
+}
+
+/// Stores events in the queue. Tells also whether all of them are.
+async fn store<'a>(
+    queue: &Queue,
+    successes: &'a [PhoneSuccess],
+    deadline: &Deadline,
+    log: &Log,
+) -> (Vec<(&'a PhoneSuccess, Outcome)>, bool) {
+    let results = queue.store(successes, deadline).await;
+    let all_stored = results.iter().all(Result::is_ok);
+    let tell = |(success, result): (&'a PhoneSuccess, Result<(), queue::QueueError>)| {
+        let mut record = approve::record_of(success, Reason::Queued);
+        record.advice = result.err().map(queue::QueueError::advice);
+        // Okta delivers once more, whatever the cause.
+        let outcome = result.map_or_else(|error| Outcome::transient(error.reason()), |()| Outcome::Queued);
+        approve::emit(outcome, record, log);
+        (success, outcome)
+    };
+    (successes.iter().zip(results).map(tell).collect(), all_stored)
+}
+
+/// Tells of an event that no feedback can be given for.
+fn unusable(event: UnusableEvent, log: &Log) -> Outcome {
+    let outcome = Outcome::permanent(event.reason);
+    let mut record = FeedbackRecord::new(Some(event.event_uuid), event.reason);
+    record.advice = Some("Report the event's shape: Okta's System Log shows it under this uuid.");
+    approve::emit(outcome, record, log);
+    outcome
+}
+
+/// Tells of a message, or a whole batch, that is not ours.
+fn unreadable(message: Option<&Record>, log: &Log) -> Outcome {
+    let outcome = Outcome::permanent(Reason::MessageUnreadable);
+    let mut record = FeedbackRecord::new(None, Reason::MessageUnreadable);
+    record.message_id = message.and_then(Record::log_id);
+    record.receive_count = message.map(|message| message.receive_count);
+    record.advice = Some("Look at the message in the dead-letter queue: who but this function sends to the queue?");
+    approve::emit(outcome, record, log);
+    outcome
+}
+
+fn verification(request: &Request) -> Result<Response, Rejection> {
+    let challenge = request.headers.get(CHALLENGE).and_then(|value| value.to_str().ok());
+    let missing = Rejection { reason: Reason::ChallengeMissing, location: Some(CHALLENGE) };
+    let verification = challenge.filter(|challenge| !challenge.is_empty()).ok_or(missing)?;
+    Ok(Response::json(StatusCode::OK, &Verification { verification }))
+}
+
+/// How often each outcome was, in one invocation.
+#[derive(Default)]
+struct Tally(BTreeMap<(&'static str, &'static str, &'static str), u64>);
+
+impl Tally {
+    fn add(&mut self, channel: Option<PhoneChannel>, outcome: Outcome) {
+        let channel = channel.map_or("unknown", PhoneChannel::as_str);
+        *self.0.entry((outcome.as_str(), channel, outcome.reason().as_str())).or_default() += 1;
+    }
+
+    fn emit(&self, log: &Log) {
+        for ((outcome, channel, reason), count) in &self.0 {
+            let mut metrics = log.further_metrics();
+            metrics.set("Outcome", outcome).set("Channel", channel).set("Reason", reason);
+            log.emit_metrics(metrics.count(Metric::Feedback, *count));
+        }
+    }
+}

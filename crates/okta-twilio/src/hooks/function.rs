@@ -1,0 +1,73 @@
+//! What both binaries do before and around their invocations.
+
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use tracing::Level;
+
+use crate::{
+    config::{self, ConfigError, StartError, Variables},
+    telemetry::{Log, LogEvent, StackName, log},
+    time::clock::Clock,
+};
+
+/// A Lambda function's process.
+#[derive(Debug)]
+pub struct Function {
+    log: Log,
+    has_been_invoked: AtomicBool,
+}
+
+impl Function {
+    /// Installs logging: the first thing in `main`.
+    ///
+    /// # Errors
+    /// If `LOG_LEVEL` cannot be used; that is logged.
+    pub fn start(service: &'static str) -> Result<Self, ExitCode> {
+        let variables = Self::variables();
+        let (level, stack) = (config::log_level(&variables), stack_name(&variables));
+        let log = Log::outside_invocations(service, Clock::system());
+        let log = log.of_stack(stack.clone().unwrap_or_default());
+        log::install(*level.as_ref().unwrap_or(&Level::INFO), &log);
+        let function = Self { log, has_been_invoked: AtomicBool::new(false) };
+        match level.and(stack) {
+            Ok(_) => Ok(function),
+            Err(error) => Err(function.cannot_start(error.into())),
+        }
+    }
+
+    /// The process environment.
+    pub fn variables() -> Variables<'static> {
+        Variables::new(&config::environment)
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> Clock {
+        self.log.clock().clone()
+    }
+
+    /// The log of what happens outside any invocation.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The log of one invocation; the first one is the cold start's.
+    pub fn log_of_invocation(&self, function_request_id: &str) -> Log {
+        let cold_start = !self.has_been_invoked.swap(true, Ordering::Relaxed);
+        self.log.of_invocation(function_request_id, cold_start)
+    }
+
+    /// Says why the function cannot start; the process ends with this status, and Lambda's INIT with it.
+    pub fn cannot_start(&self, problem: StartError) -> ExitCode {
+        self.log.emit(&LogEvent::ConfigurationInvalid { problem });
+        ExitCode::FAILURE
+    }
+}
+
+/// `METRICS_STACK` (`okta-twilio`): value of the metrics' dimension `Stack`.
+fn stack_name(variables: &Variables<'_>) -> Result<StackName, ConfigError> {
+    let help = ("must be 1 to 128 letters, digits, -, _, . or /", "okta-twilio-staging");
+    Ok(variables.read("METRICS_STACK", help, StackName::parse)?.unwrap_or_default())
+}

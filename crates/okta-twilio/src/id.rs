@@ -1,0 +1,77 @@
+//! Identifiers of Okta, Twilio and AWS, which are safe to log.
+
+use std::fmt;
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// An identifier from outside: 1 to 64 letters, digits, `-` or `_`. Anything else is not kept, so that no text can
+/// travel as an id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SafeId(String);
+
+impl SafeId {
+    /// `None` where the text has another shape.
+    pub fn parse(text: &str) -> Option<Self> {
+        let usable = (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            // A phone number or a code has digits only, and fewer of them. An id of Okta, Twilio or AWS has a letter, or by
+            // a rare chance is a UUID without one.
+            && (text.bytes().any(|byte| byte.is_ascii_alphabetic()) || text.len() >= 32);
+        usable.then(|| Self(text.to_owned()))
+    }
+
+    /// For something that has no id of its own: a name made of the digest of its content.
+    pub(crate) fn of_digest(digest: &[u8]) -> Self {
+        Self(format!("digest-{}", BASE64_URL_SAFE_NO_PAD.encode(digest)))
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SafeId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Serialize for SafeId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for SafeId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("no identifier"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_no_free_text() {
+        for (text, kept) in [
+            ("00u1hnx4oekfTHgqY0h8", true),
+            ("reqRgSk8IBBRhuo0YdlEDTmUw", true),
+            ("11111111-6881-11ee-8754-050a89ee763e", true),
+            ("VEaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true),
+            ("+12025550123", false),
+            ("12025550123", false),
+            ("00000000-0000-4000-8000-000000000060", true),
+            ("867530", false),
+            ("jane.doe@example.com", false),
+            ("Jane Doe", false),
+            ("", false),
+            (&"a".repeat(65), false),
+        ] {
+            assert_eq!(SafeId::parse(text).is_some(), kept, "{text}");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! What is known of a number before a code is sent to it: asked of Twilio Lookup, within its own time, or remembered.
+//!
+//! Lookup fails open. Where it does not answer in time, or says no, the send goes on without it, and `lookup_failed` in
+//! the log and the metric `LookupFailures` tell. Only a national number needs it: nothing else can complete that.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use url::Url;
+
+use super::cache::Cache;
+use crate::{
+    config::{ConfigError, Variables, default_url},
+    http_client::CallError,
+    id::SafeId,
+    phone::{CountryCode, DialableNumber, PhoneNumber},
+    reason::Reason,
+    secrets::{Cached, HooksSecret},
+    telemetry::{Log, LogEvent, LookupFailure},
+    time::deadline::Deadline,
+    twilio::lookup::{LookupAnswer, LookupClient, LookupError, NumberFacts, Package, Packages, advice_on},
+};
+
+/// What Verify needs of the deadline, whatever Lookup does. Its answers take some 200 to 400 ms.
+const LEFT_FOR_VERIFY: Duration = Duration::from_millis(500);
+
+/// Lookup is not asked if it has less time than this: it could not answer.
+const LEAST_TIME: Duration = Duration::from_millis(50);
+
+/// Most requests for one number: the first, one more on a new connection, and one more with newer credentials.
+const MOST_ATTEMPTS: u32 = 3;
+
+/// How to look numbers up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LookupConfig {
+    /// `LOOKUP_FIELDS` (none): `basic`, or packages.
+    pub packages: Packages,
+    /// `LOOKUP_TIMEOUT_MS` (700): the send goes on after this.
+    pub timeout: Duration,
+    /// `DEFAULT_COUNTRY` (none): completes national numbers.
+    pub default_country: Option<CountryCode>,
+    /// `TWILIO_LOOKUP_URL` (`https://lookups.twilio.com`).
+    pub url: Url,
+}
+
+impl LookupConfig {
+    /// Reads the variables of Lookup; nothing if `LOOKUP_FIELDS` is not set, because then Lookup is never asked.
+    ///
+    /// # Errors
+    /// At the first variable that cannot be used.
+    pub fn from_variables(variables: &Variables<'_>) -> Result<Option<Self>, ConfigError> {
+        let timeout_help = ("must be a number of milliseconds from 50 to 2000", "700");
+        let timeout = variables.number("LOOKUP_TIMEOUT_MS", timeout_help, 50..=2_000, 700)?;
+        let country_help = ("must be a country code of two letters (ISO 3166-1 alpha-2)", "US");
+        let default_country = variables.read("DEFAULT_COUNTRY", country_help, |text| text.parse().ok())?;
+        let url = variables.base_url("TWILIO_LOOKUP_URL", "https://lookups.twilio.com")?;
+        let Some(packages) = packages(variables)? else {
+            return match default_country {
+                Some(_) => Err(ConfigError::new(
+                    "LOOKUP_FIELDS",
+                    "must be set, because DEFAULT_COUNTRY needs Lookup (basic is free)",
+                    "basic",
+                )),
+                None => Ok(None),
+            };
+        };
+        let url = url.map_or_else(|| default_url("https://lookups.twilio.com"), Ok)?;
+        Ok(Some(Self { packages, timeout: Duration::from_millis(timeout), default_country, url }))
+    }
+}
+
+/// `basic` adds nothing to packages: every Lookup has it.
+fn packages(variables: &Variables<'_>) -> Result<Option<Packages>, ConfigError> {
+    const VARIABLE: &str = "LOOKUP_FIELDS";
+    const EXAMPLE: &str = "line_type_intelligence,sms_pumping_risk";
+    let Some(value) = variables.optional(VARIABLE) else {
+        return Ok(None);
+    };
+    let mut packages = Packages::new();
+    for name in value.split(',').map(str::trim) {
+        if name == "basic" {
+            continue;
+        }
+        let package = Package::parse(name).ok_or_else(|| ConfigError::new(VARIABLE, problem_with(name), EXAMPLE))?;
+        packages.insert(package);
+    }
+    Ok(Some(packages))
+}
+
+/// Why a name is not taken. Twilio sells more than a decision about sending can use.
+fn problem_with(name: &str) -> &'static str {
+    match name {
+        "reassigned_number" => "cannot have reassigned_number: it needs a date of consent, which Okta does not tell",
+        "phone_number_quality_score" => {
+            "cannot have phone_number_quality_score: Twilio documents no values to decide by; use sms_pumping_risk"
+        }
+        "caller_name" | "identity_match" | "pre_fill" => {
+            "cannot have caller_name, identity_match or pre_fill: they tell about the person, not about the sending"
+        }
+        "validation" => "cannot have validation: write basic",
+        _ => {
+            "must be basic, or packages of line_type_intelligence, sms_pumping_risk, sim_swap, line_status, \
+             call_forwarding"
+        }
+    }
+}
+
+/// Looks numbers up.
+#[derive(Clone)]
+pub struct NumberLookup {
+    config: LookupConfig,
+    client: LookupClient,
+    secret: Arc<Cached<HooksSecret>>,
+    cache: Arc<Mutex<Cache>>,
+}
+
+impl fmt::Debug for NumberLookup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("NumberLookup").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// What came of looking a number up.
+pub struct LookedUp {
+    /// What is known.
+    pub number: KnownNumber,
+    /// The secret to go on with: a newer one, if Lookup needed it.
+    pub hooks_secret: Arc<HooksSecret>,
+    /// The request that was made, if any.
+    pub usage: Option<LookupUsage>,
+}
+
+/// What is known of a number.
+#[derive(Debug)]
+pub enum KnownNumber {
+    /// Nobody can have it.
+    Invalid,
+    /// It can be dialled.
+    Valid {
+        /// In E.164 form.
+        number: PhoneNumber,
+        /// What Lookup tells.
+        facts: NumberFacts,
+    },
+    /// Lookup failed.
+    Unknown,
+}
+
+/// A request to Lookup, for the metrics.
+#[derive(Debug)]
+pub struct LookupUsage {
+    /// Waiting for it, over all attempts.
+    pub latency: Duration,
+    /// Packages that were asked for; none: the free check.
+    pub packages: Packages,
+    /// Why there is no answer.
+    pub failure: Option<Reason>,
+}
+
+impl LookupUsage {
+    /// What was asked for, by Twilio's names; `basic` is free. Nothing if no request got out.
+    pub fn asked(&self) -> Vec<&'static str> {
+        if matches!(self.failure, Some(Reason::OutOfTime | Reason::TwilioUnreachable)) {
+            Vec::new()
+        } else if self.packages.is_empty() {
+            vec!["basic"]
+        } else {
+            self.packages.iter().map(|package| package.as_str()).collect()
+        }
+    }
+}
+
+impl NumberLookup {
+    /// Looks numbers up as configured, on the shared HTTP client.
+    pub fn new(config: LookupConfig, http: reqwest::Client, secret: Arc<Cached<HooksSecret>>) -> Self {
+        let client = LookupClient::new(http, config.url.clone());
+        Self { config, client, secret, cache: Arc::default() }
+    }
+
+    /// The packages that may be asked for.
+    pub fn packages(&self) -> &Packages {
+        &self.config.packages
+    }
+
+    /// Whether national numbers can be completed.
+    pub fn completes_national_numbers(&self) -> bool {
+        self.config.default_country.is_some()
+    }
+
+    /// Opens the connection, so that the first Lookup does not have to.
+    ///
+    /// # Errors
+    /// If there is no connection in time.
+    pub async fn connect(&self, timeout: Duration) -> Result<(), CallError> {
+        self.client.connect(timeout).await
+    }
+
+    /// What is known of a number; `packages` that are at hand are not asked for again.
+    pub async fn look_up(
+        &self,
+        number: &DialableNumber,
+        packages: &Packages,
+        hooks_secret: Arc<HooksSecret>,
+        deadline: &Deadline,
+        log: &Log,
+    ) -> LookedUp {
+        let remembered = match number {
+            DialableNumber::International(number) => self.cache().get(number),
+            DialableNumber::National(_) => None,
+        };
+        let mut missing = packages.clone();
+        if remembered.as_ref().is_some_and(|facts| facts.line.is_some()) {
+            missing.remove(&Package::LineTypeIntelligence);
+        }
+        if let (Some(facts), DialableNumber::International(number), true) = (&remembered, number, missing.is_empty()) {
+            let number = KnownNumber::Valid { number: number.clone(), facts: facts.clone() };
+            return LookedUp { number, hooks_secret, usage: None };
+        }
+        let time = deadline.remaining().saturating_sub(LEFT_FOR_VERIFY).min(self.config.timeout);
+        let mut inquiry = Inquiry { lookup: self, number, packages: &missing, until: Instant::now() + time, log };
+        let started = Instant::now();
+        let (answer, hooks_secret) = inquiry.run(hooks_secret).await;
+        let latency = started.elapsed();
+        let mut usage = LookupUsage { latency, packages: missing.clone(), failure: None };
+        let number = match answer {
+            Ok(LookupAnswer::Invalid) => KnownNumber::Invalid,
+            Ok(LookupAnswer::Valid { number: completed, facts, without_data }) => {
+                for (package, code) in without_data {
+                    log.emit(&LogEvent::LookupFailed(LookupFailure::of_package(
+                        package,
+                        code,
+                        code.and_then(advice_on),
+                    )));
+                }
+                self.remember(number, completed, facts, remembered)
+            }
+            Err(failure) => {
+                usage.failure = Some(failure.reason);
+                log.emit(&LogEvent::LookupFailed(failure));
+                match (remembered, number) {
+                    // What is at hand still holds.
+                    (Some(facts), DialableNumber::International(number)) => {
+                        KnownNumber::Valid { number: number.clone(), facts }
+                    }
+                    _ => KnownNumber::Unknown,
+                }
+            }
+        };
+        LookedUp { number, hooks_secret, usage: Some(usage) }
+    }
+
+    /// Keeps what may be kept, and adds what was kept before.
+    fn remember(
+        &self,
+        asked: &DialableNumber,
+        completed: Option<PhoneNumber>,
+        mut facts: NumberFacts,
+        remembered: Option<NumberFacts>,
+    ) -> KnownNumber {
+        let number = match asked {
+            // Okta's own spelling goes on to Verify: feedback finds the verification by it.
+            DialableNumber::International(number) => Some(number.clone()),
+            DialableNumber::National(_) => completed,
+        };
+        let Some(number) = number else {
+            return KnownNumber::Unknown;
+        };
+        facts.line = facts.line.or_else(|| remembered.and_then(|facts| facts.line));
+        self.cache().insert(&number, &facts);
+        KnownNumber::Valid { number, facts }
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+        // The lock is held for plain look-ups and assignments only, which cannot panic half way.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The requests to Lookup for one number.
+struct Inquiry<'a> {
+    lookup: &'a NumberLookup,
+    number: &'a DialableNumber,
+    packages: &'a Packages,
+    until: Instant,
+    log: &'a Log,
+}
+
+impl Inquiry<'_> {
+    /// Reading is repeated where it can help and time is left: on a new connection, and once with newer credentials.
+    async fn run(
+        &mut self,
+        mut hooks_secret: Arc<HooksSecret>,
+    ) -> (Result<LookupAnswer, LookupFailure>, Arc<HooksSecret>) {
+        let mut failure = LookupFailure::of(Reason::OutOfTime);
+        let (mut reconnected, mut renewed) = (false, false);
+        for _ in 0..MOST_ATTEMPTS {
+            let time = self.until.saturating_duration_since(Instant::now());
+            if time < LEAST_TIME {
+                break;
+            }
+            let LookupConfig { default_country, .. } = self.lookup.config;
+            let client = &self.lookup.client;
+            let answer = client.ask(&hooks_secret.twilio, self.number, default_country, self.packages, time).await;
+            let error = match answer {
+                Ok(answer) => return (Ok(answer), hooks_secret),
+                Err(error) => error,
+            };
+            failure = failure_of(&error);
+            match error {
+                LookupError::NoAnswer(CallError::NotConnected | CallError::Interrupted) if !reconnected => {
+                    reconnected = true;
+                }
+                LookupError::Refused { status: 401, .. } if !renewed => {
+                    renewed = true;
+                    match self.newer_than(&hooks_secret).await {
+                        Some(newer) => hooks_secret = newer,
+                        None => break,
+                    }
+                }
+                _ => break,
+            }
+        }
+        (Err(failure), hooks_secret)
+    }
+
+    /// Newer credentials, if there are any in time.
+    async fn newer_than(&self, seen: &Arc<HooksSecret>) -> Option<Arc<HooksSecret>> {
+        let limit = self.until.saturating_duration_since(Instant::now());
+        self.lookup.secret.newer_than_within(limit, seen, self.log).await
+    }
+}
+
+fn failure_of(error: &LookupError) -> LookupFailure {
+    let (status, code, request_id): (_, _, Option<&SafeId>) = match error {
+        LookupError::Refused { status, code, request_id } => (Some(*status), *code, request_id.as_ref()),
+        LookupError::Unreadable | LookupError::NoAnswer(_) => (None, None, None),
+    };
+    LookupFailure {
+        twilio_status: status,
+        twilio_code: code,
+        twilio_request_id: request_id.cloned(),
+        advice: code.and_then(advice_on),
+        ..LookupFailure::of(error.reason())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! Metrics in CloudWatch's embedded metric format: one JSON line on standard output for each request, no API call.
+//!
+//! Alarms can neither search nor sum over dimensions, so each metric has the sets that a plain alarm needs and no more:
+//! every combination of values is a billed metric. What would multiply them (the country, ids) is a plain property of
+//! the same line, which Logs Insights can group by.
+//! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
+
+use super::{
+    catalogue::LogEvent,
+    safe::{Fields, SafeToLog, safe_to_log},
+};
+use crate::time::clock::Timestamp;
+
+/// Namespace of every metric.
+pub const NAMESPACE: &str = "OktaTwilio";
+
+/// Sets of dimensions, as the format writes them.
+type DimensionSets = &'static [&'static [&'static str]];
+
+/// The list of all metrics: name, unit and dimension sets. `infra/tests` and `docs/logging.md` are compared with it.
+macro_rules! metrics {
+    ($( $(#[$meta:meta])* $name:ident $unit:ident $dimensions:tt, )*) => {
+        /// A metric of the functions.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Metric { $( $(#[$meta])* $name, )* }
+
+        impl Metric {
+            /// Every metric.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name in CloudWatch.
+            pub fn name(self) -> &'static str {
+                match self { $( Self::$name => stringify!($name), )* }
+            }
+
+            /// The unit in CloudWatch.
+            pub fn unit(self) -> &'static str {
+                match self { $( Self::$name => stringify!($unit), )* }
+            }
+
+            /// The sets of dimensions.
+            pub fn dimensions(self) -> DimensionSets {
+                match self { $( Self::$name => { const SETS: DimensionSets = &$dimensions; SETS } )* }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Requests for a code. Outcome: `sent`, `failed`, `refused` or `swallowed`.
+    Sends Count [&["Stack", "Hook", "Outcome"], &["Stack", "Hook", "Reason"]],
+    /// Feedback. Outcome: `queued`, `approved`, `not_needed` or `failed`.
+    Feedback Count [&["Stack", "Hook", "Outcome"], &["Stack", "Hook", "Reason"]],
+    /// Requests that were turned away.
+    Rejected Count [&["Stack", "Hook", "Reason"]],
+    /// From invocation to response.
+    HookLatency Milliseconds [&["Stack", "Hook"]],
+    /// All requests to Verify for one code.
+    VerifyLatency Milliseconds [&["Stack", "Hook"]],
+    /// The request to Lookup for one code.
+    LookupLatency Milliseconds [&["Stack", "Hook"]],
+    /// From Okta's event to Twilio's approval.
+    FeedbackDelay Milliseconds [&["Stack", "Hook"]],
+    /// First invocations of an instance.
+    ColdStart Count [&["Stack", "Hook"]],
+    /// Packages that Lookup was asked for; `basic` is free.
+    Lookups Count [&["Stack", "Hook"], &["Stack", "Hook", "Package"]],
+    /// Codes that were decided without Lookup.
+    LookupFailures Count [&["Stack", "Hook"]],
+    /// Secrets that could not be read or used.
+    SecretRefreshFailures Count [&["Stack", "Hook"]],
+    /// Requests to the sends table that failed.
+    TableFailures Count [&["Stack", "Hook"]],
+    /// Codes that `POLICY_MODE=enforce` would have refused.
+    WouldRefuse Count [&["Stack", "Hook"], &["Stack", "Hook", "Reason"]],
+}
+
+/// Value of the dimension `Stack`, so that two stacks in one account do not add up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackName(Arc<str>);
+
+impl StackName {
+    /// `METRICS_STACK`: 1 to 128 letters, digits, `-`, `_`, `.` or `/`. `None` for another text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let usable = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
+        ((1..=128).contains(&text.len()) && text.bytes().all(usable)).then(|| Self(text.into()))
+    }
+}
+
+impl Default for StackName {
+    fn default() -> Self {
+        Self("okta-twilio".into())
+    }
+}
+
+impl Serialize for StackName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+safe_to_log!(StackName);
+
+/// The measurements of one request.
+#[derive(Debug)]
+pub struct Metrics {
+    timestamp_ms: i64,
+    /// Dimensions, plain properties and values, by name.
+    properties: Vec<(&'static str, Value)>,
+    directives: Vec<Directive>,
+}
+
+/// Metrics that have the same dimensions.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: &'static str,
+    dimensions: DimensionSets,
+    metrics: Vec<Definition>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition {
+    name: &'static str,
+    unit: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: i64,
+    cloud_watch_metrics: &'a [Directive],
+}
+
+impl Metrics {
+    /// No measurements yet, with the dimensions that all have.
+    pub(super) fn new(stack: &StackName, hook: &'static str, timestamp: Timestamp) -> Self {
+        let properties = Vec::with_capacity(16);
+        let mut metrics = Self { timestamp_ms: timestamp.as_millis(), properties, directives: Vec::new() };
+        metrics.set("Stack", stack).set("Hook", &hook);
+        metrics
+    }
+
+    /// The count that belongs to a log event, if one does.
+    pub(super) fn of_event(event: &LogEvent, new: impl FnOnce() -> Self) -> Option<Self> {
+        let metric = match event {
+            LogEvent::SecretRefreshFailed { .. } => Metric::SecretRefreshFailures,
+            LogEvent::LookupFailed(failure) if failure.package.is_none() => Metric::LookupFailures,
+            _ => return None,
+        };
+        let mut metrics = new();
+        match event {
+            LogEvent::SecretRefreshFailed { secret, reason, .. } => metrics.set("Secret", secret).set("Reason", reason),
+            LogEvent::LookupFailed(failure) => metrics.set("Reason", &failure.reason),
+            _ => &mut metrics,
+        };
+        metrics.count(metric, 1);
+        Some(metrics)
+    }
+
+    /// Sets a dimension or a plain property.
+    pub fn set(&mut self, name: &'static str, value: &impl SafeToLog) -> &mut Self {
+        // A type that is safe to log always serializes.
+        self.put(name, serde_json::to_value(value).unwrap_or_default())
+    }
+
+    /// Adds a count. Its dimensions are [`set`](Self::set) by the caller.
+    pub fn count(&mut self, metric: Metric, count: u64) -> &mut Self {
+        self.add(metric, count.into())
+    }
+
+    /// Adds a duration in milliseconds.
+    pub fn duration(&mut self, metric: Metric, duration: Duration) -> &mut Self {
+        // Three decimals: a warm request on a loopback takes less than one millisecond.
+        let milliseconds = (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
+        self.add(metric, milliseconds.into())
+    }
+
+    fn add(&mut self, metric: Metric, value: Value) -> &mut Self {
+        let (definition, dimensions) = (Definition { name: metric.name(), unit: metric.unit() }, metric.dimensions());
+        let same = |directive: &&mut Directive| directive.dimensions == dimensions;
+        if let Some(directive) = self.directives.iter_mut().find(same) {
+            directive.metrics.push(definition);
+        } else {
+            self.directives.push(Directive { namespace: NAMESPACE, dimensions, metrics: vec![definition] });
+        }
+        self.put(metric.name(), value)
+    }
+
+    fn put(&mut self, name: &'static str, value: Value) -> &mut Self {
+        match self.properties.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.properties.push((name, value)),
+        }
+        self
+    }
+
+    /// Whether there is nothing to print.
+    pub(super) fn is_empty(&self) -> bool {
+        self.directives.is_empty()
+    }
+}
+
+impl Fields for Metrics {
+    fn write<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
+        let metadata = Metadata { timestamp: self.timestamp_ms, cloud_watch_metrics: &self.directives };
+        line.serialize_entry("_aws", &metadata)?;
+        self.properties.iter().try_for_each(|(name, value)| line.serialize_entry(name, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(metrics: &Metrics) -> Value {
+        let mut json = Vec::new();
+        let mut serializer = serde_json::Serializer::new(&mut json);
+        let mut map = serializer.serialize_map(None).unwrap();
+        metrics.write(&mut map).unwrap();
+        map.end().unwrap();
+        serde_json::from_slice(&json).unwrap()
+    }
+
+    #[test]
+    fn the_document_is_the_embedded_metric_format() {
+        let mut metrics = Metrics::new(&StackName::default(), "telephony-hook", Timestamp::from_millis(1_000));
+        metrics.count(Metric::ColdStart, 1);
+        metrics.set("Outcome", &"sent").set("Reason", &"accepted").set("Country", &"GB").count(Metric::Sends, 1);
+        metrics.duration(Metric::HookLatency, Duration::from_micros(12_345));
+        insta::assert_json_snapshot!(document(&metrics));
+    }
+
+    #[test]
+    fn the_metrics_in_the_docs_are_those_in_the_code() {
+        let docs = include_str!("../../../../docs/logging.md");
+        let rows = docs.split_once("## Metrics").unwrap().1.split_once("\n## ").unwrap().0.lines();
+        let documented: Vec<_> = rows.filter_map(|row| Some(row.strip_prefix("| `")?.split_once('`')?.0)).collect();
+        let metrics: Vec<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+        assert_eq!(documented, metrics);
+    }
+}

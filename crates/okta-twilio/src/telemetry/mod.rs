@@ -1,0 +1,19 @@
+//! What the functions print: log events from one closed list, and metrics in CloudWatch's embedded format.
+//!
+//! | To change | Look at |
+//! |---|---|
+//! | what an event says, or add one | [`catalogue`], [`record`], and `docs/logging.md` |
+//! | which types may be logged | [`safe`] |
+//! | the keys that every line has, or how a line is printed | [`log`] |
+//! | a metric, its unit or its dimensions | [`metrics`] |
+
+pub mod catalogue;
+pub mod log;
+pub mod metrics;
+pub mod record;
+pub mod safe;
+
+pub use catalogue::{LogEvent, Readiness};
+pub use log::Log;
+pub use metrics::{Metric, Metrics, StackName};
+pub use record::{FeedbackRecord, LookupFailure, SendRecord};

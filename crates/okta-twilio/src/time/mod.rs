@@ -1,0 +1,4 @@
+//! Time, injected.
+
+pub mod clock;
+pub mod deadline;
