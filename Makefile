@@ -20,8 +20,6 @@ CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 
 # The tools find each other, and keep what they cache beside themselves.
 export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
-# What the scripts for a deployed stack take from `make secrets STACK=...` and the like.
-export ALLOWED_COUNTRIES ARCHITECTURE AUTH_HEADER DEPLOY_CONFIG DEPLOY_ENV EVENTS_URL FILTER FOLLOW FROM HOOKS JSON SHOW SINCE STACK URL WHICH
 export SAM_CLI_TELEMETRY := 0
 export XDG_CACHE_HOME := $(TOOLS)/cache
 export CARGO_ZIGBUILD_CACHE_DIR := $(TOOLS)/cache/cargo-zigbuild
