@@ -10,6 +10,7 @@ import http.client
 import importlib.machinery
 import importlib.util
 import json
+import logging
 import os
 import pathlib
 import re
@@ -30,6 +31,14 @@ TEMPLATE = ROOT / "infra/sam/template.yaml"
 FUNCTIONS = ("telephony-hook", "event-hook")
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+# Nothing of the person who runs the test: no profile, no endpoint of theirs.
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
+os.environ["AWS_DEFAULT_REGION"] = REGION
+
+# It warns that it does not send its own metrics anywhere.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
+
 START_LIMIT = 60
 WAIT_LIMIT = 60
 
@@ -248,6 +257,13 @@ class Stack:
         self._formation.create_stack(StackName=name, **self._request(parameters))
         self._wait("CREATE")
 
+    @classmethod
+    def existing(cls, emulator, name):
+        """A stack that something else has deployed."""
+        stack = cls.__new__(cls)
+        stack.emulator, stack.name, stack._formation = emulator, name, emulator.client("cloudformation")
+        return stack
+
     def update(self, parameters):
         self._formation.update_stack(StackName=self.name, **self._request(parameters))
         self._wait("UPDATE")
@@ -260,8 +276,11 @@ class Stack:
 
     def _request(self, parameters):
         given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
-        template = deployable(transformed(self._bucket, parameters))
-        return {"TemplateBody": json.dumps(template), "Parameters": given, "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+        template = json.dumps(deployable(transformed(self._bucket, parameters)))
+        # By its address, as it is longer than what a request may hold.
+        self.emulator.client("s3").put_object(Bucket=self._bucket, Key="template.json", Body=template.encode())
+        url = f"{self.emulator.url}/{self._bucket}/template.json"
+        return {"TemplateURL": url, "Parameters": given, "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]}
 
     def _wait(self, change):
         def finished():
@@ -287,6 +306,10 @@ class Stack:
         found = [resource for page in pages for resource in page["StackResourceSummaries"]]
         return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found if each["ResourceType"] == kind}
 
+    def functions(self):
+        """The logical ids of the hooks' functions; not of those that the template needs for itself."""
+        return {name for name in self.resources("AWS::Lambda::Function") if name in ("TelephonyFunction", "EventFunction")}
+
     def log_lines(self, message=None):
         """The functions' own log lines, oldest first: all, or those of one event."""
         logs = self.emulator.client("logs")
@@ -304,9 +327,14 @@ class Stack:
         return lines
 
 
+def source():
+    """The template as it is written."""
+    return yaml_parse(TEMPLATE.read_text())
+
+
 def transformed(bucket, parameters):
     """The template as CloudFormation gets it from SAM's transform, with these parameters."""
-    template = yaml_parse(TEMPLATE.read_text())
+    template = source()
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function" and isinstance(resource["Properties"].get("CodeUri"), str):
             function = pathlib.PurePath(resource["Properties"]["CodeUri"]).parts[-2]
@@ -323,26 +351,40 @@ class NoManagedPolicies:
 
 
 def deployable(template):
-    """The transformed template without what the emulator refuses: see docs/deploy.md, "What was tried"."""
+    """The template without what the emulator refuses: see docs/deploy.md, "What could not be tried"."""
     template = copy.deepcopy(template)
     template.pop("Rules", None)
-    left_out = set()
-    for name, resource in list(template["Resources"].items()):
-        metric_math = resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
-        if UNKNOWN_TO_THE_EMULATOR.match(resource["Type"]) or metric_math:
-            del template["Resources"][name]
-            left_out.add(name)
-    for resource in template["Resources"].values():
-        resource.pop("UpdatePolicy", None)
-        depends = resource.pop("DependsOn", None)
-        if depends:
+    resources = template["Resources"]
+    left_out = {name for name, resource in resources.items() if is_unknown_to_the_emulator(resource)}
+    while left_out:
+        for name in left_out:
+            resources.pop(name, None)
+            template.get("Outputs", {}).pop(name, None)
+        for resource in resources.values():
+            depends = resource.pop("DependsOn", None) or []
             depends = [depends] if isinstance(depends, str) else depends
-            resource["DependsOn"] = [name for name in depends if name not in left_out]
-    for section in ("Resources", "Outputs"):
-        for name, content in list(template.get(section, {}).items()):
-            if left_out & references(content):
-                del template[section][name]
+            if kept := [name for name in depends if name in resources]:
+                resource["DependsOn"] = kept
+        named = [*resources.items(), *template.get("Outputs", {}).items()]
+        left_out = {name for name, content in named if left_out & references(content)}
+    for resource in resources.values():
+        resource.pop("UpdatePolicy", None)
     return template
+
+
+def is_unknown_to_the_emulator(resource):
+    metric_math = resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
+    return metric_math or UNKNOWN_TO_THE_EMULATOR.match(resource["Type"])
+
+
+def without_deployments(template):
+    """For SAM's own transform in the emulator: the functions as they are, and no CodeDeploy around them."""
+    template = copy.deepcopy(template)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"].pop("DeploymentPreference", None)
+    template.get("Globals", {}).get("Function", {}).pop("DeploymentPreference", None)
+    return deployable(template)
 
 
 def references(node):
