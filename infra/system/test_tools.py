@@ -387,7 +387,12 @@ class Deploy(unittest.TestCase):
         self.assertEqual(ask(stack).status, 200)
         self.assertEqual(len(sandbox.get("inbox")), 1)
 
-        wait_until("the log line", lambda: "otp_sent" in self.script("logs").stdout)
+        def logged():
+            done = self.script("logs")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return "otp_sent" in done.stdout
+
+        wait_until("the log line", logged)
         shown = self.script("logs", FILTER="otp_sent").stdout
         self.assertEqual({line.split()[3] for line in shown.splitlines()}, {"otp_sent"}, shown)
         self.assertIn("reason=accepted", shown)

@@ -102,6 +102,7 @@ class Process:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+        self.output.close()
 
 
 class Emulator:
@@ -355,6 +356,8 @@ def deployable(template):
     template = copy.deepcopy(template)
     template.pop("Rules", None)
     resources = template["Resources"]
+    for resource in resources.values():
+        resource.pop("UpdatePolicy", None)
     left_out = {name for name, resource in resources.items() if is_unknown_to_the_emulator(resource)}
     while left_out:
         for name in left_out:
@@ -367,8 +370,6 @@ def deployable(template):
                 resource["DependsOn"] = kept
         named = [*resources.items(), *template.get("Outputs", {}).items()]
         left_out = {name for name, content in named if left_out & references(content)}
-    for resource in resources.values():
-        resource.pop("UpdatePolicy", None)
     return template
 
 
