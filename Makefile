@@ -20,6 +20,7 @@ CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 
 # The tools find each other, and keep what they cache beside themselves.
 export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
 export XDG_CACHE_HOME := $(TOOLS)/cache
 export CARGO_ZIGBUILD_CACHE_DIR := $(TOOLS)/cache/cargo-zigbuild
 export ZIG_GLOBAL_CACHE_DIR := $(TOOLS)/cache/zig
@@ -34,9 +35,15 @@ LOCAL_STACK := $(TARGET_DIR)/debug/local-stack
 FUNCTIONS := telephony-hook event-hook
 RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_64-unknown-linux-gnu,$(ARCH)))
 
+# Panic messages hold the paths of source files. With these, a binary does not say where it was built, and is the same
+# wherever the same compiler builds it. (The C code of AWS-LC does this by itself.) The last one that fits counts.
+REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
+	--remap-path-prefix=$(CURDIR)=/okta-twilio --remap-path-prefix=$(TARGET_DIR)=/target
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke build test lint doc fmt bench fuzz notices redrive test-infra update-countries tools clean check-arch
+.PHONY: help demo dev invoke build test lint doc fmt bench fuzz notices redrive test-infra update-countries tools clean check-arch \
+	deploy secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,14 +62,40 @@ invoke: $(TOOLS)/local-stack.stamp ## Send EVENT=events/....json to the function
 build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build each function's zip for Lambda into target/lambda (ARCH=arm64 or x86_64)
 	@# The two architectures share their output folders: what another build left there would be packed or deployed.
 	rm -rf target/lambda
-	cargo lambda build --release --locked --target $(RUST_TARGET) --output-format zip --lambda-dir target/lambda \
-		$(FUNCTIONS:%=--package %)
+	RUSTFLAGS="$(REMAP_PATHS)" cargo lambda build --release --locked --target $(RUST_TARGET) --output-format zip \
+		--lambda-dir target/lambda $(FUNCTIONS:%=--package %)
+	tools/normalise-zip $(FUNCTIONS:%=target/lambda/%/bootstrap.zip)
+	tools/check-build-paths $(TARGET_DIR)/$(RUST_TARGET)/release $(FUNCTIONS)
 	tools/check-jitter-entropy $(TARGET_DIR)/$(RUST_TARGET)/release
 	tools/check-zip-size target/lambda $(FUNCTIONS)
+
+deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with SAM; asks for what that file does not say yet
+	@$(INFRA_VENV)/bin/python tools/deploy configure
+	@architecture=$$($(INFRA_VENV)/bin/python tools/deploy architecture) && $(MAKE) build ARCH=$$architecture
+	@$(INFRA_VENV)/bin/python tools/deploy run
+
+secrets: $(TOOLS)/infra.stamp ## Store Twilio's credential in the deployed stack's secret; asks, or FROM=file.json
+	@$(INFRA_VENV)/bin/python tools/secrets
+
+smoke: $(TOOLS)/infra.stamp ## Check the deployed stack's route, start and secret, sending nothing (URL=https://....)
+	@$(INFRA_VENV)/bin/python tools/smoke
+
+logs: $(TOOLS)/infra.stamp ## Print the deployed functions' log lines (SINCE=10m FOLLOW=1 FILTER=otp_failed)
+	@$(INFRA_VENV)/bin/python tools/logs
 
 test: $(TOOLS)/local-stack.stamp ## Run every test
 	cargo build --workspace --locked
 	cargo test --workspace --locked
+
+test-system: $(TOOLS)/system-test.stamp $(TOOLS)/infra.stamp ## Deploy the template into an emulator and use it as Okta does
+	cargo build --workspace --locked
+	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/system --top-level-directory infra/system $(if $(TEST),-k $(TEST))
+
+test-aws: $(TOOLS)/infra.stamp ## Deploy a stack of its own into your AWS account, check it, remove it: says the cost and asks first
+	@$(INFRA_VENV)/bin/python tools/test-aws
+
+check-reproducible: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build twice in two folders with two homes and compare the zips
+	tools/check-reproducible $(ARCH)
 
 lint: $(CARGO_DENY) ## Check format, floor plan, clippy, docs, dependencies, licences and that AWS-LC has no jitter entropy
 	cargo fmt --all --check
@@ -135,6 +168,11 @@ $(TOOLS)/infra.stamp: tools/infra.txt
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or later is needed" >&2; exit 1; }
 	python3 -m venv $(INFRA_VENV)
 	$(subst $(VENV),$(INFRA_VENV),$(PIP_INSTALL)) --requirement $<
+	@touch $@
+
+$(TOOLS)/system-test.stamp: tools/system-test.txt $(TOOLS)/local-stack.stamp
+	@echo "Installing what the emulator needs for SAM and JWT into .tools (40 MB)"
+	$(PIP_INSTALL) --requirement $<
 	@touch $@
 
 $(TOOLS)/countries.stamp: tools/countries.txt | $(VENV)/bin/python

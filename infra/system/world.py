@@ -1,0 +1,409 @@
+"""The world of the system test: an AWS emulator, stand-ins for Twilio and Okta, and the stack in between.
+
+Everything listens on 127.0.0.1 and ends with the test. What runs behind the emulator's gateway are the real binaries, in
+zips, with the variables and names that the real template gives them.
+"""
+
+import contextlib
+import copy
+import http.client
+import importlib.machinery
+import importlib.util
+import json
+import logging
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+import boto3
+import botocore.config
+import samtranslator.translator.transform
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "infra/sam/template.yaml"
+FUNCTIONS = ("telephony-hook", "event-hook")
+REGION = "us-east-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+# Nothing of the person who runs the test: no profile, no endpoint of theirs.
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
+os.environ["AWS_DEFAULT_REGION"] = REGION
+
+# It warns that it does not send its own metrics anywhere.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
+
+START_LIMIT = 60
+WAIT_LIMIT = 60
+
+# What the emulator refuses, so that nothing of it could be tested here; infra/tests holds it instead.
+UNKNOWN_TO_THE_EMULATOR = re.compile(
+    r"AWS::(CodeDeploy|ApplicationAutoScaling|Budgets)::|AWS::Logs::QueryDefinition$|AWS::IAM::OIDCProvider$"
+)
+
+
+def clean_environment(**more):
+    """The functions inherit the emulator's environment, so it holds nothing of the person who runs the test."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {"AWS_DEFAULT_REGION": REGION} | CREDENTIALS | more
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until(what, condition, limit=WAIT_LIMIT):
+    """Polls until the condition is true, and returns its value."""
+    deadline = time.monotonic() + limit
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {limit} s: {what}")
+        time.sleep(0.05)
+    return value
+
+
+class Process:
+    """A program that ends with the test. What it prints is shown only if it does not start."""
+
+    def __init__(self, command, environment, is_ready):
+        self.output = tempfile.TemporaryFile("w+")
+        self._child = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=self.output, stderr=subprocess.STDOUT
+        )
+        try:
+            wait_until(f"{command[0]} is ready", lambda: self._is_ready(is_ready), START_LIMIT)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _is_ready(self, is_ready):
+        if self._child.poll() is not None:
+            raise AssertionError(f"it ended with status {self._child.returncode}:\n{self.printed()}")
+        return is_ready()
+
+    def printed(self):
+        self.output.seek(0)
+        return self.output.read()
+
+    def stop(self):
+        # The sandbox ends when its standard input is closed.
+        self._child.stdin.close()
+        self._child.terminate()
+        try:
+            self._child.wait(10)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        self.output.close()
+
+
+class Emulator:
+    """MiniStack, with nothing kept on the disk."""
+
+    def __init__(self):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.environment = clean_environment(AWS_ENDPOINT_URL=self.url)
+        environment = self.environment | {
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "PERSIST_STATE": "0",
+            "S3_PERSIST": "0",
+        }
+        command = [ROOT / ".tools/venv/bin/ministack"]
+        self._process = Process(command, environment, lambda: answers(port, "/_ministack/health"))
+
+    def client(self, service):
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=60),
+        )
+
+    def printed(self):
+        return self._process.printed()
+
+    def stop(self):
+        self._process.stop()
+
+
+class Sandbox:
+    """The stand-ins for Twilio and Okta."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [binary("sandbox"), "--http-port", str(self.port), "--https-port", "0", "--until-stdin-closes"]
+        self._process = Process(command, clean_environment(), lambda: answers(self.port, "/_sandbox/inbox"))
+        printed = self._process.printed()
+        self.service_sid = re.search(r"VERIFY_SERVICE_SID=(\S+)", printed)[1]
+        self.credential = json.loads(re.search(r"\{.*\}", printed)[0])
+
+    def get(self, resource):
+        return call(f"{self.url}/_sandbox/{resource}", "GET").json
+
+    def fault(self, operation, fault, times=None):
+        answer = call(
+            f"{self.url}/_sandbox/faults",
+            "POST",
+            body=json.dumps({"operation": operation, "fault": fault, **({"times": times} if times else {})}),
+        )
+        assert answer.status == 200, answer
+
+    def clear_faults(self):
+        assert call(f"{self.url}/_sandbox/faults", "DELETE").status == 200
+
+    def reset(self):
+        assert call(f"{self.url}/_sandbox/reset", "POST").status == 200
+
+    def stop(self):
+        self._process.stop()
+
+
+def binary(name):
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    return target / "debug" / name
+
+
+def answers(port, path):
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return call(f"http://127.0.0.1:{port}{path}", "GET").status == 200
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def reason(self):
+        """The stable reason of the hooks' error object, or `None`."""
+        return self.json.get("error", {}).get("errorCauses", [{}])[0].get("reason")
+
+    def __repr__(self):
+        return f"{self.status} {self.body!r}"
+
+
+def call(url, method, headers=None, body=None):
+    """One request. Hosts below `localhost` are this machine, whatever the resolver says."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=30)
+    try:
+        connection.request(method, parts.path, body, {"Host": parts.netloc, **(headers or {})})
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read().decode())
+    finally:
+        connection.close()
+
+
+def script(name):
+    """A script of tools/ without the ending .py, as a module."""
+    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), str(ROOT / "tools" / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+def zips():
+    """The folder with the functions' zips: SYSTEM_TEST_ZIPS, such as target/lambda; else the debug binaries are packed.
+
+    Those are what the rest of the tests have just built; a release build would take minutes and behave the same.
+    """
+    if given := os.environ.get("SYSTEM_TEST_ZIPS"):
+        return pathlib.Path(given).resolve()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="okta-twilio-zips-"))
+    normalise_zip = script("normalise-zip")
+    for function in FUNCTIONS:
+        (folder / function).mkdir()
+        normalise_zip.write(str(folder / function / "bootstrap.zip"), [("bootstrap", stripped(binary(function)))], level=1)
+    return folder
+
+
+def stripped(path):
+    """Without its debug sections, where the machine can do that: they are four fifths of the file."""
+    strip = shutil.which("strip")
+    if not strip:
+        return path.read_bytes()
+    with tempfile.NamedTemporaryFile() as smaller:
+        subprocess.run([strip, "--strip-debug", "-o", smaller.name, path], check=True)
+        return pathlib.Path(smaller.name).read_bytes()
+
+
+class Stack:
+    """The template of infra/sam, deployed into the emulator.
+
+    SAM's transform is run here, because the emulator's own one does not resolve parameters. What the emulator does not
+    know is left out; infra/tests looks at that.
+    """
+
+    def __init__(self, emulator, zip_folder, name, parameters):
+        self.emulator, self.name, self._zips = emulator, name, zip_folder
+        self._formation = emulator.client("cloudformation")
+        self._bucket = f"{name}-code"
+        self._upload()
+        self._formation.create_stack(StackName=name, **self._request(parameters))
+        self._wait("CREATE")
+
+    @classmethod
+    def existing(cls, emulator, name):
+        """A stack that something else has deployed."""
+        stack = cls.__new__(cls)
+        stack.emulator, stack.name, stack._formation = emulator, name, emulator.client("cloudformation")
+        return stack
+
+    def update(self, parameters):
+        self._formation.update_stack(StackName=self.name, **self._request(parameters))
+        self._wait("UPDATE")
+
+    def _upload(self):
+        storage = self.emulator.client("s3")
+        storage.create_bucket(Bucket=self._bucket)
+        for function in FUNCTIONS:
+            storage.upload_file(str(self._zips / function / "bootstrap.zip"), self._bucket, f"{function}.zip")
+
+    def _request(self, parameters):
+        given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+        template = json.dumps(deployable(transformed(self._bucket, parameters)))
+        # By its address, as it is longer than what a request may hold.
+        self.emulator.client("s3").put_object(Bucket=self._bucket, Key="template.json", Body=template.encode())
+        url = f"{self.emulator.url}/{self._bucket}/template.json"
+        return {"TemplateURL": url, "Parameters": given, "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]}
+
+    def _wait(self, change):
+        def finished():
+            status = self.describe()["StackStatus"]
+            return None if status.endswith("_IN_PROGRESS") else status
+
+        status = wait_until(f"{self.name} is deployed", finished)
+        if status != f"{change}_COMPLETE":
+            events = self._formation.describe_stack_events(StackName=self.name)["StackEvents"]
+            reasons = [event.get("ResourceStatusReason") for event in events if "FAILED" in event["ResourceStatus"]]
+            raise AssertionError(f"{self.name}: {status}: {reasons}")
+
+    def describe(self):
+        return self._formation.describe_stacks(StackName=self.name)["Stacks"][0]
+
+    @property
+    def outputs(self):
+        return {output["OutputKey"]: output["OutputValue"] for output in self.describe().get("Outputs", [])}
+
+    def resources(self, kind):
+        """Logical id to physical id."""
+        pages = self._formation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        found = [resource for page in pages for resource in page["StackResourceSummaries"]]
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found if each["ResourceType"] == kind}
+
+    def functions(self):
+        """The logical ids of the hooks' functions; not of those that the template needs for itself."""
+        return {name for name in self.resources("AWS::Lambda::Function") if name in ("TelephonyFunction", "EventFunction")}
+
+    def log_lines(self, message=None):
+        """The functions' own log lines, oldest first: all, or those of one event."""
+        logs = self.emulator.client("logs")
+        found = []
+        for group in self.resources("AWS::Logs::LogGroup").values():
+            with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+                for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+                    found += page["events"]
+        lines = []
+        for event in sorted(found, key=lambda event: event["timestamp"]):
+            with contextlib.suppress(ValueError):
+                line = json.loads(event["message"])
+                if isinstance(line, dict) and "message" in line and message in (None, line["message"]):
+                    lines.append(line)
+        return lines
+
+
+def source():
+    """The template as it is written."""
+    return yaml_parse(TEMPLATE.read_text())
+
+
+def transformed(bucket, parameters):
+    """The template as CloudFormation gets it from SAM's transform, with these parameters."""
+    template = source()
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function" and isinstance(resource["Properties"].get("CodeUri"), str):
+            function = pathlib.PurePath(resource["Properties"]["CodeUri"]).parts[-2]
+            resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": f"{function}.zip"}
+    defaults = {name: str(each["Default"]) for name, each in template["Parameters"].items() if "Default" in each}
+    return samtranslator.translator.transform.transform(template, defaults | parameters, NoManagedPolicies())
+
+
+class NoManagedPolicies:
+    """Names no policy of AWS's own: each function has its own role."""
+
+    def load(self):
+        return {}
+
+
+def deployable(template):
+    """The template without what the emulator refuses: see docs/deploy.md, "What could not be tried"."""
+    template = copy.deepcopy(template)
+    template.pop("Rules", None)
+    resources = template["Resources"]
+    for resource in resources.values():
+        resource.pop("UpdatePolicy", None)
+    left_out = {name for name, resource in resources.items() if is_unknown_to_the_emulator(resource)}
+    while left_out:
+        for name in left_out:
+            resources.pop(name, None)
+            template.get("Outputs", {}).pop(name, None)
+        for resource in resources.values():
+            depends = resource.pop("DependsOn", None) or []
+            depends = [depends] if isinstance(depends, str) else depends
+            if kept := [name for name in depends if name in resources]:
+                resource["DependsOn"] = kept
+        named = [*resources.items(), *template.get("Outputs", {}).items()]
+        left_out = {name for name, content in named if left_out & references(content)}
+    return template
+
+
+def is_unknown_to_the_emulator(resource):
+    metric_math = resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
+    return metric_math or UNKNOWN_TO_THE_EMULATOR.match(resource["Type"])
+
+
+def without_deployments(template):
+    """For SAM's own transform in the emulator: the functions as they are, and no CodeDeploy around them."""
+    template = copy.deepcopy(template)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"].pop("DeploymentPreference", None)
+    template.get("Globals", {}).get("Function", {}).pop("DeploymentPreference", None)
+    return deployable(template)
+
+
+def references(node):
+    """The logical ids that this part of a template names."""
+    if isinstance(node, dict):
+        found = set()
+        for key, value in node.items():
+            if key == "Ref":
+                found.add(value)
+            elif key == "Fn::GetAtt":
+                found.add(value.split(".")[0] if isinstance(value, str) else value[0])
+            elif key == "Fn::Sub":
+                text = value if isinstance(value, str) else value[0]
+                found |= {name.split(".")[0] for name in re.findall(r"\$\{([A-Za-z0-9.:]+)\}", text)}
+                found |= references(value)
+            else:
+                found |= references(value)
+        return found
+    if isinstance(node, list):
+        return set().union(*map(references, node)) if node else set()
+    return set()
