@@ -5,7 +5,8 @@ uses, and leaves a reference to a resource as `Ref`, since its value is only kno
 """
 
 import copy
-import json
+import functools
+import logging
 import os
 import pathlib
 import re
@@ -27,10 +28,13 @@ PSEUDO_PARAMETERS = {
 ABSENT = object()
 # SAM's translator asks for it, and connects to nothing.
 os.environ.setdefault("AWS_DEFAULT_REGION", PSEUDO_PARAMETERS["AWS::Region"])
+# It warns that it did not report its own use to AWS.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 
+@functools.cache
 def source():
-    """The template as it is written."""
+    """The template as it is written. Not to be changed."""
     return samtranslator.yaml_helper.yaml_parse(TEMPLATE.read_text())
 
 
@@ -41,20 +45,33 @@ class NoManagedPolicies:
         return {}
 
 
-def deploy(parameters=None, template=None):
+def deploy(parameters):
     """The stack that the template makes with these parameters."""
-    template = copy.deepcopy(template) if template else source()
-    declared = template["Parameters"]
-    for name, value in (parameters or {}).items():
-        check_parameter(name, declared[name], value)
-    values = {name: str(declaration["Default"]) for name, declaration in declared.items()}
-    values.update(parameters or {})
+    values = checked(parameters)
+    template = copy.deepcopy(source())
     for resource in template["Resources"].values():
         # A path becomes a place in S3 when the template is packaged.
         if "CodeUri" in resource.get("Properties", {}):
             resource["Properties"]["CodeUri"] = {"Bucket": "bucket", "Key": "key"}
-    transformed = samtranslator.translator.transform.transform(template, dict(values), NoManagedPolicies())
-    return Stack(transformed, values)
+    return Stack(samtranslator.translator.transform.transform(template, dict(values), NoManagedPolicies()), values)
+
+
+def refusals(parameters):
+    """What the rules have against these parameters."""
+    evaluation = Evaluation(source(), checked(parameters))
+    found = []
+    for rule in source()["Rules"].values():
+        if evaluation.test(rule["RuleCondition"]):
+            found += [each["AssertDescription"] for each in rule["Assertions"] if not evaluation.test(each["Assert"])]
+    return found
+
+
+def checked(parameters):
+    """The values of all parameters, as far as each is allowed by itself."""
+    declared = source()["Parameters"]
+    for name, value in parameters.items():
+        check_parameter(name, declared[name], value)
+    return {name: str(declaration["Default"]) for name, declaration in declared.items()} | parameters
 
 
 def check_parameter(name, declaration, value):
@@ -68,38 +85,13 @@ def check_parameter(name, declaration, value):
         raise ValueError(f"{name}: too long")
 
 
-class Stack:
-    """An evaluated template."""
+class Evaluation:
+    """The functions of CloudFormation, for given parameters."""
 
     def __init__(self, template, values):
         self.values = {**PSEUDO_PARAMETERS, **values}
         self.template = template
         self.conditions = {}
-        for name in template["Conditions"]:
-            self.condition(name)
-        self.resources = {}
-        for name, resource in template["Resources"].items():
-            if self.condition(resource.get("Condition")):
-                self.resources[name] = self.evaluate({key: value for key, value in resource.items() if key != "Condition"})
-        self.outputs = {
-            name: self.evaluate(output["Value"])
-            for name, output in template["Outputs"].items()
-            if self.condition(output.get("Condition"))
-        }
-
-    def refused_by(self):
-        """The descriptions of the rules that refuse these parameters."""
-        refusals = []
-        for rule in self.template.get("Rules", {}).values():
-            if self.test(rule.get("RuleCondition", True)):
-                refusals += [each["AssertDescription"] for each in rule["Assertions"] if not self.test(each["Assert"])]
-        return refusals
-
-    def of_type(self, kind):
-        return {name: resource["Properties"] for name, resource in self.resources.items() if resource["Type"] == kind}
-
-    def properties(self, name):
-        return self.resources[name]["Properties"]
 
     def condition(self, name):
         if name is None:
@@ -190,5 +182,38 @@ class Stack:
 
 
 def text(value):
-    """A reference inside a text."""
-    return value if isinstance(value, str) else f"<{json.dumps(value)}>" if isinstance(value, dict) else str(value)
+    """A value inside a text: a reference as `<Name>` or `<Name.Attribute>`, as its value is not known yet."""
+    if not isinstance(value, dict):
+        return str(value)
+    ((function, argument),) = value.items()
+    return f"<{argument if function == 'Ref' else '.'.join(map(str, argument))}>"
+
+
+class Stack(Evaluation):
+    """An evaluated template."""
+
+    def __init__(self, template, values):
+        super().__init__(template, values)
+        self.resources = {
+            name: self.evaluate({key: value for key, value in resource.items() if key != "Condition"})
+            for name, resource in template["Resources"].items()
+            if self.condition(resource.get("Condition"))
+        }
+        self.outputs = {
+            name: self.evaluate(output["Value"])
+            for name, output in template["Outputs"].items()
+            if self.condition(output.get("Condition"))
+        }
+
+    def of_type(self, kind):
+        return {name: resource["Properties"] for name, resource in self.resources.items() if resource["Type"] == kind}
+
+    def properties(self, name):
+        return self.resources[name]["Properties"]
+
+    def copy(self):
+        """One that a test may change."""
+        other = copy.copy(self)
+        other.resources = copy.deepcopy(self.resources)
+        other.outputs = dict(self.outputs)
+        return other

@@ -15,9 +15,10 @@ use sandbox::{
     Fault, OktaOptions, OktaUser, Operation, Options, ServiceAppKey, Times,
     deployment::{AUTH_SECRET, Deployment, HOOKS_SECRET_ID},
     lambda::{GatewayEvent, Outcome, StartError},
+    sqs::{MAX_RECEIVE_COUNT, Sqs, VISIBILITY},
 };
 use serde_json::{Value, json};
-use support::{Hook, MAX_RECEIVE_COUNT, Sqs, VISIBILITY, ago, delivery, enrolment, sign_in, variables};
+use support::{Hook, ago, delivery, enrollment, sign_in, variables};
 
 /// One phone, for SMS and calls.
 const USER: &str = "00uyxxSknGtK8022w0g3";
@@ -166,7 +167,7 @@ mod without_a_queue {
     fn an_enrolment_is_reported_twice_and_approved_once() {
         let hook = Hook::start();
         hook.send_code(NUMBER);
-        let events = [enrolment(USER, "SMS_FACTOR"), enrolment(USER, "CALL_FACTOR")];
+        let events = [enrollment(USER, "SMS_FACTOR"), enrollment(USER, "CALL_FACTOR")];
         assert_eq!(hook.deliver(&events).status, 200);
         assert_eq!(hook.approved(), [NUMBER]);
         assert_eq!(hook.logged_once("feedback_approved")["channel"], "either");
@@ -184,7 +185,7 @@ mod without_a_queue {
         let factors =
             ["PASSWORD_AS_FACTOR", "OKTA_VERIFY_PUSH", "EMAIL_FACTOR", "SIGNED_NONCE", "FIDO_WEBAUTHN", "null"];
         let mut events: Vec<_> = factors.iter().map(|factor| sign_in(USER, factor)).collect();
-        events.extend([failed, session, enrolment(USER, "EMAIL_FACTOR")]);
+        events.extend([failed, session, enrollment(USER, "EMAIL_FACTOR")]);
         assert_eq!(hook.deliver(&events).status, 200);
         assert!(hook.approved().is_empty());
         assert_eq!((hook.updates(), hook.deployment.twilio.okta_requests().len()), (0, 0));

@@ -15,7 +15,6 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sandbox::{
     AwsEmulator, Fault, OktaOptions, OktaUser, Operation, Options, Status, Times,
     aws_emulator::QueuePair,
@@ -43,9 +42,6 @@ struct Bench {
     /// Takes the queue's batches.
     working: Arc<OnDemandFunction>,
     okta: Okta,
-    client: ureq::Agent,
-    verifications_url: String,
-    authorization: String,
 }
 
 impl Bench {
@@ -53,23 +49,16 @@ impl Bench {
         // The org's rate limit is not what is tried here.
         let okta = OktaOptions { rate_limit: 100_000, ..OktaOptions::default() };
         let options = Options { okta, ..Options::default() };
-        let deployment = Deployment::start(options.clone());
-        deployment.secrets.put(OKTA_SECRET_ID, &json!({ "okta_api_token": options.okta.api_token }));
+        let deployment = Deployment::start(options);
+        let okta_secret = json!({ "okta_api_token": OktaOptions::default().api_token });
+        deployment.secrets.put(OKTA_SECRET_ID, &okta_secret);
         let emulator = AwsEmulator::start();
         let queues = emulator.create_fifo_queue_with_dead_letter("feedback", VISIBILITY, 5).expect("queues");
         let builder = builder(&deployment, &emulator, &queues);
         let receiving = builder.clone().spawn();
         receiving.wait_until_ready(PATIENCE).expect("the function starts");
-        let credentials = format!("{}:{}", options.api_key_sid, options.api_key_secret);
         Self {
             okta: Okta::new(4, SystemTime::now()),
-            client: ureq::Agent::config_builder().proxy(None).timeout_global(Some(PATIENCE)).build().into(),
-            verifications_url: format!(
-                "{}/v2/Services/{}/Verifications",
-                deployment.twilio.http_url(),
-                options.service_sid
-            ),
-            authorization: format!("Basic {}", BASE64_STANDARD.encode(credentials)),
             working: Arc::new(OnDemandFunction::new(builder)),
             deployment,
             emulator,
@@ -86,9 +75,7 @@ impl Bench {
     fn user_with_code(&self, number: usize) -> User {
         let user = User { id: format!("00usandbox{number:010}"), phone: format!("+1202555{number:04}") };
         self.deployment.twilio.put_okta_user(OktaUser::new(&user.id).sms(&user.phone));
-        let request = self.client.post(&self.verifications_url).header("authorization", &self.authorization);
-        let sent = request.send_form([("To", user.phone.as_str()), ("Channel", "sms"), ("CustomCode", "867530")]);
-        assert_eq!(sent.expect("an answer").status(), 201);
+        self.deployment.twilio.send_code(&user.phone, "867530");
         user
     }
 
@@ -165,7 +152,7 @@ fn a_burst_of_two_thousand_events_loses_and_doubles_nothing() {
         let success = match place % 10 {
             0..5 => bench.okta.authentication(Engine::Identity, SMS, &user.id),
             5..8 => bench.okta.authentication(Engine::Classic, SMS, &user.id),
-            _ => bench.okta.enrolment(SMS, &user.id),
+            _ => bench.okta.enrollment(SMS, &user.id),
         };
         events.push(match Shape::ALL.get(place % 12) {
             Some(shape) => success.shaped(*shape),

@@ -7,9 +7,8 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sandbox::{
-    MAGIC_USERS, MagicUser, Options, Status,
+    MAGIC_USERS, MagicUser, Options,
     deployment::{Deployment, HttpAnswer},
     events::OTHER_FACTORS,
     lambda::{Function, Outcome},
@@ -27,7 +26,6 @@ const ANSWERS: &str = "answers";
 struct Hook {
     deployment: Deployment,
     function: Function,
-    options: Options,
 }
 
 #[test]
@@ -62,14 +60,14 @@ impl Hook {
             ("OKTA_SECRET_ID", OKTA_SECRET_ID),
         ]);
         let function = function.envs(variables).spawn();
-        Self { deployment, function, options }
+        Self { deployment, function }
     }
 
     fn replay(&self, event: &RecordedEvent<Feedback>) {
         let RecordedEvent { name, expected, .. } = event;
         self.deployment.twilio.reset();
         for number in &expected.pending {
-            self.send_code(number);
+            self.deployment.twilio.send_code(number, CODE);
         }
         let lines_before = self.function.log_lines().len();
         let invocation = self.function.invoke(&event.event());
@@ -81,26 +79,7 @@ impl Hook {
         let mut feedback: Vec<_> = lines.iter().skip(lines_before).filter_map(outcome).collect();
         feedback.sort();
         assert_eq!(feedback, expected.feedback, "{name}");
-        assert_eq!(self.approved(), expected.approved, "{name}");
-    }
-
-    /// A code is on its way to a number, as the telephony hook would send it.
-    fn send_code(&self, number: &str) {
-        let Options { api_key_sid, api_key_secret, service_sid, .. } = &self.options;
-        let credentials = BASE64_STANDARD.encode(format!("{api_key_sid}:{api_key_secret}"));
-        let url = format!("{}/v2/Services/{service_sid}/Verifications", self.deployment.twilio.http_url());
-        let request = ureq::post(url).header("authorization", format!("Basic {credentials}"));
-        let answer = request.send_form([("To", number), ("Channel", "sms"), ("CustomCode", CODE)]);
-        assert_eq!(answer.map(|answer| answer.status().as_u16()).ok(), Some(201));
-    }
-
-    /// The numbers whose verification is approved, sorted.
-    fn approved(&self) -> Vec<String> {
-        let mut verifications = self.deployment.twilio.verifications();
-        verifications.retain(|verification| verification.status == Status::Approved);
-        let mut numbers: Vec<_> = verifications.into_iter().map(|verification| verification.to).collect();
-        numbers.sort();
-        numbers
+        assert_eq!(self.deployment.twilio.approved(), expected.approved, "{name}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! The AWS SDK on the shared HTTP client.
 
+pub mod error;
+
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::time::Instant;
 
+use crate::json;
+
 /// Longest wait for a connection. It leaves room for a second try within Okta's 3 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 
@@ -110,7 +112,7 @@ impl Answer {
 
     /// The body as JSON of the expected shape.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(self.body.as_ref()?).ok()
+        json::read(self.body.as_ref()?)
     }
 }
 

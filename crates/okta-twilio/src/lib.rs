@@ -1,4 +1,6 @@
 //! Okta's telephony and event hooks, answered through Twilio Verify: everything that is not Lambda glue.
+//!
+#![doc = include_str!("../../../docs/architecture.md")]
 
 pub mod aws;
 pub mod config;
@@ -6,6 +8,7 @@ pub mod feedback;
 pub mod hooks;
 pub mod http_client;
 pub mod id;
+pub mod json;
 pub mod okta;
 pub mod otp;
 pub mod phone;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use ureq::Agent;
 
 /// The region of everything here.
-pub(crate) const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
+
+/// Access key and secret key: the emulator accepts any.
+pub const ACCESS_KEY: &str = "local";
 
 /// An answer takes a few milliseconds; a paused emulator gives none.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
@@ -61,7 +64,7 @@ pub(crate) fn call(
     let failed = |error| AwsError::NoAnswer(Box::new(error));
     // The emulator finds the service by it and does not check the signature.
     let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/{}/aws4_request, SignedHeaders=host, Signature=0",
+        "AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/{REGION}/{}/aws4_request, SignedHeaders=host, Signature=0",
         operation.service
     );
     let mut answer = agent(TIME_LIMIT + waiting)

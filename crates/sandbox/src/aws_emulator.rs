@@ -10,13 +10,14 @@
 )]
 
 use crate::aws::{self, AwsError, Operation};
+pub use crate::aws::{ACCESS_KEY, REGION};
 use crate::guard::Guard;
 use crate::queue::Queue;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use serde_json::{Value, json};
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -85,8 +86,12 @@ impl AwsEmulator {
         let program = program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_or_else(|problem| panic!("{problem}"));
         let mut output = tempfile::tempfile().expect("a temporary file");
         let port = free_port();
-        let child = command(&program, port, &output).spawn().expect("the AWS emulator");
-        let guard = Guard::start(child.id());
+        let mut command = command(&program, port);
+        command.process_group(0).stdin(Stdio::null());
+        command.stdout(output.try_clone().expect("a handle for stdout"));
+        command.stderr(output.try_clone().expect("a handle for stderr"));
+        let child = command.spawn().expect("the AWS emulator");
+        let guard = Guard::start(child.id()).expect("sh");
         let emulator = Self { port, process: Mutex::new(Some(Process { child, guard })) };
         let deadline = Instant::now() + START_LIMIT;
         while !emulator.answers() {
@@ -105,11 +110,6 @@ impl AwsEmulator {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The process id; `None` once stopped.
-    pub fn pid(&self) -> Option<u32> {
-        self.lock().as_ref().map(|process| process.child.id())
-    }
-
     /// Makes a FIFO queue, whose name must not end in `.fifo` yet, and its dead-letter queue. A message that has been
     /// received so many times goes there instead of being received once more.
     ///
@@ -122,16 +122,6 @@ impl AwsEmulator {
         max_receive_count: u32,
     ) -> Result<QueuePair, AwsError> {
         QueuePair::create(&self.url(), name, visibility_timeout, max_receive_count)
-    }
-
-    /// Stores a secret.
-    ///
-    /// # Errors
-    /// If the emulator does not do it.
-    pub fn put_secret(&self, name: &str, secret: &Value) -> Result<(), AwsError> {
-        let operation = Operation::secrets_manager("secretsmanager.CreateSecret");
-        let parameters = json!({ "Name": name, "SecretString": secret.to_string() });
-        aws::call(&self.url(), operation, &parameters, Duration::ZERO).map(drop)
     }
 
     /// Stops answering: connections are taken, and nothing comes back.
@@ -153,15 +143,6 @@ impl AwsEmulator {
         }
     }
 
-    /// Ends it for good: connections are refused, and what it held is lost.
-    pub fn stop(&self) {
-        if let Some(Process { mut child, guard }) = self.lock().take() {
-            child.kill().expect("to kill the AWS emulator");
-            drop(guard);
-            child.wait().expect("the end of the AWS emulator");
-        }
-    }
-
     fn answers(&self) -> bool {
         let health = aws::agent(Duration::from_secs(1)).get(format!("{}/_ministack/health", self.url())).call();
         health.is_ok_and(|answer| answer.status() == 200)
@@ -178,16 +159,28 @@ impl AwsEmulator {
 
 impl Drop for AwsEmulator {
     fn drop(&mut self) {
-        self.stop();
+        if let Some(Process { mut child, guard }) = self.lock().take() {
+            child.kill().expect("to kill the AWS emulator");
+            drop(guard);
+            child.wait().expect("the end of the AWS emulator");
+        }
     }
 }
 
-fn command(program: &Path, port: u16, output: &File) -> Command {
+/// Stores a secret at the emulator of this address.
+///
+/// # Errors
+/// If the emulator does not do it.
+pub fn create_secret(endpoint: &str, name: &str, secret: &Value) -> Result<(), AwsError> {
+    let operation = Operation::secrets_manager("secretsmanager.CreateSecret");
+    let parameters = json!({ "Name": name, "SecretString": secret.to_string() });
+    aws::call(endpoint, operation, &parameters, Duration::ZERO).map(drop)
+}
+
+/// What starts the emulator on this port of 127.0.0.1.
+pub fn command(program: &Path, port: u16) -> Command {
     let mut command = Command::new(program);
     command
-        .stdin(Stdio::null())
-        .stdout(output.try_clone().expect("a handle for stdout"))
-        .stderr(output.try_clone().expect("a handle for stderr"))
         // Its default is every interface.
         .env("BIND_HOST", "127.0.0.1")
         .env("GATEWAY_PORT", port.to_string())

@@ -38,11 +38,7 @@ impl Deployment {
 
     /// The hooks secret that Twilio would accept, with these callers.
     pub fn hooks_secret(&self, callers: &[&str]) -> Value {
-        json!({
-            "auth_secret": callers,
-            "twilio_api_key_sid": self.options.api_key_sid,
-            "twilio_api_key_secret": self.options.api_key_secret,
-        })
+        hooks_secret(&self.options, callers)
     }
 
     /// A function with the variables that every function needs. It logs all that it ever would.
@@ -65,6 +61,15 @@ impl Deployment {
     pub fn private_values(&self) -> Vec<String> {
         vec![AUTH_SECRET.to_owned(), self.options.api_key_secret.clone(), self.options.auth_token.clone()]
     }
+}
+
+/// The hooks secret that this Twilio would accept, with these callers.
+pub fn hooks_secret(options: &Options, callers: &[&str]) -> Value {
+    json!({
+        "auth_secret": callers,
+        "twilio_api_key_sid": options.api_key_sid,
+        "twilio_api_key_secret": options.api_key_secret,
+    })
 }
 
 /// The answer to an HTTP invocation.

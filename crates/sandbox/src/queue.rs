@@ -1,7 +1,7 @@
-//! A queue of SQS, and Lambda's event source mapping, which hands its messages to a function in batches.
+//! A queue of the AWS emulator, and Lambda's event source mapping, which hands its messages to a function in batches.
 //!
 //! AWS, "Using Lambda with Amazon SQS": messages of a group keep their order and are handed over again only when the
-//! earlier ones are done; what the function reports in `batchItemFailures` stays in the queue until its visibility time-out
+//! earlier ones are done; what the function reports in `batchItemFailures` stays in the queue until its visibility timeout
 //! has passed; every other message of the batch is deleted. The queue's own redrive policy decides when a message is given
 //! up. Lambda runs several batches side by side; here it is one after the other, as one execution environment would.
 
@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Most messages that SQS hands out, takes or deletes at once, and so the largest batch of a FIFO queue.
-pub const LARGEST_BATCH: usize = 10;
+pub(crate) const LARGEST_BATCH: usize = 10;
 
 /// How long an empty queue is asked before it answers.
 const LONG_POLL: Duration = Duration::from_secs(1);
@@ -25,7 +25,6 @@ const PAUSE: Duration = Duration::from_millis(200);
 const INVOCATION_LIMIT: Duration = Duration::from_secs(90);
 
 const GET_ATTRIBUTES: Operation = Operation::sqs("AmazonSQS.GetQueueAttributes");
-const SEND: Operation = Operation::sqs("AmazonSQS.SendMessage");
 const RECEIVE: Operation = Operation::sqs("AmazonSQS.ReceiveMessage");
 const DELETE: Operation = Operation::sqs("AmazonSQS.DeleteMessageBatch");
 
@@ -89,42 +88,15 @@ impl Queue {
         }
     }
 
-    /// Puts a message into it.
-    ///
-    /// # Errors
-    /// If SQS does not take it.
-    pub fn send(&self, group: &str, deduplication_id: &str, body: &str) -> Result<(), AwsError> {
-        let message = json!({
-            "QueueUrl": self.url, "MessageBody": body, "MessageGroupId": group,
-            "MessageDeduplicationId": deduplication_id
-        });
-        self.call(SEND, &message, Duration::ZERO).map(drop)
-    }
-
-    /// Takes messages out of sight, as the records that Lambda would make of them.
-    fn receive(&self, most: usize) -> Result<Vec<Value>, AwsError> {
+    /// Takes messages out of sight, as the records that Lambda makes of them.
+    fn receive(&self) -> Result<Vec<Value>, AwsError> {
         let parameters = json!({
-            "QueueUrl": self.url, "MaxNumberOfMessages": most, "WaitTimeSeconds": LONG_POLL.as_secs(),
+            "QueueUrl": self.url, "MaxNumberOfMessages": LARGEST_BATCH, "WaitTimeSeconds": LONG_POLL.as_secs(),
             "AttributeNames": ["All"], "MessageAttributeNames": ["All"]
         });
         let answer = self.call(RECEIVE, &parameters, LONG_POLL)?;
         let messages = answer.get("Messages").and_then(Value::as_array);
-        Ok(messages.into_iter().flatten().map(|message| self.record(message)).collect())
-    }
-
-    fn record(&self, message: &Value) -> Value {
-        let field = |name| message.get(name).cloned().unwrap_or_default();
-        json!({
-            "messageId": field("MessageId"),
-            "receiptHandle": field("ReceiptHandle"),
-            "body": field("Body"),
-            "attributes": field("Attributes"),
-            "messageAttributes": {},
-            "md5OfBody": field("MD5OfBody"),
-            "eventSource": "aws:sqs",
-            "eventSourceARN": self.arn,
-            "awsRegion": aws::REGION,
-        })
+        Ok(messages.into_iter().flatten().map(|message| record(message, &self.arn)).collect())
     }
 
     fn delete<'a>(&self, records: impl Iterator<Item = &'a Value>) -> Result<(), AwsError> {
@@ -151,33 +123,26 @@ impl Queue {
     }
 }
 
+/// A received message as Lambda hands it to a function.
+pub(crate) fn record(message: &Value, queue_arn: &str) -> Value {
+    let field = |name| message.get(name).cloned().unwrap_or_default();
+    json!({
+        "messageId": field("MessageId"),
+        "receiptHandle": field("ReceiptHandle"),
+        "body": field("Body"),
+        "attributes": field("Attributes"),
+        "messageAttributes": {},
+        "md5OfBody": field("MD5OfBody"),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": aws::REGION,
+    })
+}
+
 /// A function that can be handed a batch.
 pub trait Invoke: Send + Sync + 'static {
-    /// Waits for what it answers.
-    ///
-    /// # Errors
-    /// If it does not: it failed, ended or took too long.
-    fn invoke(&self, event: &Value) -> Result<Value, InvocationError>;
-}
-
-/// Why a function did not answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the function did not answer: {0}")]
-pub struct InvocationError(pub String);
-
-impl<F: Fn(&Value) -> Result<Value, InvocationError> + Send + Sync + 'static> Invoke for F {
-    fn invoke(&self, event: &Value) -> Result<Value, InvocationError> {
-        self(event)
-    }
-}
-
-impl Invoke for Function {
-    fn invoke(&self, event: &Value) -> Result<Value, InvocationError> {
-        match Self::invoke(self, event).outcome {
-            Outcome::Response(response) => Ok(response),
-            other => Err(InvocationError(format!("{other:?}"))),
-        }
-    }
+    /// Waits for its response; `None` if there is none: it failed, ended or took too long.
+    fn invoke(&self, event: &Value) -> Option<Value>;
 }
 
 /// A function that Lambda starts when it is needed: for its first invocation, and again after its process has ended.
@@ -215,8 +180,11 @@ impl OnDemandFunction {
 }
 
 impl Invoke for OnDemandFunction {
-    fn invoke(&self, event: &Value) -> Result<Value, InvocationError> {
-        Invoke::invoke(self.running().as_ref(), event)
+    fn invoke(&self, event: &Value) -> Option<Value> {
+        match self.running().invoke(event).outcome {
+            Outcome::Response(response) => Some(response),
+            Outcome::Error(_) | Outcome::Crashed | Outcome::TimedOut => None,
+        }
     }
 }
 
@@ -234,60 +202,57 @@ impl HttpFunction {
 }
 
 impl Invoke for HttpFunction {
-    fn invoke(&self, event: &Value) -> Result<Value, InvocationError> {
-        let failed = |error: ureq::Error| InvocationError(error.to_string());
+    fn invoke(&self, event: &Value) -> Option<Value> {
         let agent = aws::agent(INVOCATION_LIMIT);
         let sent = agent.post(&self.url).content_type("application/json").send(event.to_string());
-        let mut answer = sent.map_err(failed)?;
-        let body = answer.body_mut().read_to_string().map_err(failed)?;
+        let mut answer = sent.ok()?;
+        let body = answer.body_mut().read_to_string().ok()?;
         let refused = answer.status() != 200 || answer.headers().contains_key("x-amz-function-error");
-        match serde_json::from_str(&body) {
-            Ok(response) if !refused => Ok(response),
-            _ => Err(InvocationError(format!("{}: {body}", answer.status()))),
-        }
+        if refused { None } else { serde_json::from_str(&body).ok() }
     }
 }
 
-/// What became of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Batch {
-    /// Messages that were done and are deleted.
-    pub deleted: usize,
-    /// Messages that stay in the queue.
-    pub left: usize,
-}
-
-/// Hands the next messages to a function, in one batch; `None` if the queue had none for a second.
-///
-/// # Errors
-/// If the queue does not answer.
-pub fn hand_over_batch(
-    queue: &Queue,
-    function: &(impl Invoke + ?Sized),
-    most: usize,
-) -> Result<Option<Batch>, AwsError> {
-    let records = queue.receive(most.min(LARGEST_BATCH))?;
+/// Hands the next messages to a function, in one batch, if there are any within a second.
+fn hand_over_batch(queue: &Queue, function: &dyn Invoke) -> Result<(), AwsError> {
+    let records = queue.receive()?;
     if records.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
-    let failures = match function.invoke(&json!({ "Records": records })) {
-        Ok(response) => failures(&records, &response),
-        Err(_) => Failures::All,
-    };
-    let done: Vec<_> = records.iter().filter(|record| !failures.contain(record)).collect();
-    queue.delete(done.iter().copied())?;
-    Ok(Some(Batch { deleted: done.len(), left: records.len() - done.len() }))
+    let response = function.invoke(&json!({ "Records": records }));
+    let failures = response.map_or(Failures::All, |response| Failures::read(&records, &response));
+    queue.delete(records.iter().filter(|record| !failures.contain(record)))
 }
 
 /// Which messages of a batch stay in the queue.
 #[derive(Debug, PartialEq, Eq)]
-enum Failures {
+pub(crate) enum Failures {
     All,
     These(HashSet<String>),
 }
 
 impl Failures {
-    fn contain(&self, record: &Value) -> bool {
+    /// Reads a partial batch response. What is not one, or names a message that is not in the batch, is a complete failure;
+    /// nothing, or an empty list, is a complete success.
+    pub(crate) fn read(records: &[Value], response: &Value) -> Self {
+        let items = match response {
+            Value::Null => None,
+            Value::Object(fields) => fields.get("batchItemFailures"),
+            _ => return Self::All,
+        };
+        let items = match items {
+            None | Some(Value::Null) => &[][..],
+            Some(Value::Array(items)) => items,
+            Some(_) => return Self::All,
+        };
+        let known: HashSet<_> = records.iter().filter_map(id_of).collect();
+        let id = |item: &Value| {
+            let id = item.get("itemIdentifier")?.as_str()?;
+            known.contains(id).then(|| id.to_owned())
+        };
+        items.iter().map(id).collect::<Option<_>>().map_or(Self::All, Self::These)
+    }
+
+    pub(crate) fn contain(&self, record: &Value) -> bool {
         match self {
             Self::All => true,
             Self::These(ids) => id_of(record).is_some_and(|id| ids.contains(id)),
@@ -295,28 +260,7 @@ impl Failures {
     }
 }
 
-/// Reads a partial batch response. What is not one, or names no message of the batch, is a complete failure; nothing, or
-/// an empty list, is a complete success.
-fn failures(records: &[Value], response: &Value) -> Failures {
-    let items = match response {
-        Value::Null => None,
-        Value::Object(fields) => fields.get("batchItemFailures"),
-        _ => return Failures::All,
-    };
-    let items = match items {
-        None | Some(Value::Null) => &[][..],
-        Some(Value::Array(items)) => items,
-        Some(_) => return Failures::All,
-    };
-    let known: HashSet<_> = records.iter().filter_map(id_of).collect();
-    let id = |item: &Value| {
-        let id = item.get("itemIdentifier")?.as_str()?;
-        known.contains(id).then(|| id.to_owned())
-    };
-    items.iter().map(id).collect::<Option<_>>().map_or(Failures::All, Failures::These)
-}
-
-fn id_of(record: &Value) -> Option<&str> {
+pub(crate) fn id_of(record: &Value) -> Option<&str> {
     record.get("messageId")?.as_str()
 }
 
@@ -332,10 +276,7 @@ impl EventSourceMapping {
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = thread::spawn(move || {
             loop {
-                let pause = match hand_over_batch(&queue, function.as_ref(), LARGEST_BATCH) {
-                    Ok(_) => Duration::ZERO,
-                    Err(_) => PAUSE,
-                };
+                let pause = if hand_over_batch(&queue, function.as_ref()).is_ok() { Duration::ZERO } else { PAUSE };
                 if stopped.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
                     return;
                 }
@@ -366,10 +307,10 @@ mod tests {
         for success in
             [json!(null), json!({}), json!({ "batchItemFailures": null }), json!({ "batchItemFailures": [] })]
         {
-            assert_eq!(failures(&records, &success), none(), "{success}");
+            assert_eq!(Failures::read(&records, &success), none(), "{success}");
         }
         let one = json!({ "batchItemFailures": [{ "itemIdentifier": "one" }] });
-        assert_eq!(failures(&records, &one), Failures::These(["one".to_owned()].into()));
+        assert_eq!(Failures::read(&records, &one), Failures::These(["one".to_owned()].into()));
         for items in [
             json!([{ "itemIdentifier": "" }]),
             json!([{ "itemIdentifier": null }]),
@@ -377,8 +318,8 @@ mod tests {
             json!([{ "itemIdentifier": "one" }, { "ItemIdentifier": "two" }]),
             json!("one"),
         ] {
-            assert_eq!(failures(&records, &json!({ "batchItemFailures": items })), Failures::All, "{items}");
+            assert_eq!(Failures::read(&records, &json!({ "batchItemFailures": items })), Failures::All, "{items}");
         }
-        assert_eq!(failures(&records, &json!("done")), Failures::All);
+        assert_eq!(Failures::read(&records, &json!("done")), Failures::All);
     }
 }

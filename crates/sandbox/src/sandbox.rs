@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::server::{Ports, Server};
 use crate::site::Site;
 use crate::twilio::faults::{Fault, Operation, Times};
-use crate::twilio::records::{Message, RecordedRequest, Verification};
+use crate::twilio::records::{Message, RecordedRequest, Status, Verification};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -116,6 +116,25 @@ impl Sandbox {
     /// The verifications, oldest first.
     pub fn verifications(&self) -> Vec<Verification> {
         self.site.twilio.verifications()
+    }
+
+    /// The numbers whose verification is approved, sorted.
+    pub fn approved(&self) -> Vec<String> {
+        let mut verifications = self.verifications();
+        verifications.retain(|verification| verification.status == Status::Approved);
+        let mut numbers: Vec<_> = verifications.into_iter().map(|verification| verification.to).collect();
+        numbers.sort();
+        numbers
+    }
+
+    /// Sends a code by SMS, as the telephony hook would, but without a request that is recorded.
+    ///
+    /// # Panics
+    ///
+    /// If Twilio would refuse it.
+    pub fn send_code(&self, number: &str, code: &str) {
+        #[expect(clippy::expect_used, reason = "a test that cannot prepare its case has failed")]
+        self.site.twilio.send_code(number, code).expect("a code on its way");
     }
 
     /// How many connections were accepted so far, also those that carried no request.

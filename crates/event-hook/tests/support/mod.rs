@@ -1,36 +1,30 @@
 //! An event-hook under test: the real binary, run as Lambda runs it, between the stand-ins of Okta, Twilio and AWS.
 
 mod events;
-mod sqs;
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{sync::Mutex, time::Duration};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sandbox::{
-    Operation, Options, Status,
+    Operation, Options,
     deployment::{AUTH_SECRET, Deployment, HttpAnswer},
+    events::PRIVATE_VALUES,
     lambda::{Builder, Function, GatewayEvent, Outcome},
+    sqs::Sqs,
 };
 use serde_json::{Value, json};
 
-pub(crate) use self::{
-    events::{ago, delivery, enrolment, sign_in},
-    sqs::{MAX_RECEIVE_COUNT, Sqs, VISIBILITY},
-};
+pub(crate) use self::events::{ago, delivery, enrollment, sign_in};
 
 pub(crate) const OKTA_SECRET_ID: &str = "okta-twilio/okta";
+
+/// What is sent to every phone.
+const CODE: &str = "867530";
 
 /// A running function. When it is dropped, its output is searched for every private value that it met.
 pub(crate) struct Hook {
     pub(crate) deployment: Deployment,
     pub(crate) sqs: Sqs,
     pub(crate) function: Function,
-    options: Options,
     private_values: Mutex<Vec<String>>,
 }
 
@@ -70,13 +64,14 @@ impl Hook {
         let function = adapt(variables(&deployment, &sqs), &sqs).spawn();
         function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
         let mut private_values = deployment.private_values();
-        private_values.extend(events::PRIVATE_VALUES.map(str::to_owned));
+        private_values.extend(PRIVATE_VALUES.map(str::to_owned));
+        private_values.push(CODE.to_owned());
         private_values.push(options.okta.api_token.clone());
         private_values.extend(okta_secret["okta_private_key"].as_str().map(str::to_owned));
         private_values.extend(okta_secret.pointer("/okta_private_key/d").and_then(Value::as_str).map(str::to_owned));
         // Every access token of the stand-in begins so.
         private_values.push("sandbox-access-token".to_owned());
-        Self { deployment, sqs, function, options, private_values: Mutex::new(private_values) }
+        Self { deployment, sqs, function, private_values: Mutex::new(private_values) }
     }
 
     /// Another instance of the function, with a queue and this timeout.
@@ -123,31 +118,12 @@ impl Hook {
     /// A code is on its way to a number, as the telephony hook would send it.
     pub(crate) fn send_code(&self, number: &str) {
         self.private_values.lock().expect("the list").push(number.trim_start_matches('+').to_owned());
-        let form = format!("To=%2B{}&Channel=sms&CustomCode=867530", number.trim_start_matches('+'));
-        let url = self.deployment.twilio.http_url();
-        let address = url.strip_prefix("http://").expect("an http URL");
-        let credentials =
-            BASE64_STANDARD.encode(format!("{}:{}", self.options.api_key_sid, self.options.api_key_secret));
-        let request = format!(
-            "POST /v2/Services/{}/Verifications HTTP/1.1\r\nHost: {address}\r\nAuthorization: Basic {credentials}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{form}",
-            self.options.service_sid,
-            form.len(),
-        );
-        let mut connection = TcpStream::connect(address).expect("the sandbox");
-        connection.write_all(request.as_bytes()).expect("a request");
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).expect("an answer");
-        assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+        self.deployment.twilio.send_code(number, CODE);
     }
 
     /// The numbers whose verification is approved, in order.
     pub(crate) fn approved(&self) -> Vec<String> {
-        let verifications = self.deployment.twilio.verifications().into_iter();
-        let mut approved: Vec<_> =
-            verifications.filter(|verification| verification.status == Status::Approved).map(|it| it.to).collect();
-        approved.sort();
-        approved
+        self.deployment.twilio.approved()
     }
 
     /// How often Twilio was told of an approval, whatever it answered.

@@ -20,7 +20,7 @@ use crate::{
     telemetry::{FeedbackRecord, Log, LogEvent},
     time::{clock::Clock, deadline::Deadline},
     twilio::{
-        ErrorCode,
+        Class, ErrorCode,
         verify::{Approval, Target, VerifyClient, VerifyError, reason_of_silence},
     },
 };
@@ -265,7 +265,7 @@ impl Search<'_> {
             Some(failure) => Outcome::Failed(failure),
             None if tried.is_empty() => {
                 self.record.advice = Some(
-                    "Okta shows the function no active phone of the user: check the enrolment policy's network zones, or PHONE_SOURCE.",
+                    "Okta shows the function no active phone of the user: check the enrollment policy's network zones, or PHONE_SOURCE.",
                 );
                 Outcome::NotNeeded(Reason::NoPhone)
             }
@@ -324,7 +324,8 @@ impl Search<'_> {
                 self.record.twilio_request_id = refusal.request_id;
                 Failure {
                     reason: code.reason,
-                    is_transient: matches!(refusal.status, 429 | 500..),
+                    // By the code where the table has it: a proxy can put any status on it.
+                    is_transient: matches!(code.class, Class::Limit | Class::Service) || refusal.status == 408,
                     retry_after: refusal.retry_after,
                 }
             }

@@ -8,20 +8,21 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::{
-    error::SdkError,
-    operation::send_message_batch::{SendMessageBatchError, SendMessageBatchOutput},
-    types::{BatchResultErrorEntry, SendMessageBatchRequestEntry},
+    config::retry::RetryConfig, operation::send_message_batch::SendMessageBatchOutput,
+    types::SendMessageBatchRequestEntry,
 };
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
+    aws::error::AwsFailure,
     config::{ConfigError, Variables},
     id::SafeId,
+    json,
     okta::event::PhoneSuccess,
     reason::Reason,
-    time::deadline::Deadline,
+    time::{deadline::Deadline, pauses::Pauses},
 };
 
 /// Longest time to hide a message for later: it has to fit between a batch's deadline and the invocation's end.
@@ -36,8 +37,11 @@ const CONCURRENCY: usize = 16;
 /// A further try is made only if this much is left.
 const LEAST_TIME_FOR_RETRY: Duration = Duration::from_millis(200);
 
-/// Pause before a further try.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Pauses before further tries, from the first to the longest: within a delivery's budget they come to some six tries.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(60), Duration::from_millis(800));
+
+/// Most tries for one message in a delivery.
+const MOST_TRIES: usize = 12;
 
 /// How long a message waits after its first failure; twice as long after each further one.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(5);
@@ -82,9 +86,15 @@ pub enum QueueError {
     /// SQS did not answer in time, or failed.
     #[error("SQS cannot be reached or failed")]
     Unavailable,
+    /// SQS, or the queue's key, takes no more requests at present.
+    #[error("SQS throttles the requests")]
+    Throttled,
     /// The function's role may not send.
     #[error("access to the queue is denied")]
     AccessDenied,
+    /// The queue's KMS key may not be used, or is disabled or gone.
+    #[error("the queue's key cannot be used")]
+    KeyDenied,
     /// There is no such queue.
     #[error("the queue does not exist")]
     NotFound,
@@ -97,8 +107,8 @@ impl QueueError {
     /// The stable code.
     pub fn reason(self) -> Reason {
         match self {
-            Self::Unavailable => Reason::QueueUnavailable,
-            Self::AccessDenied => Reason::QueueForbidden,
+            Self::Unavailable | Self::Throttled => Reason::QueueUnavailable,
+            Self::AccessDenied | Self::KeyDenied => Reason::QueueForbidden,
             Self::NotFound => Reason::QueueNotFound,
             Self::Refused => Reason::QueueRefused,
         }
@@ -108,11 +118,33 @@ impl QueueError {
     pub fn advice(self) -> &'static str {
         match self {
             Self::Unavailable => "Check AWS's status page and the function's way to SQS.",
-            Self::AccessDenied => {
-                "Allow sqs:SendMessage on the queue in the function's role, and its key's use if it has one."
+            Self::Throttled => {
+                "Nothing if it passes; else turn on the FIFO queue's high throughput, or raise the KMS key's request quota."
+            }
+            Self::AccessDenied => "Allow sqs:SendMessage on the queue in the function's role.",
+            Self::KeyDenied => {
+                "The queue's KMS key must be enabled, and allow kms:GenerateDataKey and kms:Decrypt to the function's role."
             }
             Self::NotFound => "Check FEEDBACK_QUEUE_URL and the function's region.",
             Self::Refused => "Report it: SQS does not take the message's form.",
+        }
+    }
+
+    /// Whether the message may be stored a moment later without anybody's help.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Throttled)
+    }
+}
+
+impl From<AwsFailure> for QueueError {
+    fn from(failure: AwsFailure) -> Self {
+        match failure {
+            AwsFailure::Throttled => Self::Throttled,
+            AwsFailure::Unavailable => Self::Unavailable,
+            AwsFailure::AccessDenied => Self::AccessDenied,
+            AwsFailure::KeyDenied => Self::KeyDenied,
+            AwsFailure::NotFound => Self::NotFound,
+            AwsFailure::Refused => Self::Refused,
         }
     }
 }
@@ -130,12 +162,13 @@ impl Queue {
         Self { client: aws_sdk_sqs::Client::new(sdk), url }
     }
 
-    /// Stores messages: in batches side by side, and those that SQS left over once more, until the deadline. Tells of
-    /// each whether it is stored.
+    /// Stores messages: in batches side by side, and those that SQS left over again after growing pauses, until the
+    /// deadline. Tells of each whether it is stored.
     pub async fn store(&self, messages: &[PhoneSuccess], deadline: &Deadline) -> Vec<Result<(), QueueError>> {
         let mut results = vec![Err(QueueError::Unavailable); messages.len()];
         let mut open: Vec<usize> = (0..messages.len()).collect();
-        loop {
+        let mut pauses = Pauses::new(PAUSES.0, PAUSES.1);
+        for tries in 1.. {
             let send = |batch: &[usize]| {
                 let entries = batch.iter().filter_map(|index| Some((*index, messages.get(*index)?))).collect();
                 self.send(entries, deadline)
@@ -149,12 +182,14 @@ impl Queue {
                 }
             }
             drop(answers);
-            open.retain(|index| results.get(*index) == Some(&Err(QueueError::Unavailable)));
-            if open.is_empty() || deadline.remaining() < LEAST_TIME_FOR_RETRY {
-                return results;
+            open.retain(|index| matches!(results.get(*index), Some(Err(error)) if error.is_transient()));
+            let pause = pauses.next();
+            if open.is_empty() || tries == MOST_TRIES || deadline.remaining() < pause + LEAST_TIME_FOR_RETRY {
+                break;
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
         }
+        results
     }
 
     /// Sends one batch. SQS answers for each message by the id that it was sent with: here its index.
@@ -164,9 +199,12 @@ impl Queue {
         deadline: &Deadline,
     ) -> Vec<(usize, Result<(), QueueError>)> {
         let entries = messages.iter().filter_map(|(index, message)| entry(*index, message)).collect();
-        let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send();
+        let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).customize();
+        // The tries are counted and spaced in one place only.
+        let once = aws_sdk_sqs::config::Config::builder().retry_config(RetryConfig::disabled());
+        let request = request.config_override(once).send();
         let answer = match tokio::time::timeout(deadline.remaining(), request).await {
-            Ok(answer) => answer.map_err(|error| error_of(&error)),
+            Ok(answer) => answer.map_err(|error| AwsFailure::of(&error).into()),
             Err(_elapsed) => Err(QueueError::Unavailable),
         };
         let result_of = |index: usize| match &answer {
@@ -206,22 +244,11 @@ fn result_in(answer: &SendMessageBatchOutput, id: &str) -> Result<(), QueueError
         return Ok(());
     }
     let failed = answer.failed().iter().find(|entry| entry.id() == id);
-    Err(if failed.is_some_and(BatchResultErrorEntry::sender_fault) {
-        QueueError::Refused
-    } else {
-        QueueError::Unavailable
-    })
-}
-
-fn error_of(error: &SdkError<SendMessageBatchError>) -> QueueError {
-    let SdkError::ServiceError(refusal) = error else { return QueueError::Unavailable };
-    let refusal = refusal.err();
-    match refusal.meta().code() {
-        _ if refusal.is_queue_does_not_exist() => QueueError::NotFound,
-        Some("AccessDenied" | "AccessDeniedException") => QueueError::AccessDenied,
-        _ if refusal.is_batch_request_too_long() => QueueError::Refused,
-        _ => QueueError::Unavailable,
-    }
+    // A message that the answer does not name may be stored or not: the queue drops the second one. The sender's fault
+    // counts only where the code says nothing: SQS counts throttling among the sender's faults.
+    Err(failed.map_or(QueueError::Unavailable, |failed| {
+        AwsFailure::of_code(Some(failed.code()), if failed.sender_fault() { 400 } else { 500 }).into()
+    }))
 }
 
 /// How long a message waits after it was received so many times in vain.
@@ -250,7 +277,8 @@ pub struct Record {
 #[error("the event is no batch of SQS messages")]
 pub struct NotABatch;
 
-/// The records of a batch; `None` if the event is something else. What has `Records` is never taken for a request.
+/// The records of a batch; `None` if the event is something else. What has `Records` is never taken for a request. Each
+/// record is read by itself, and of each what is needed.
 pub fn records(event: &str) -> Option<Result<Vec<Record>, NotABatch>> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
@@ -266,8 +294,8 @@ pub fn records(event: &str) -> Option<Result<Vec<Record>, NotABatch>> {
         }
     }
     let records = serde_json::from_str::<Envelope<'_>>(event).ok()?.records.0?;
-    let records: Result<Vec<Value>, _> = serde_json::from_str(records.get());
-    Some(records.map_err(|_serde_error| NotABatch).and_then(|records| records.iter().map(Record::read).collect()))
+    let records = json::read::<Vec<Value>>(records.get().as_bytes()).ok_or(NotABatch);
+    Some(records.and_then(|records| records.iter().map(Record::read).collect()))
 }
 
 impl Record {
@@ -275,7 +303,7 @@ impl Record {
         let text = |pointer| record.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let message_id = text("/messageId").ok_or(NotABatch)?.to_owned();
         let body = text("/body").filter(|_| text("/eventSource") == Some("aws:sqs"));
-        let message = body.and_then(|body| serde_json::from_str(body).ok()).map(|StoredMessage::V1(success)| success);
+        let message = body.and_then(|body| json::read(body.as_bytes())).map(|StoredMessage::V1(success)| success);
         Ok(Self {
             receipt_handle: text("/receiptHandle").map(str::to_owned),
             group: text("/attributes/MessageGroupId").unwrap_or(&message_id).to_owned(),
@@ -368,6 +396,37 @@ mod tests {
         let mut foreign = record(MESSAGE);
         foreign["eventSource"] = json!("aws:sns");
         assert!(read(&[foreign]).unwrap()[0].message.is_none());
+    }
+
+    #[test]
+    fn what_nobody_needs_may_be_unreadable() {
+        let odd_message = MESSAGE.replacen('{', r#"{"note":"\ud83d","n":1e999,"#, 1);
+        let event = json!({"Records": [record(MESSAGE), record(&odd_message)]}).to_string();
+        let event = event.replace(r#""messageAttributes":{}"#, r#""messageAttributes":{"a":"\udc00","b":-1e999}"#);
+        let records = records(&event).unwrap().unwrap();
+        assert!(records.len() == 2 && records.iter().all(|record| record.message.is_some()));
+    }
+
+    #[test]
+    fn an_entrys_code_decides_and_not_whose_fault_it_is() {
+        let failed = |code: &str, sender_fault| {
+            let entry =
+                aws_sdk_sqs::types::BatchResultErrorEntry::builder().id("0").code(code).sender_fault(sender_fault);
+            let answer = SendMessageBatchOutput::builder().failed(entry.build().unwrap());
+            result_in(&answer.set_successful(Some(Vec::new())).build().unwrap(), "0").unwrap_err()
+        };
+        for (code, error) in [
+            ("RequestThrottled", QueueError::Throttled),
+            ("KmsThrottled", QueueError::Throttled),
+            ("InternalError", QueueError::Unavailable),
+            ("KmsAccessDenied", QueueError::KeyDenied),
+            ("AccessDenied", QueueError::AccessDenied),
+            ("InvalidMessageContents", QueueError::Refused),
+        ] {
+            assert_eq!(failed(code, true), error, "{code}");
+        }
+        assert_eq!(failed("SomethingNew", false), QueueError::Unavailable);
+        assert_eq!(failed("InternalError", false), QueueError::Unavailable);
     }
 
     #[test]

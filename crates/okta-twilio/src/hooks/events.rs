@@ -1,7 +1,8 @@
 //! The event hook, from the gateway's request to the gateway's answer, and from the queue's batch to its.
 //!
-//! limit -> authenticate -> parse -> act -> answer. Okta waits three seconds, tries once more after a 5xx and then
-//! forgets the delivery: so 503 is answered where a second delivery can mend something, and nowhere else.
+//! authenticate -> parse -> act -> answer. Okta waits three seconds, tries once more after a 5xx and then forgets the
+//! delivery: so 503 is answered where a second delivery can mend something, and nowhere else. The only limit to a
+//! delivery's size is Lambda's own: Okta does not repeat what is answered with 413.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -25,7 +26,7 @@ use crate::{
     okta::{
         OktaSecret,
         client::{OktaClient, OktaConfig},
-        event::{Delivery, MAX_BODY_BYTES, PhoneChannel, PhoneSuccess, UnusableEvent},
+        event::{Delivery, PhoneChannel, PhoneSuccess, UnusableEvent},
     },
     reason::Reason,
     secrets::Cached,
@@ -128,9 +129,6 @@ impl EventHook {
         let request = Request::from_event(event).map_err(|_not_http| Rejection::new(Reason::NotAHookRequest))?;
         let now = self.parts.clock.now();
         let deadline = Deadline::starting(DELIVERY_BUDGET, now, request.gateway_time);
-        if request.body.len() > MAX_BODY_BYTES {
-            return Err(Rejection::new(Reason::BodyTooLarge));
-        }
         self.parts.authenticate(&request, &deadline, log).await?;
         match request.method {
             Method::GET => verification(&request),
@@ -291,8 +289,11 @@ async fn store<'a>(
     let tell = |(success, result): (&'a PhoneSuccess, Result<(), queue::QueueError>)| {
         let mut record = approve::record_of(success, Reason::Queued);
         record.advice = result.err().map(queue::QueueError::advice);
-        // Okta delivers once more, whatever the cause.
-        let outcome = result.map_or_else(|error| Outcome::transient(error.reason()), |()| Outcome::Queued);
+        let outcome = match result {
+            Ok(()) => Outcome::Queued,
+            Err(error) if error.is_transient() => Outcome::transient(error.reason()),
+            Err(error) => Outcome::permanent(error.reason()),
+        };
         approve::emit(outcome, record, log);
         (success, outcome)
     };

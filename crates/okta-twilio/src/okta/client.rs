@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 use url::Url;
@@ -17,7 +17,7 @@ use super::{
     OktaSecret,
     credentials::{Credentials, ServiceApp},
     event::PhoneChannel,
-    field::text,
+    field::{as_text, text},
 };
 use crate::{
     config::{ConfigError, Variables},
@@ -35,6 +35,9 @@ use crate::{
 
 /// Longest wait for one answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long Okta's tokens live, where an answer does not tell.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
 
 /// A token is replaced so long before its end, so that none ends on its way.
 const TOKEN_MARGIN: Duration = Duration::from_secs(300);
@@ -224,7 +227,7 @@ impl OktaClient {
     }
 
     /// The user's active phones of a channel, in Okta's order, from their factors. Okta lists a phone only where the
-    /// enrolment policy, seen from the function's own network, lets the user use it.
+    /// enrollment policy, seen from the function's own network, lets the user use it.
     ///
     /// # Errors
     /// If Okta does not tell.
@@ -314,7 +317,7 @@ impl OktaClient {
             }
             granted => granted?,
         };
-        let lifetime = Duration::from_secs(granted.expires_in);
+        let lifetime = granted.expires_in.map_or(TOKEN_LIFETIME, Duration::from_secs);
         let token = Arc::new(AccessToken {
             authorization: authorization("Bearer", &granted.access_token)?,
             secret: Arc::clone(secret),
@@ -339,13 +342,16 @@ impl OktaClient {
         if answer.status == StatusCode::OK {
             return body_of(&answer);
         }
-        let refusal = answer.json::<TokenRefusal>().and_then(|refusal| refusal.error);
-        Err(match refusal.as_deref() {
+        Err(match field_of(&answer, "error").as_deref() {
             Some("invalid_client" | "unauthorized_client") => OktaError::ClientRefused,
             Some("invalid_scope" | "consent_required" | "access_denied") => OktaError::ScopeNotGranted,
             Some("invalid_dpop_proof" | "use_dpop_nonce") => OktaError::DpopRequired,
-            _ if answer.status == StatusCode::UNAUTHORIZED => OktaError::ClientRefused,
-            _ => self.error_of(&answer),
+            Some("server_error" | "temporarily_unavailable") => OktaError::Failed(answer.status.as_u16()),
+            Some("slow_down") => OktaError::RateLimited { retry_after: retry_after(&answer, self.clock.now()) },
+            _ => match self.error_of(&answer) {
+                OktaError::Unauthorized => OktaError::ClientRefused,
+                error => error,
+            },
         })
     }
 
@@ -358,14 +364,25 @@ impl OktaClient {
     }
 
     fn error_of(&self, answer: &Answer) -> OktaError {
-        match answer.status.as_u16() {
-            401 => OktaError::Unauthorized,
-            403 => OktaError::Forbidden,
-            // Another server's 404 would make every feedback look needless.
-            404 if answer.json::<ErrorBody>().is_some() => OktaError::UserNotFound,
-            429 => OktaError::RateLimited { retry_after: retry_after(answer, self.clock.now()) },
-            status @ 500.. => OktaError::Failed(status),
-            status => OktaError::NotUnderstood(status),
+        let rate_limited = || OktaError::RateLimited { retry_after: retry_after(answer, self.clock.now()) };
+        let status = answer.status.as_u16();
+        let code = field_of(answer, "errorCode");
+        match code.as_deref() {
+            Some("E0000047") => rate_limited(),
+            // Okta's own failure, and read-only mode.
+            Some("E0000009" | "E0000010") => OktaError::Failed(status),
+            Some("E0000004" | "E0000005" | "E0000011") => OktaError::Unauthorized,
+            Some("E0000006") => OktaError::Forbidden,
+            Some("E0000007") => OktaError::UserNotFound,
+            _ => match status {
+                401 => OktaError::Unauthorized,
+                403 => OktaError::Forbidden,
+                // Another server's 404 would make every feedback look needless.
+                404 if code.is_some() => OktaError::UserNotFound,
+                429 => rate_limited(),
+                408 | 500.. => OktaError::Failed(status),
+                status => OktaError::NotUnderstood(status),
+            },
         }
     }
 }
@@ -389,19 +406,18 @@ fn authorization(scheme: &'static str, token: &SecretString) -> Result<HeaderVal
 #[derive(Deserialize)]
 struct Granted {
     access_token: SecretString,
-    expires_in: u64,
+    /// In seconds; an odd value does not lose the token.
+    #[serde(default, deserialize_with = "seconds")]
+    expires_in: Option<u64>,
 }
 
-#[derive(Deserialize)]
-struct TokenRefusal {
-    error: Option<String>,
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(as_text(&Value::deserialize(deserializer)?).and_then(|text| text.parse().ok()))
 }
 
-/// What Okta's own errors have in common.
-#[derive(Deserialize)]
-struct ErrorBody {
-    #[serde(rename = "errorCode")]
-    _error_code: String,
+/// A text in the body of an answer; nothing if there is none, or the body is not JSON.
+fn field_of(answer: &Answer, name: &str) -> Option<String> {
+    text(&answer.json()?, name)
 }
 
 /// Until the rate limit is reset: a time in seconds since 1970, by Okta's own clock, which the answer's date tells.
@@ -525,6 +541,55 @@ mod tests {
             let found = numbers(active, &["profile.phoneNumber"]);
             assert_eq!(found.iter().map(PhoneNumber::on_the_wire).collect::<Vec<_>>(), expected, "{channel:?}");
         }
+    }
+
+    fn client() -> OktaClient {
+        let http = http_client::build(None).unwrap();
+        let secret = Cached::new(Duration::from_secs(300), || async { Err(SecretError::NotFound) });
+        OktaClient::new(http, &config(&[]).unwrap(), secret, Clock::fixed(std::time::UNIX_EPOCH))
+    }
+
+    #[test]
+    fn oktas_code_decides_and_the_status_only_where_there_is_none() {
+        let error = |status, body: &str| client().error_of(&answer(status, &[], body));
+        let limited = OktaError::RateLimited { retry_after: None };
+        for (status, body, expected) in [
+            (429, r#"{"errorCode":"E0000047"}"#, limited),
+            (403, r#"{"errorCode":"E0000047"}"#, limited),
+            (400, r#"{"errorCode":"E0000009"}"#, OktaError::Failed(400)),
+            (403, r#"{"errorCode":"E0000010"}"#, OktaError::Failed(403)),
+            (403, r#"{"errorCode":"E0000011"}"#, OktaError::Unauthorized),
+            (500, r#"{"errorCode":"E0000006"}"#, OktaError::Forbidden),
+            (404, r#"{"errorCode":"E0000007","errorSummary":"\ud83d"}"#, OktaError::UserNotFound),
+            (404, r#"{"errorCode":null}"#, OktaError::NotUnderstood(404)),
+            (404, "<html>", OktaError::NotUnderstood(404)),
+            (429, "<html>", limited),
+            (408, "", OktaError::Failed(408)),
+            (503, r#"{"errorCode":{}}"#, OktaError::Failed(503)),
+            (302, "", OktaError::NotUnderstood(302)),
+        ] {
+            assert_eq!(error(status, body), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn an_odd_field_does_not_lose_the_token_or_the_phones() {
+        for lifetime in
+            ["", r#","expires_in":null"#, r#","expires_in":{}"#, r#","expires_in":1e999"#, r#","x":"\ud83d""#]
+        {
+            let body = format!(r#"{{"access_token":"abc"{lifetime}}}"#);
+            let granted: Granted = body_of(&answer(200, &[], &body)).unwrap();
+            assert_eq!((granted.access_token.expose_secret(), granted.expires_in), ("abc", None), "{body}");
+        }
+        for lifetime in ["3600", r#""3600""#] {
+            let body = format!(r#"{{"access_token":"abc","expires_in":{lifetime}}}"#);
+            assert_eq!(body_of::<Granted>(&answer(200, &[], &body)).unwrap().expires_in, Some(3_600));
+        }
+        let body = r#"[null, 7, {"factorType": null}, {"factorType": "sms", "status": ["ACTIVE"]},
+            {"id": 1e999, "factorType": "sms", "status": "ACTIVE", "profile": {"phoneNumber": "+12025550102", "x": "\ud83d"}}]"#;
+        let factors: Value = body_of(&answer(200, &[], body)).unwrap();
+        let active = factors.as_array().unwrap().iter().filter(|factor| is_active_phone(factor, PhoneChannel::Sms));
+        assert_eq!(numbers(active, &["profile.phoneNumber"]).len(), 1);
     }
 
     #[test]

@@ -3,18 +3,18 @@
 //! Sources: Okta, "Event hooks" (concept and API reference), "Event types" and the System Log API. Okta gives no schema
 //! of what it delivers and says that `debugData` is no contract, so every field may be missing, `null` or of any type,
 //! and several signals are read. What they leave open is never guessed: [`Delivery::unusable`] tells of it.
+//!
+//! Okta states no limit for a delivery, so Lambda's own for an invocation is the only one: 6 MB. Its events are read one
+//! by one, so that memory holds the text, one event, and what is kept of the events that matter.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
-use super::field::{at, items, text};
-use crate::{id::SafeId, reason::Reason, time::clock::Timestamp};
-
-/// Largest body that is read, in bytes. Okta states no limit; an event has two to four thousand.
-pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+use super::field::{as_text, at, items, text};
+use crate::{id::SafeId, json, reason::Reason, time::clock::Timestamp};
 
 /// The only `eventType` of a delivery.
 const DELIVERY_TYPE: &str = "com.okta.event_hook";
@@ -55,7 +55,7 @@ pub enum PhoneChannel {
     Sms,
     /// A voice call.
     Call,
-    /// One of both: an enrolment gives an event for each, whichever was used.
+    /// One of both: an enrollment gives an event for each, whichever was used.
     Either,
 }
 
@@ -76,8 +76,10 @@ impl PhoneChannel {
 pub enum Kind {
     /// Sign-in or recovery: `user.authentication.auth_via_mfa`.
     Authentication,
-    /// `user.mfa.factor.activate`.
-    Enrolment,
+    /// `user.mfa.factor.activate`. The queue has the word that the release before this one wrote, and is read with either:
+    /// while both releases run, each must read what the other wrote. The next release writes `enrollment`.
+    #[serde(rename = "enrolment", alias = "enrollment")]
+    Enrollment,
 }
 
 impl Kind {
@@ -85,14 +87,14 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Authentication => "authentication",
-            Self::Enrolment => "enrolment",
+            Self::Enrollment => "enrollment",
         }
     }
 
     fn of_event_type(text: &str) -> Option<Self> {
         match text {
             "user.authentication.auth_via_mfa" => Some(Self::Authentication),
-            "user.mfa.factor.activate" => Some(Self::Enrolment),
+            "user.mfa.factor.activate" => Some(Self::Enrollment),
             _ => None,
         }
     }
@@ -134,21 +136,23 @@ impl Delivery {
     /// # Errors
     /// If it is no JSON object, or that of another hook.
     pub fn parse(body: &[u8], arrived: Timestamp) -> Result<Self, DeliveryError> {
-        let body: Value = serde_json::from_slice(body).map_err(|_serde_error| DeliveryError::NotJson)?;
-        if !body.is_object() {
-            return Err(DeliveryError::NotJson);
-        }
-        match text(&body, EVENT_TYPE).as_deref() {
+        let body = std::str::from_utf8(body).map_err(|_not_utf8| DeliveryError::NotJson)?;
+        let body = json::readable(body).ok_or(DeliveryError::NotJson)?;
+        let body: Members<'_> = serde_json::from_str(&body).map_err(|_serde_error| DeliveryError::NotJson)?;
+        let data = body.get("data").and_then(|data| serde_json::from_str::<Members<'_>>(data.get()).ok());
+        let events = data.and_then(|data| data.get("events").copied()).filter(|events| events.get().starts_with('['));
+        let field = |name| body.get(name).and_then(|field| as_text(&value_of(field)?));
+        match field(EVENT_TYPE).as_deref() {
             Some(DELIVERY_TYPE) => {}
             Some(_) => return Err(DeliveryError::Field(EVENT_TYPE)),
-            None if at(&body, EVENTS).is_some_and(Value::is_array) => {}
+            None if events.is_some() => {}
             None => return Err(DeliveryError::Field(EVENTS)),
         }
-        let made = time(&body, "eventTime").unwrap_or(arrived);
+        let made = field("eventTime").as_deref().and_then(Timestamp::parse).unwrap_or(arrived);
         let mut delivery = Self::default();
         let mut seen = HashSet::new();
-        for event in items(&body, EVENTS) {
-            let Some(finding) = look_at(event, made) else { continue };
+        let look = |event: &RawValue| {
+            let Some(finding) = value_of(event).and_then(|event| look_at(&event, made)) else { return };
             let event_uuid = match &finding {
                 Ok(success) => &success.event_uuid,
                 Err(unusable) => &unusable.event_uuid,
@@ -159,9 +163,20 @@ impl Delivery {
                     Err(unusable) => delivery.unusable.push(unusable),
                 }
             }
+        };
+        if let Some(events) = events {
+            json::for_each_item(events, look);
         }
         Ok(delivery)
     }
+}
+
+/// The members of an object, unread.
+type Members<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Reads a part of a text that [`json::readable`] gave.
+fn value_of(part: &RawValue) -> Option<Value> {
+    serde_json::from_str(part.get()).ok()
 }
 
 /// What an event says of a phone; nothing if it is about something else.
@@ -173,7 +188,7 @@ fn look_at(event: &Value, made: Timestamp) -> Option<Result<PhoneSuccess, Unusab
     let unusable = |reason| Some(Err(UnusableEvent { event_uuid: event_uuid(event), reason }));
     let Some(channel) = phone_channel(event) else {
         // Okta may have changed its words: an admin should hear of it.
-        let puzzling = kind == Kind::Authentication && enrolments(event).any(is_phone);
+        let puzzling = kind == Kind::Authentication && enrollments(event).any(is_phone);
         return if puzzling { unusable(Reason::EventNotClassified) } else { None };
     };
     let Some(user_id) = user_id(event) else { return unusable(Reason::EventWithoutUser) };
@@ -182,7 +197,7 @@ fn look_at(event: &Value, made: Timestamp) -> Option<Result<PhoneSuccess, Unusab
         user_id,
         channel: match kind {
             Kind::Authentication => channel,
-            Kind::Enrolment => PhoneChannel::Either,
+            Kind::Enrollment => PhoneChannel::Either,
         },
         kind,
         published: time(event, "published").unwrap_or(made),
@@ -212,7 +227,7 @@ fn phone_channel(event: &Value) -> Option<PhoneChannel> {
     if names("CALL_FACTOR") {
         return Some(PhoneChannel::Call);
     }
-    enrolments(event).find_map(|target| match signal(target, "detailEntry.methodTypeUsed")?.as_str() {
+    enrollments(event).find_map(|target| match signal(target, "detailEntry.methodTypeUsed")?.as_str() {
         "SMS" => Some(PhoneChannel::Sms),
         "VOICE" | "VOICE CALL" | "CALL" => Some(PhoneChannel::Call),
         _ => None,
@@ -230,8 +245,8 @@ fn signal(value: &Value, path: &str) -> Option<String> {
     (!text.is_empty() && text != "NULL").then_some(text)
 }
 
-/// The targets that are enrolments of an authenticator. Okta promises no order of targets.
-fn enrolments(event: &Value) -> impl Iterator<Item = &Value> {
+/// The targets that are enrollments of an authenticator. Okta promises no order of targets.
+fn enrollments(event: &Value) -> impl Iterator<Item = &Value> {
     targets(event, "AUTHENTICATORENROLLMENT")
 }
 
@@ -239,9 +254,9 @@ fn targets<'a>(event: &'a Value, upper_case_type: &'static str) -> impl Iterator
     items(event, "target").filter(move |target| signal(target, "type").as_deref() == Some(upper_case_type))
 }
 
-/// Whether an enrolment is of the authenticator that Okta calls "Phone".
-fn is_phone(enrolment: &Value) -> bool {
-    signal(enrolment, "displayName").as_deref() == Some("PHONE")
+/// Whether an enrollment is of the authenticator that Okta calls "Phone".
+fn is_phone(enrollment: &Value) -> bool {
+    signal(enrollment, "displayName").as_deref() == Some("PHONE")
 }
 
 /// The user whom the event is about. The actor can be an admin who enrols a phone for someone else, so it counts only
@@ -304,7 +319,7 @@ pub(crate) mod tests {
         })
     }
 
-    /// An event of the Identity Engine: the authenticator's enrolment is a target too.
+    /// An event of the Identity Engine: the authenticator's enrollment is a target too.
     pub(crate) fn identity_engine(factor: &str, authenticator: &str, method: &str) -> Value {
         let mut event = classic(factor);
         event["target"].as_array_mut().unwrap().insert(
@@ -317,8 +332,8 @@ pub(crate) mod tests {
         event
     }
 
-    /// An enrolment; `debugData` names no factor.
-    pub(crate) fn enrolment(reason: &str) -> Value {
+    /// An enrollment; `debugData` names no factor.
+    pub(crate) fn enrollment(reason: &str) -> Value {
         let mut event = classic("null");
         event["eventType"] = json!("user.mfa.factor.activate");
         event["legacyEventType"] = json!("core.user.factor.activate");
@@ -385,8 +400,8 @@ pub(crate) mod tests {
             (with(identity_engine("", "Phone", "call"), "/debugContext", Value::Null), PhoneChannel::Call),
             (with(classic("null"), "/debugContext/debugData", json!({"factorType": "call"})), PhoneChannel::Call),
             (with(classic("null"), "/outcome/reason", json!("verified sms_factor.")), PhoneChannel::Sms),
-            (enrolment("User set up SMS_FACTOR factor"), PhoneChannel::Either),
-            (enrolment("User set up CALL_FACTOR factor"), PhoneChannel::Either),
+            (enrollment("User set up SMS_FACTOR factor"), PhoneChannel::Either),
+            (enrollment("User set up CALL_FACTOR factor"), PhoneChannel::Either),
         ] {
             assert_eq!(channel(event.clone()), Some(expected), "{event}");
         }
@@ -404,8 +419,8 @@ pub(crate) mod tests {
             // The bug in methodTypeUsed must not make a push a phone.
             identity_engine("OKTA_VERIFY_PUSH", "Okta Verify", "SMS"),
             identity_engine("", "Okta Verify", "Get a push notification"),
-            enrolment("User set up EMAIL_FACTOR factor"),
-            enrolment("User set up CUSTOM_SMS_FACTOR_X factor"),
+            enrollment("User set up EMAIL_FACTOR factor"),
+            enrollment("User set up CUSTOM_SMS_FACTOR_X factor"),
             with(classic("SMS_FACTOR"), "/outcome/result", json!("FAILURE")),
             with(classic("SMS_FACTOR"), "/outcome", Value::Null),
             with(classic("SMS_FACTOR"), "/eventType", json!("user.session.start")),
@@ -430,7 +445,7 @@ pub(crate) mod tests {
     #[test]
     fn the_user_is_the_target_and_else_the_actor() {
         let user = |event| one(event).map(|finding| finding.map(|success| success.user_id.to_string()));
-        let by_admin = with(enrolment("SMS_FACTOR"), "/actor/id", json!("00uadmin0000000000g3"));
+        let by_admin = with(enrollment("SMS_FACTOR"), "/actor/id", json!("00uadmin0000000000g3"));
         assert_eq!(user(by_admin.clone()), Some(Ok("00uyxxSknGtK8022w0g3".into())));
         for target in [json!(null), json!([]), json!({}), json!([null, 7]), json!([{"type": "AppUser", "id": "0ua1"}])]
         {
@@ -448,7 +463,7 @@ pub(crate) mod tests {
     fn an_event_counts_once() {
         let other = with(classic("SMS_FACTOR"), "/uuid", json!("6a2b3c4d-c921-11f1-8754-050a89ee763e"));
         let twin =
-            with(enrolment("User set up CALL_FACTOR factor"), "/uuid", json!("7b3c4d5e-c921-11f1-8754-050a89ee"));
+            with(enrollment("User set up CALL_FACTOR factor"), "/uuid", json!("7b3c4d5e-c921-11f1-8754-050a89ee"));
         let without_id = with(classic("SMS_FACTOR"), "/uuid", Value::Null);
         let events = [classic("SMS_FACTOR"), other, classic("SMS_FACTOR"), twin, without_id.clone(), without_id];
         let delivery = parse(&delivery(&events)).unwrap();
@@ -476,6 +491,52 @@ pub(crate) mod tests {
             (r#"{"eventType": "com.okta.telephony.provider"}"#, DeliveryError::Field(EVENT_TYPE)),
         ] {
             assert_eq!(Delivery::parse(body.as_bytes(), arrived()).err(), Some(error), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_needs_may_be_unreadable() {
+        let good = classic("SMS_FACTOR").to_string();
+        let other = good.replace("5f1c2a3b", "6a2b3c4d");
+        for odd in
+            [r#""\ud83d""#, "1e999", r#"{"\udc00":[-1e999]}"#, &format!("{}{}", "[".repeat(120), "]".repeat(120))]
+        {
+            let spoilt = |field: &str| other.replacen(field, &format!("{field}{odd},\"x\":"), 1);
+            for events in [
+                format!("{odd},{good}"),
+                format!("{good},{}", spoilt(r#""securityContext":"#)),
+                format!("{good},{}", spoilt(r#""displayMessage":"#)),
+                format!("{good},{}", spoilt(r#""target":"#)),
+            ] {
+                let body = format!(
+                    r#"{{"eventType":"com.okta.event_hook","x":{odd},"data":{{"y":{odd},"events":[{events}]}},"eventId":{odd}}}"#
+                );
+                let delivery = Delivery::parse(body.as_bytes(), arrived()).unwrap();
+                let user = |success: &PhoneSuccess| success.user_id.as_str() == "00uyxxSknGtK8022w0g3";
+                assert!(!delivery.phone_successes.is_empty() && delivery.phone_successes.iter().all(user), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unreadable_factor_is_no_phone() {
+        let event = identity_engine("SMS_FACTOR", "Phone", "SMS").to_string();
+        let event = event.replace("\"SMS_FACTOR\"", r#""SMS\ud83d""#);
+        let body = format!(r#"{{"data":{{"events":[{event}]}}}}"#);
+        let delivery = Delivery::parse(body.as_bytes(), arrived()).unwrap();
+        assert_eq!(delivery.phone_successes, []);
+        assert_eq!(delivery.unusable[0].reason, Reason::EventNotClassified);
+    }
+
+    #[test]
+    fn the_body_is_one_json_value_of_a_limited_depth() {
+        let nested = |depth: usize| {
+            let (open, close) = ("[".repeat(depth - 3), "]".repeat(depth - 3));
+            format!(r#"{{"data":{{"events":[{open}{close}]}}}}"#)
+        };
+        assert!(Delivery::parse(nested(128).as_bytes(), arrived()).is_ok());
+        for body in [nested(129), format!("\u{feff}{}", nested(5)), nested(5) + "{}", nested(5) + "x"] {
+            assert_eq!(Delivery::parse(body.as_bytes(), arrived()).err(), Some(DeliveryError::NotJson));
         }
     }
 
@@ -542,6 +603,19 @@ pub(crate) mod tests {
         "/debugContext/debugData",
         "/debugContext/debugData/factor",
     ];
+
+    #[test]
+    fn the_queue_is_read_in_the_words_of_both_releases() {
+        let success = one(enrollment("User set up SMS_FACTOR factor")).unwrap().unwrap();
+        let written = serde_json::to_string(&success).unwrap();
+        // The release before this one reads its own word only.
+        assert!(written.contains(r#""kind":"enrolment""#), "{written}");
+        let next = written.replace("enrolment", "enrollment");
+        for message in [written, next] {
+            assert_eq!(serde_json::from_str::<PhoneSuccess>(&message).unwrap(), success);
+        }
+        assert_eq!(success.kind.as_str(), "enrollment");
+    }
 
     proptest! {
         #[test]

@@ -5,7 +5,12 @@ use serde_json::Value;
 /// The field at a path of names, as a text; also a number, which Okta's own examples have. Nothing if missing, blank or
 /// of another type.
 pub(super) fn text(value: &Value, path: &str) -> Option<String> {
-    let text = match at(value, path)? {
+    as_text(at(value, path)?)
+}
+
+/// A value as a text, as [`text`] reads it.
+pub(super) fn as_text(value: &Value) -> Option<String> {
+    let text = match value {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) if number.is_u64() => number.to_string(),
         _ => return None,

@@ -2,10 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_secretsmanager::error::SdkError;
 use secrecy::SecretString;
 
-use crate::secrets::{Cached, FromSecret, SecretError};
+use crate::{
+    aws::error::AwsFailure,
+    secrets::{Cached, FromSecret, SecretError},
+};
 
 /// Secrets Manager.
 #[derive(Clone, Debug)]
@@ -30,20 +32,11 @@ impl SecretsManager {
 
     async fn read(&self, id: &str) -> Result<SecretString, SecretError> {
         let answer = self.client.get_secret_value().secret_id(id).send().await;
-        let answer = answer.map_err(|error| match error {
-            SdkError::ServiceError(refusal) => {
-                let refusal = refusal.into_err();
-                if refusal.is_resource_not_found_exception() {
-                    SecretError::NotFound
-                } else if refusal.meta().code() == Some("AccessDeniedException") {
-                    SecretError::AccessDenied
-                } else if refusal.is_internal_service_error() {
-                    SecretError::Unreachable
-                } else {
-                    SecretError::Refused
-                }
-            }
-            _ => SecretError::Unreachable,
+        let answer = answer.map_err(|error| match AwsFailure::of(&error) {
+            AwsFailure::Throttled | AwsFailure::Unavailable => SecretError::Unreachable,
+            AwsFailure::AccessDenied | AwsFailure::KeyDenied => SecretError::AccessDenied,
+            AwsFailure::NotFound => SecretError::NotFound,
+            AwsFailure::Refused => SecretError::Refused,
         })?;
         answer.secret_string.map(SecretString::from).ok_or(SecretError::NotFound)
     }

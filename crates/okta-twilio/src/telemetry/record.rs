@@ -80,7 +80,7 @@ log_record! {
         pub event_uuid: Option<SafeId>,
         /// Okta's user id.
         pub user_id: Option<SafeId>,
-        /// `authentication` or `enrolment`.
+        /// `authentication` or `enrollment`.
         pub kind: Option<&'static str>,
         /// `sms`, `call` or `either`.
         pub channel: Option<&'static str>,

@@ -1,6 +1,7 @@
 //! One process of a function: its start and its end, and what the test and the Runtime API share about it.
 
 use std::{
+    os::unix::process::CommandExt as _,
     process::{Child, ExitStatus},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
     thread::{self, JoinHandle},
@@ -35,6 +36,7 @@ impl Process {
         });
         let server = Server::start(runtime_api::router(Arc::clone(&environment)));
         let mut command = settings.command(&server.address().to_string());
+        command.process_group(0);
         command.stdout(output.stdout.try_clone().expect("a handle for stdout"));
         command.stderr(output.stderr.try_clone().expect("a handle for stderr"));
         let child = {
@@ -45,7 +47,7 @@ impl Process {
             state.pid = Some(Pid::from_child(&child));
             child
         };
-        let guard = Guard::start(child.id());
+        let guard = Guard::start(child.id()).expect("sh");
         let watcher = thread::spawn({
             let environment = Arc::clone(&environment);
             move || watch(child, guard, &environment)

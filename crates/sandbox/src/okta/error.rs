@@ -3,7 +3,6 @@
 use crate::server::Reply;
 use http::StatusCode;
 use serde_json::json;
-use uuid::Uuid;
 
 /// An error of Okta's API: HTTP status, Okta's code and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +58,7 @@ impl OktaError {
             "errorCode": self.code,
             "errorSummary": self.summary,
             "errorLink": self.code,
-            "errorId": format!("oae{}", Uuid::new_v4().simple()),
+            "errorId": format!("oae{}", crate::random::hex()),
             "errorCauses": [],
         });
         reply(self.status, &body)

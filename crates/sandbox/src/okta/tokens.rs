@@ -10,7 +10,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, UNIX_EPOCH};
-use uuid::Uuid;
 
 /// The only scope that the hooks need.
 const SCOPE: &str = "okta.users.read";
@@ -55,7 +54,7 @@ impl Tokens {
         if value("scope") != Some(SCOPE) || !options.scope_granted {
             return Err(OauthError::bad_request("invalid_scope", "A scope was asked for that is not granted."));
         }
-        let token = format!("sandbox-access-token-{}", Uuid::new_v4().simple());
+        let token = format!("sandbox-access-token-{}", crate::random::hex());
         self.ends.insert(token.clone(), now.later(LIFETIME));
         Ok(json!({
             "token_type": "Bearer", "expires_in": LIFETIME.as_secs(), "access_token": token, "scope": SCOPE

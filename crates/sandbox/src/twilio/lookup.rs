@@ -90,8 +90,9 @@ fn requested(form: &Form) -> Result<Vec<&str>, TwilioError> {
 fn valid(number: &PhoneNumber, effect: Option<LookupEffect>, requested: &[&str], form: &Form, now: Moment) -> Value {
     let about = About { number, effect, form, now };
     let mut body = body(&number.e164);
-    body.insert("calling_country_code".to_owned(), number.calling_code.into());
-    body.insert("country_code".to_owned(), number.country.into());
+    let country = (number.country != "001").then_some(number.country);
+    body.insert("calling_country_code".to_owned(), number.calling_code.to_string().into());
+    body.insert("country_code".to_owned(), country.into());
     body.insert("national_format".to_owned(), number.national_format.as_str().into());
     body.insert("valid".to_owned(), true.into());
     for package in PACKAGES.into_iter().filter(|package| requested.contains(package)) {

@@ -6,10 +6,10 @@ use super::records::{Attempt, Channel, Message, Status, Verification};
 use super::{Form, Transport, locales, phone_number, value};
 use crate::clock::Moment;
 use crate::options::{Options, SecondCode};
+use crate::random;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
-use uuid::Uuid;
 
 /// Sends that one verification allows.
 const MAX_SENDS: usize = 5;
@@ -440,11 +440,11 @@ fn is_sid(text: &str, prefix: &str) -> bool {
 
 /// A new sid, e.g. `VE` and 32 hexadecimal digits.
 pub(crate) fn sid(prefix: &str) -> String {
-    format!("{prefix}{}", Uuid::new_v4().simple())
+    format!("{prefix}{}", random::hex())
 }
 
 fn random_code() -> String {
-    format!("{:06}", Uuid::new_v4().as_u128() % 1_000_000)
+    format!("{:06}", random::number() % 1_000_000)
 }
 
 fn to_json(options: &Options, verification: &Verification, status: Status) -> Value {

@@ -5,7 +5,6 @@
 //! this process holds) ends the group.
 
 use std::{
-    collections::VecDeque,
     io::{BufRead as _, BufReader, Read},
     os::unix::process::CommandExt as _,
     process::{self, Command, Stdio},
@@ -15,14 +14,12 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use sandbox::guard::Guard;
 
-use crate::{error::Error, events::Events};
+use crate::{error::Error, events::Events, output::Output};
 
 /// How long a child may take to end by itself after SIGTERM.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// How many lines of output are kept.
-const KEPT_LINES: usize = 2000;
 
 /// A running child. Dropping it ends it.
 pub(crate) struct Child {
@@ -54,7 +51,7 @@ impl Child {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().map_err(|source| Error::Start { name, source })?;
         let pid = Pid::from_child(&child);
-        let guard = Guard::start(pid).map_err(|source| Error::Start { name: "sh", source })?;
+        let guard = Guard::start(child.id()).map_err(|source| Error::Start { name: "sh", source })?;
         let readers = [collect(child.stdout.take(), output), collect(child.stderr.take(), output)];
         let state = Arc::<State>::default();
         thread::spawn({
@@ -107,97 +104,6 @@ fn watch(mut child: process::Child, guard: Guard, state: &State) -> bool {
     drop(life);
     state.changed.notify_all();
     unwanted
-}
-
-/// Ends the child's group when this process ends without doing it: its pipe to the shell closes then.
-struct Guard(process::Child);
-
-impl Guard {
-    fn start(group: Pid) -> std::io::Result<Self> {
-        let script = r#"read -r _; kill -s TERM -- "-$1"; sleep 1; kill -s KILL -- "-$1""#;
-        let group = group.as_raw_nonzero().to_string();
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", script, "local-stack-guard", &group])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0);
-        command.spawn().map(Self)
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// What children wrote, line by line.
-#[derive(Default)]
-pub(crate) struct Output {
-    lines: Mutex<Lines>,
-    written: Condvar,
-}
-
-#[derive(Default)]
-struct Lines {
-    kept: VecDeque<String>,
-    /// How many are not kept any more.
-    dropped: usize,
-}
-
-impl Output {
-    /// How many lines there are so far.
-    pub(crate) fn position(&self) -> usize {
-        let lines = self.lock();
-        lines.dropped + lines.kept.len()
-    }
-
-    /// The lines from `position` on, once there is one that `wanted` accepts, or after `limit`.
-    pub(crate) fn wait_for(&self, position: usize, limit: Duration, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        let (lines, _timed_out) = self
-            .written
-            .wait_timeout_while(self.lock(), limit, |lines| !lines.since(position).any(&wanted))
-            .unwrap_or_else(PoisonError::into_inner);
-        lines.since(position).map(str::to_owned).collect()
-    }
-
-    /// Whether a kept line contains `text`.
-    pub(crate) fn contains(&self, text: &str) -> bool {
-        self.lock().kept.iter().any(|line| line.contains(text))
-    }
-
-    /// The last lines, for an error's text.
-    pub(crate) fn tail(&self) -> String {
-        let lines = self.lock();
-        let first = lines.kept.len().saturating_sub(30);
-        let tail: Vec<&str> = lines.kept.iter().skip(first).map(String::as_str).collect();
-        tail.join("\n")
-    }
-
-    fn push(&self, line: String) {
-        let mut lines = self.lock();
-        if lines.kept.len() == KEPT_LINES {
-            lines.kept.pop_front();
-            lines.dropped += 1;
-        }
-        lines.kept.push_back(line);
-        drop(lines);
-        self.written.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Lines {
-    fn since(&self, position: usize) -> impl Iterator<Item = &str> {
-        let first = position.saturating_sub(self.dropped);
-        self.kept.iter().skip(first).map(String::as_str)
-    }
 }
 
 /// Waits until what a child wrote last is read, or shortly: what the child has started may keep its pipes open.
@@ -270,14 +176,6 @@ mod tests {
     }
 
     #[test]
-    fn the_guard_ends_the_group_when_nobody_holds_its_pipe_any_more() {
-        let (child, output) = start("sleep 600 & echo started; wait");
-        let mut guard = Guard::start(child.pid).unwrap();
-        drop(guard.0.stdin.take());
-        assert!(is_over(&output));
-    }
-
-    #[test]
     fn the_end_of_a_child_ends_a_wait_and_shows_what_it_wrote() {
         let (events, waiter) = events::channel();
         let output = Arc::default();
@@ -285,18 +183,5 @@ mod tests {
         let error = waiter.until_interrupted().unwrap_err();
         let Error::Ended { name, output } = error else { panic!("{error}") };
         assert_eq!((name, output.as_str()), ("the child", "why"));
-    }
-
-    #[test]
-    fn a_position_outlives_the_lines_before_it() {
-        let output = Output::default();
-        for number in 0..KEPT_LINES {
-            output.push(number.to_string());
-        }
-        let position = output.position();
-        output.push("one more".to_owned());
-        let since = |position| output.wait_for(position, Duration::ZERO, |_line| true);
-        assert_eq!(since(position), ["one more"]);
-        assert_eq!(since(0).len(), KEPT_LINES);
     }
 }

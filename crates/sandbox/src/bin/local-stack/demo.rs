@@ -10,6 +10,7 @@ use crate::{
     feedback,
     functions::{EVENT_HOOK, Function, Functions, Mode, TELEPHONY_HOOK},
     outside::Outside,
+    scene::Scene,
     sending,
     terminal::{self, Terminal},
 };
@@ -41,14 +42,6 @@ type Variables = BTreeMap<String, String>;
 struct Group {
     sendings: Vec<RecordedEvent<Sending>>,
     feedbacks: Vec<RecordedEvent<Feedback>>,
-}
-
-/// The functions that are running, and what they run in.
-pub(crate) struct Scene<'a> {
-    pub(crate) functions: Functions,
-    pub(crate) outside: &'a Outside,
-    pub(crate) waiter: &'a Waiter,
-    pub(crate) terminal: Terminal,
 }
 
 /// How many stories were told, and how many did not end as expected.
@@ -108,9 +101,13 @@ fn by_variables(
 }
 
 impl Group {
-    /// What has to run. Before feedback, a code is sent.
+    /// What has to run.
     fn functions(&self) -> &'static [&'static Function] {
-        if self.feedbacks.is_empty() { &[&TELEPHONY_HOOK] } else { &[&TELEPHONY_HOOK, &EVENT_HOOK] }
+        match (self.sendings.is_empty(), self.feedbacks.is_empty()) {
+            (_, true) => &[&TELEPHONY_HOOK],
+            (true, false) => &[&EVENT_HOOK],
+            (false, false) => &[&TELEPHONY_HOOK, &EVENT_HOOK],
+        }
     }
 }
 

@@ -7,10 +7,13 @@ use std::{
     time::Duration,
 };
 
-use sandbox::{Sandbox, deployment::AUTH_SECRET};
+use sandbox::{
+    Sandbox,
+    aws_emulator::{ACCESS_KEY, REGION},
+    deployment::AUTH_SECRET,
+};
 
 use crate::{
-    aws,
     error::Error,
     events::{Events, Waiter},
     functions::{self, EVENT_HOOK, Functions, Mode, TELEPHONY_HOOK},
@@ -77,10 +80,10 @@ fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) {
                 "make redrive FEEDBACK_QUEUE_URL={} AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={} AWS_ACCESS_KEY_ID={} \
                  AWS_SECRET_ACCESS_KEY={}",
                 outside.queues.queue.url(),
-                outside.aws.endpoint(),
-                aws::REGION,
-                aws::ACCESS_KEY,
-                aws::ACCESS_KEY
+                outside.aws_endpoint,
+                REGION,
+                ACCESS_KEY,
+                ACCESS_KEY
             ),
         ),
     ] {

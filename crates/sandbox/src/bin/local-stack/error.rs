@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use crate::child::Output;
+use crate::output::Output;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -18,8 +18,6 @@ pub(crate) enum Error {
     NotReady { name: &'static str, limit: Duration, output: String },
     #[error("{url}: {source}")]
     Http { url: String, source: Box<ureq::Error> },
-    #[error("the AWS emulator refused {operation} with status {status}: {body}")]
-    Aws { operation: &'static str, status: u16, body: String },
     #[error("no free port on the loopback interface: {0}")]
     Port(io::Error),
     #[error("cannot listen to signals: {0}")]
@@ -27,7 +25,7 @@ pub(crate) enum Error {
     #[error("a part of the local stack met a bug; its message is above")]
     Panicked,
     #[error(transparent)]
-    Queue(#[from] sandbox::AwsError),
+    Aws(#[from] sandbox::AwsError),
     #[error(transparent)]
     Sandbox(#[from] sandbox::StartError),
 }

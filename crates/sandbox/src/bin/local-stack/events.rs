@@ -12,7 +12,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use crate::{child::Output, error::Error};
+use crate::{error::Error, output::Output};
 
 /// How often a service that starts is asked whether it is there.
 const POLL: Duration = Duration::from_millis(20);

@@ -13,6 +13,7 @@ use std::{
 
 use sandbox::{
     Options,
+    aws_emulator::{ACCESS_KEY, REGION},
     deployment::HOOKS_SECRET_ID,
     queue::{EventSourceMapping, HttpFunction},
 };
@@ -20,11 +21,11 @@ use serde_json::{Value, json};
 use ureq::http::{HeaderMap, Method};
 
 use crate::{
-    aws,
-    child::{Child, Output},
+    child::Child,
     error::Error,
     events::{Events, Waiter},
     http::{self, Answer},
+    output::Output,
     outside::{OKTA_SECRET_ID, Outside, TOOLS, free_port},
     request::Request,
     terminal,
@@ -176,10 +177,10 @@ fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
         }
     }
     command
-        .env("AWS_ENDPOINT_URL", outside.aws.endpoint())
-        .env("AWS_REGION", aws::REGION)
-        .env("AWS_ACCESS_KEY_ID", aws::ACCESS_KEY)
-        .env("AWS_SECRET_ACCESS_KEY", aws::ACCESS_KEY)
+        .env("AWS_ENDPOINT_URL", &outside.aws_endpoint)
+        .env("AWS_REGION", REGION)
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", ACCESS_KEY)
         .env("HOOKS_SECRET_ID", HOOKS_SECRET_ID)
         .env("VERIFY_SERVICE_SID", options.service_sid)
         .env("TWILIO_VERIFY_URL", &sandbox)

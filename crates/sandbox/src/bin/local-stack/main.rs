@@ -4,7 +4,6 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a person at a terminal")]
 
-mod aws;
 mod child;
 mod demo;
 mod dev;
@@ -13,8 +12,10 @@ mod events;
 mod feedback;
 mod functions;
 mod http;
+mod output;
 mod outside;
 mod request;
+mod scene;
 mod sending;
 mod terminal;
 

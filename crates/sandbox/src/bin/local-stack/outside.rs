@@ -3,23 +3,22 @@
 use std::{
     net::{IpAddr, Ipv4Addr, TcpListener},
     path::Path,
-    process::Command,
     sync::Arc,
     time::Duration,
 };
 
 use sandbox::{
-    Options, Sandbox,
-    aws_emulator::QueuePair,
-    deployment::{AUTH_SECRET, HOOKS_SECRET_ID},
+    AwsError, Options, Sandbox,
+    aws_emulator::{self, QueuePair},
+    deployment::{self, AUTH_SECRET, HOOKS_SECRET_ID},
 };
 use serde_json::json;
 
 use crate::{
-    aws::Aws,
-    child::{Child, Output},
+    child::Child,
     error::Error,
     events::{Events, Waiter},
+    output::Output,
 };
 
 /// Where `make` installs the tools.
@@ -45,7 +44,8 @@ const MAX_RECEIVE_COUNT: u32 = 8;
 /// The running surroundings. Dropping them ends them.
 pub(crate) struct Outside {
     _emulator: Child,
-    pub(crate) aws: Aws,
+    /// Of the AWS emulator, for `AWS_ENDPOINT_URL`.
+    pub(crate) aws_endpoint: String,
     /// Of event-hook, with its dead-letter queue.
     pub(crate) queues: QueuePair,
     pub(crate) sandbox: Sandbox,
@@ -60,44 +60,28 @@ impl Outside {
             ..Options::default()
         })?;
         let port = free_port(LOOPBACK, AWS_PORT)?;
-        let aws = Aws::new(format!("http://127.0.0.1:{port}"));
+        let aws_endpoint = format!("http://127.0.0.1:{port}");
         let output = Arc::default();
-        let emulator = Child::start("the AWS emulator", emulator(port), &output, events)?;
-        create_secrets(&aws, &output, waiter)?;
-        let queues = QueuePair::create(aws.endpoint(), "feedback", VISIBILITY_TIMEOUT, MAX_RECEIVE_COUNT)?;
-        Ok(Self { _emulator: emulator, aws, queues, sandbox })
+        let emulator = aws_emulator::command(&Path::new(TOOLS).join("ministack"), port);
+        let emulator = Child::start("the AWS emulator", emulator, &output, events)?;
+        create_secrets(&aws_endpoint, &output, waiter)?;
+        let queues = QueuePair::create(&aws_endpoint, "feedback", VISIBILITY_TIMEOUT, MAX_RECEIVE_COUNT)?;
+        Ok(Self { _emulator: emulator, aws_endpoint, queues, sandbox })
     }
 }
 
-fn emulator(port: u16) -> Command {
-    let mut command = Command::new(Path::new(TOOLS).join("ministack"));
-    command
-        // Its default is every interface.
-        .env("BIND_HOST", "127.0.0.1")
-        .env("GATEWAY_PORT", port.to_string())
-        .env("LOG_LEVEL", "WARNING")
-        // Nothing may be left from an earlier run, nor on the disk.
-        .env("PERSIST_STATE", "0")
-        .env("S3_PERSIST", "0")
-        .env_remove("LOCALSTACK_PERSISTENCE");
-    command
-}
-
 /// Also finds out when the emulator is ready.
-fn create_secrets(aws: &Aws, output: &Output, waiter: &Waiter) -> Result<(), Error> {
+fn create_secrets(endpoint: &str, output: &Output, waiter: &Waiter) -> Result<(), Error> {
     let options = Options::default();
-    let hooks_secret = json!({
-        "auth_secret": AUTH_SECRET,
-        "twilio_api_key_sid": options.api_key_sid,
-        "twilio_api_key_secret": options.api_key_secret,
-    });
-    let create = || match aws.create_secret(HOOKS_SECRET_ID, &hooks_secret) {
+    let hooks_secret = deployment::hooks_secret(&options, &[AUTH_SECRET]);
+    let create = || match aws_emulator::create_secret(endpoint, HOOKS_SECRET_ID, &hooks_secret) {
         Ok(()) => Ok(Some(())),
-        Err(Error::Http { .. }) => Ok(None),
-        Err(error) => Err(error),
+        Err(AwsError::NoAnswer(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     };
     waiter.until_ready("the AWS emulator", output, create)?;
-    aws.create_secret(OKTA_SECRET_ID, &json!({ "okta_api_token": options.okta.api_token }))
+    let okta_secret = json!({ "okta_api_token": options.okta.api_token });
+    Ok(aws_emulator::create_secret(endpoint, OKTA_SECRET_ID, &okta_secret)?)
 }
 
 /// The preferred port, or any free one where it is taken.

@@ -1,0 +1,148 @@
+"""The check of a new version: what it sends, and which answers it lets pass."""
+
+import base64
+import io
+import json
+import os
+import sys
+import types
+import unittest
+from unittest import mock
+
+import modes
+
+VERSIONS = {"TELEPHONY_VERSION": "telephony:2", "EVENT_VERSION": "event:2"}
+HEADER = {"AUTH_MODE": "header", "AUTH_HEADER": "", "JWT_SCOPE": "", "JWT_CLIENT_ID": ""}
+JWT = {"AUTH_MODE": "jwt", "AUTH_HEADER": "", "JWT_SCOPE": "send", "JWT_CLIENT_ID": "0oa1"}
+
+
+def answer(status, *reasons, failed=False):
+    """An invocation's answer, with the end of the log that it left."""
+    lines = ["START RequestId: 1", '{"message":"started","secret":"failed"}', "not json", "[]"]
+    lines += [json.dumps({"message": "secret_refresh_failed", "secret": "hooks", "reason": reason}) for reason in reasons]
+    found = {"Payload": io.BytesIO(json.dumps({"statusCode": status}).encode())}
+    found["LogResult"] = base64.b64encode("\n".join(lines).encode()).decode()
+    return {**found, "FunctionError": "Unhandled"} if failed else found
+
+
+class Aws:
+    """Lambda, which gives each version's answers in turn, and CodeDeploy, which notes the verdict."""
+
+    def __init__(self, **answers):
+        self.answers = {version: list(each) for version, each in answers.items()}
+        self.requests = []
+        self.verdicts = []
+
+    def client(self, _service):
+        return self
+
+    def invoke(self, FunctionName, Payload, LogType):
+        assert LogType == "Tail"
+        self.requests.append((FunctionName, json.loads(Payload)))
+        left = self.answers[FunctionName.split(":")[0]]
+        given = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(given, Exception):
+            raise given
+        given["Payload"].seek(0)
+        return given
+
+    def put_lifecycle_event_hook_execution_status(self, **verdict):
+        self.verdicts.append(verdict)
+
+
+def check(aws, settings=HEADER, versions=VERSIONS):
+    """Runs the code of the template."""
+    code = modes.stack("default").properties("PreTrafficCheck")["Code"]["ZipFile"]
+    module = types.ModuleType("index")
+    with (
+        mock.patch.dict(sys.modules, {"boto3": types.SimpleNamespace(client=aws.client)}),
+        mock.patch.dict(os.environ, {**settings, **versions}),
+        mock.patch("time.sleep"),
+        mock.patch("builtins.print"),
+    ):
+        exec(compile(code, "index.py", "exec"), module.__dict__)  # noqa: S102
+        module.handler({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "h-1"}, None)
+    return [verdict["status"] for verdict in aws.verdicts]
+
+
+REFUSED = [answer(401)]
+
+
+class PreTrafficCheck(unittest.TestCase):
+    def test_a_refused_secret_proves_that_the_own_one_was_read(self):
+        aws = Aws(telephony=REFUSED, event=REFUSED)
+        self.assertEqual(check(aws), ["Succeeded"])
+        self.assertEqual(aws.verdicts[0]["deploymentId"], "d-1")
+        self.assertEqual(aws.verdicts[0]["lifecycleEventHookExecutionId"], "h-1")
+        (version, telephony), (_, events) = aws.requests
+        self.assertEqual((version, telephony["routeKey"]), ("telephony:2", "POST /telephony"))
+        self.assertEqual(events["routeKey"], "GET /events")
+        for request in (telephony, events):
+            # Below sixteen characters no secret of the functions could ever equal it.
+            self.assertIn("auth_secret", request["headers"])
+            self.assertEqual(request["body"], "{}")
+            self.assertNotIn("authorizer", request["requestContext"])
+
+    def test_a_version_that_answers_otherwise_gets_no_traffic(self):
+        for given in (
+            [answer(200)],
+            [answer(500)],
+            [answer(None, failed=True)],
+            [answer(503)],
+            [answer(503, "access_denied")],
+            [answer(503, "unreachable")],
+            [answer(503, "not_found")],
+            [answer(503, "not_json")],
+            [answer(503, "twilio_credentials_unusable", "unreachable")],
+            # The Okta secret cannot be read either: the hooks secret alone is not enough.
+            [answer(401, "access_denied")],
+        ):
+            with self.subTest(given[0]):
+                self.assertEqual(check(Aws(telephony=given, event=REFUSED)), ["Failed"])
+                self.assertEqual(check(Aws(telephony=REFUSED, event=given)), ["Failed"])
+
+    def test_a_secret_that_nobody_has_filled_in_yet_stops_no_update(self):
+        for reason in ("twilio_credentials_unusable", "verify_service_sid_unusable"):
+            self.assertEqual(check(Aws(telephony=[answer(503, reason)], event=REFUSED)), ["Succeeded"])
+        # The first answer may come from a failure that INIT has logged.
+        later = [answer(503), answer(503, "twilio_credentials_unusable")]
+        self.assertEqual(check(Aws(telephony=later, event=REFUSED)), ["Succeeded"])
+
+    def test_a_failure_that_passes_stops_no_update(self):
+        self.assertEqual(check(Aws(telephony=[answer(503, "unreachable"), answer(401)], event=REFUSED)), ["Succeeded"])
+
+    def test_with_jwt_the_number_cannot_exist(self):
+        aws = Aws(telephony=[answer(200)], event=REFUSED)
+        self.assertEqual(check(aws, JWT), ["Succeeded"])
+        _, telephony = aws.requests[0]
+        self.assertEqual(
+            telephony["requestContext"]["authorizer"]["jwt"]["claims"],
+            {"sub": "pre-traffic-check", "cid": "0oa1", "scp": "[send]"},
+        )
+        message = json.loads(telephony["body"])["data"]["messageProfile"]
+        self.assertEqual(message["phoneNumber"], "+0")
+        self.assertNotIn("auth_secret", telephony["headers"])
+        # A function that lets such a token not pass would let none of Okta's pass.
+        self.assertEqual(check(Aws(telephony=[answer(401)], event=REFUSED), JWT), ["Failed"])
+
+    def test_a_hook_that_the_stack_does_not_have_is_not_asked(self):
+        aws = Aws(event=REFUSED)
+        self.assertEqual(check(aws, versions={**VERSIONS, "TELEPHONY_VERSION": ""}), ["Succeeded"])
+        self.assertEqual(len(aws.requests), 1)
+
+    def test_a_check_that_breaks_is_no_success(self):
+        aws = Aws(telephony=[RuntimeError("throttled")], event=REFUSED)
+        with self.assertRaises(RuntimeError):
+            check(aws)
+        self.assertEqual([verdict["status"] for verdict in aws.verdicts], ["Failed"])
+
+    def test_the_header_is_the_configured_one(self):
+        aws = Aws(telephony=REFUSED, event=REFUSED)
+        check(aws, {**HEADER, "AUTH_HEADER": "x-okta-secret"})
+        for _, request in aws.requests:
+            self.assertIn("x-okta-secret", request["headers"])
+            self.assertNotIn("auth_secret", request["headers"])
+
+
+if __name__ == "__main__":
+    unittest.main()
