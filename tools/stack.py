@@ -131,9 +131,9 @@ def session(configuration):
 
 
 def client(aws, service):
-    """A client that gives up after a minute."""
+    """A client that does not wait for ever."""
     retries = {"mode": "standard", "total_max_attempts": 4}
-    return aws.client(service, config=botocore.config.Config(connect_timeout=5, read_timeout=20, retries=retries))
+    return aws.client(service, config=botocore.config.Config(connect_timeout=5, read_timeout=60, retries=retries))
 
 
 class Stack:

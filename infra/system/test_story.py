@@ -8,7 +8,7 @@ import time
 import unittest
 
 from issuer import Issuer
-from world import ROOT, Emulator, Sandbox, Stack, binary, call, wait_until, zips
+from world import ROOT, CodeDeploy, Emulator, Sandbox, Stack, binary, call, wait_until, zips
 
 AUTH_SECRET = "system-test-auth-secret"
 USER = "00uyxxSknGtK8022w0g3"
@@ -26,8 +26,10 @@ def setUpModule():
 
 def sandbox_world(add_cleanup):
     """The emulator, the stand-ins and the zips, for the tests of one module."""
-    global emulator, sandbox, zip_folder
-    emulator = Emulator()
+    global emulator, sandbox, zip_folder, code_deploy
+    code_deploy = CodeDeploy()
+    add_cleanup(code_deploy.stop)
+    emulator = Emulator(code_deploy.url)
     add_cleanup(emulator.stop)
     sandbox = Sandbox()
     add_cleanup(sandbox.stop)
@@ -115,8 +117,13 @@ def transaction_of(answer):
     return answer.json["commands"][0]["value"][0]["transactionId"]
 
 
+def requests_to_twilio():
+    """Without those that only open a connection."""
+    return [request for request in sandbox.get("requests") if request["method"] != "HEAD"]
+
+
 def approvals():
-    return [request for request in sandbox.get("requests") if "/Verifications/" in request["path"]]
+    return [request for request in requests_to_twilio() if "/Verifications/" in request["path"]]
 
 
 class Story(unittest.TestCase):
@@ -164,7 +171,7 @@ class Story(unittest.TestCase):
         self.assertEqual((answer.status, answer.reason), (401, "not_authenticated"))
         self.assertEqual(ask(self.stack, secret=None).status, 401)
         self.assertEqual(deliver(self.stack, "6f1c6ab0-2f1e-4f5a-9f0e-000000000002", "another-auth-secret").status, 401)
-        self.assertEqual(sandbox.get("requests"), [])
+        self.assertEqual(requests_to_twilio(), [])
 
     def test_twilio_is_down_and_comes_back(self):
         sandbox.fault("verify_create", {"status": 503})
@@ -194,7 +201,7 @@ class Story(unittest.TestCase):
     def test_an_impossible_number_is_refused_without_a_word_to_twilio(self):
         answer = ask(self.stack, phone=IMPOSSIBLE)
         self.assertEqual((answer.status, answer.reason), (200, "phone_number_invalid"))
-        self.assertEqual(sandbox.get("requests"), [])
+        self.assertEqual(requests_to_twilio(), [])
 
     def test_only_the_hooks_are_routed(self):
         base = self.stack.outputs["TelephonyUrl"].removesuffix("/telephony")
@@ -256,6 +263,39 @@ class Update(unittest.TestCase):
         self.assertEqual((answer.status, answer.reason), (200, "country_not_allowed"), answer)
 
 
+class PreTraffic(unittest.TestCase):
+    """The check that CodeDeploy asks for before a new version gets traffic, on the real functions."""
+
+    def verdict(self, stack):
+        """What the check tells CodeDeploy, after sending nothing."""
+        code_deploy.verdicts.clear()
+        sandbox.reset()
+        name = stack.resources("AWS::Lambda::Function")["PreTrafficCheck"]
+        event = {"DeploymentId": "d-SYSTEM", "LifecycleEventHookExecutionId": "x"}
+        answer = emulator.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        self.assertNotIn("FunctionError", answer, answer["Payload"].read())
+        self.assertEqual(requests_to_twilio(), [])
+        [verdict] = code_deploy.verdicts
+        self.assertEqual(verdict["deploymentId"], "d-SYSTEM")
+        return verdict["status"]
+
+    def test_a_version_that_works_passes(self):
+        self.assertEqual(self.verdict(deploy("check")), "Succeeded")
+
+    def test_a_version_that_works_with_tokens_passes(self):
+        jwt = {"JwtIssuer": "https://example.okta.com/oauth2/aus1", "JwtAudience": "api://hooks", "JwtScope": "telephony.send"}
+        self.assertEqual(self.verdict(deploy("check-jwt", AuthMode="jwt", **jwt)), "Succeeded")
+
+    def test_a_version_that_does_not_start_fails(self):
+        self.assertEqual(self.verdict(deploy("check-start", SecretTtlSeconds="0")), "Failed")
+
+    def test_a_version_that_does_not_find_its_secret_fails(self):
+        stack = deploy("check-secret")
+        secret = stack.outputs["HooksSecretArn"]
+        emulator.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+        self.assertEqual(self.verdict(stack), "Failed")
+
+
 class Tokens(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -293,7 +333,7 @@ class Tokens(unittest.TestCase):
         self.assertEqual(ask(self.stack, secret=AUTH_SECRET).status, 401, "the shared secret is not enough")
         forged = self.token()[:-8] + "AAAAAAAA"
         self.assertEqual(ask(self.stack, secret=None, authorization=f"Bearer {forged}").status, 401)
-        self.assertEqual(sandbox.get("requests"), [])
+        self.assertEqual(requests_to_twilio(), [])
 
     def test_the_event_hook_keeps_its_secret(self):
         self.assertEqual(deliver(self.stack, "6f1c6ab0-2f1e-4f5a-9f0e-000000000005").status, 200)

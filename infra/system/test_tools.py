@@ -397,6 +397,29 @@ class Deploy(unittest.TestCase):
         self.assertEqual({line.split()[3] for line in shown.splitlines()}, {"otp_sent"}, shown)
         self.assertIn("reason=accepted", shown)
 
+    def test_the_test_for_aws_asks_first_and_leaves_nothing(self):
+        """Against the emulator, which lacks what that test is for: so some of its checks must fail, and none may break."""
+        refused = self.script("test-aws")
+        self.assertEqual(refused.returncode, 2, refused.stdout)
+        self.assertIn("USD", refused.stdout)
+        formation = emulator.client("cloudformation")
+        stacks = lambda: [s["StackName"] for s in formation.list_stacks()["StackSummaries"] if "-test-" in s["StackName"]]
+        self.assertEqual(stacks(), [])
+
+        done = self.script("test-aws", YES="1", ALARM_WITHIN_SECONDS="1")
+        self.assertEqual((done.returncode, done.stderr), (1, ""), done.stdout)
+        self.assertIn("ok    TelephonyRole may not dynamodb:Scan", done.stdout)
+        self.assertIn("FAIL  items of the table have a time to live", done.stdout)
+        [name] = stacks()
+        for service, listing, key in (
+            ("secretsmanager", "list_secrets", "SecretList"),
+            ("logs", "describe_log_groups", "logGroups"),
+            ("sqs", "list_queues", "QueueUrls"),
+            ("dynamodb", "list_tables", "TableNames"),
+        ):
+            with self.subTest(service):
+                self.assertNotIn(name, json.dumps(getattr(emulator.client(service), listing)().get(key, []), default=str))
+
     def test_the_revision_names_code_and_parameters(self):
         deploy = self.folder / "tools/deploy"
         program = (

@@ -7,6 +7,7 @@ zips, with the variables and names that the real template gives them.
 import contextlib
 import copy
 import http.client
+import http.server
 import importlib.machinery
 import importlib.util
 import json
@@ -18,6 +19,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -108,11 +110,12 @@ class Process:
 class Emulator:
     """MiniStack, with nothing kept on the disk."""
 
-    def __init__(self):
+    def __init__(self, code_deploy):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.environment = clean_environment(AWS_ENDPOINT_URL=self.url)
         environment = self.environment | {
+            "AWS_ENDPOINT_URL_CODEDEPLOY": code_deploy,
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
             "PERSIST_STATE": "0",
@@ -136,6 +139,32 @@ class Emulator:
 
     def stop(self):
         self._process.stop()
+
+
+class CodeDeploy:
+    """Notes what the check of a new version says. The emulator has nothing of the kind."""
+
+    def __init__(self):
+        self.verdicts = verdicts = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                verdicts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class Sandbox:
@@ -356,21 +385,16 @@ def deployable(template):
     template = copy.deepcopy(template)
     template.pop("Rules", None)
     resources = template["Resources"]
+    left_out = {name for name, resource in resources.items() if is_unknown_to_the_emulator(resource)}
+    for name in left_out:
+        del resources[name]
     for resource in resources.values():
         resource.pop("UpdatePolicy", None)
-    left_out = {name for name, resource in resources.items() if is_unknown_to_the_emulator(resource)}
-    while left_out:
-        for name in left_out:
-            resources.pop(name, None)
-            template.get("Outputs", {}).pop(name, None)
-        for resource in resources.values():
-            depends = resource.pop("DependsOn", None) or []
-            depends = [depends] if isinstance(depends, str) else depends
-            if kept := [name for name in depends if name in resources]:
-                resource["DependsOn"] = kept
-        named = [*resources.items(), *template.get("Outputs", {}).items()]
-        left_out = {name for name, content in named if left_out & references(content)}
-    return template
+        depends = resource.pop("DependsOn", None) or []
+        depends = [depends] if isinstance(depends, str) else depends
+        if kept := [name for name in depends if name in resources]:
+            resource["DependsOn"] = kept
+    return without_references(template, left_out)
 
 
 def is_unknown_to_the_emulator(resource):
@@ -388,22 +412,26 @@ def without_deployments(template):
     return deployable(template)
 
 
-def references(node):
-    """The logical ids that this part of a template names."""
-    if isinstance(node, dict):
-        found = set()
-        for key, value in node.items():
-            if key == "Ref":
-                found.add(value)
-            elif key == "Fn::GetAtt":
-                found.add(value.split(".")[0] if isinstance(value, str) else value[0])
-            elif key == "Fn::Sub":
-                text = value if isinstance(value, str) else value[0]
-                found |= {name.split(".")[0] for name in re.findall(r"\$\{([A-Za-z0-9.:]+)\}", text)}
-                found |= references(value)
-            else:
-                found |= references(value)
-        return found
+def without_references(node, names):
+    """Each reference to one of these resources becomes its name: it stands in policies and on the dashboard only."""
     if isinstance(node, list):
-        return set().union(*map(references, node)) if node else set()
-    return set()
+        return [without_references(each, names) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if len(node) == 1:
+        [(key, value)] = node.items()
+        if key == "Ref" and value in names:
+            return value
+        if key == "Fn::GetAtt":
+            name = value.split(".")[0] if isinstance(value, str) else value[0]
+            return name if name in names else node
+        if key == "Fn::Sub":
+            return {key: without_substitutions(value, names)}
+    return {key: without_references(value, names) for key, value in node.items()}
+
+
+def without_substitutions(value, names):
+    text, variables = (value, None) if isinstance(value, str) else value
+    pattern = r"\$\{(" + "|".join(sorted(names)) + r")(\.[A-Za-z.]+)?\}"
+    text = re.sub(pattern, r"\1", text) if names else text
+    return text if variables is None else [text, without_references(variables, names)]
