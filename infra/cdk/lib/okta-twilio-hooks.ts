@@ -75,9 +75,9 @@ export class OktaTwilioHooks extends Construct {
   readonly alarms: ReadonlyMap<string, cloudwatch.Alarm>;
   /** The topic that gets the alarms, created or given. */
   readonly alarmTopic?: sns.ITopic;
-  readonly dashboardUrl: string;
 
   private readonly api: apigateway.CfnApi;
+  private readonly dashboard: string;
   private readonly parts = new Set<Part>(['always']);
 
   constructor(scope: Construct, id: string, private readonly props: OktaTwilioHooksProps) {
@@ -168,11 +168,27 @@ export class OktaTwilioHooks extends Construct {
       }
     }
     this.addDeployments(telephony, event);
-    this.dashboardUrl = this.addDashboard(names);
+    this.dashboard = this.addDashboard(names);
     this.addQueries();
     if (props.monthlyBudgetUsd !== undefined) {
       this.addBudget(props.monthlyBudgetUsd);
     }
+  }
+
+  /** The dashboard in the console of this stack's partition. */
+  get dashboardUrl(): string {
+    const found = this.node.tryFindChild('Console') as CfnMapping | undefined;
+    const domains =
+      found ??
+      new CfnMapping(this, 'Console', {
+        mapping: {
+          aws: { Domain: 'console.aws.amazon.com' },
+          'aws-us-gov': { Domain: 'console.amazonaws-us-gov.com' },
+          'aws-cn': { Domain: 'console.amazonaws.cn' },
+        },
+      });
+    const domain = domains.findInMap(Aws.PARTITION, 'Domain');
+    return `https://${domain}/cloudwatch/home?region=${Aws.REGION}#dashboards/dashboard/${this.dashboard}`;
   }
 
   private has(part: Part): boolean {
@@ -239,7 +255,7 @@ export class OktaTwilioHooks extends Construct {
     queue.addToResourcePolicy(
       new iam.PolicyStatement({
         effect: iam.Effect.DENY,
-        principals: [new iam.AnyPrincipal()],
+        principals: [new iam.StarPrincipal()],
         actions: ['SendMessage', 'ReceiveMessage', 'DeleteMessage', 'ChangeMessageVisibility', 'PurgeQueue'].map((each) => `sqs:${each}`),
         resources: [queue.queueArn],
         conditions: { Bool: { 'aws:SecureTransport': 'false' } },
@@ -348,7 +364,6 @@ export class OktaTwilioHooks extends Construct {
 
   /** A role with these rights and that of writing its log. */
   private newRole(id: string, policyName: string, logGroup: logs.LogGroup, statements: iam.PolicyStatement[]): iam.Role {
-    // Not `logGroup.logGroupArn`'s usual `:*`: CloudFormation's ARN has it already.
     const write = allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]);
     return new iam.Role(this, id, {
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
@@ -386,7 +401,6 @@ export class OktaTwilioHooks extends Construct {
     Validations.of(fn).acknowledge(
       { id: 'Serverless-LambdaDLQ', reason: 'Nobody invokes it asynchronously: Okta waits for the answer, and the queue has dead letters.' },
       { id: 'Serverless-LambdaTracing', reason: 'The log says what each call to Twilio took; X-Ray would see the function as one block.' },
-      { id: 'AwsSolutions-L1', reason: 'A compiled binary brings its own runtime, on the latest Amazon Linux that Lambda has.' },
     );
     return fn;
   }
@@ -453,7 +467,7 @@ export class OktaTwilioHooks extends Construct {
   private newRoute(id: string, routeKey: string, integration: apigateway.CfnIntegration, stage: apigateway.CfnStage): apigateway.CfnRoute {
     const route = new apigateway.CfnRoute(this, id, { apiId: this.api.ref, routeKey, target: `integrations/${integration.ref}` });
     // Throttles of a route can only be set once it exists.
-    stage.addDependency(route);
+    stage.addResourceDependency(route);
     Validations.of(route).acknowledge({
       id: 'AwsSolutions-APIG4',
       reason: 'Without `jwt` the function itself compares the shared secret that Okta sends in a header, in constant time.',
@@ -501,7 +515,7 @@ export class OktaTwilioHooks extends Construct {
     });
     Validations.of(role).acknowledge({
       id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]',
-      reason: "AWS's own, so that it follows what CodeDeploy needs.",
+      reason: "AWS's own, so that it follows what CodeDeploy needs. It may invoke no function but those named CodeDeployHook_….",
     });
     const preHook = this.newPreTrafficCheck(telephony, event);
     const application = new codedeploy.LambdaApplication(this, 'DeploymentApplication');
@@ -509,7 +523,8 @@ export class OktaTwilioHooks extends Construct {
       if (hook) {
         new codedeploy.LambdaDeploymentGroup(this, id, {
           application,
-          role,
+          // As it is: CDK would add the right to invoke each version of the check, which that policy has by the check's name.
+          role: role.withoutPolicyUpdates(),
           preHook,
           alias: hook.alias,
           deploymentConfig: this.props.deploymentConfig ?? codedeploy.LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
@@ -531,6 +546,8 @@ export class OktaTwilioHooks extends Construct {
     const logGroup = this.newLogGroup('PreTrafficLogGroup', RemovalPolicy.DESTROY);
     const versions = [telephony, event].flatMap((hook) => (hook ? [hook.function.currentVersion.functionArn] : []));
     const fn = new lambda.Function(this, 'PreTrafficCheck', {
+      // CodeDeploy may invoke functions of this name only. The stack's id keeps it unique and short enough.
+      functionName: `CodeDeployHook_${Fn.select(2, Fn.split('/', Aws.STACK_ID))}`,
       description: 'Checks a new version of the hooks before it gets traffic. Sends nothing.',
       runtime: lambda.Runtime.PYTHON_3_13,
       architecture: this.architecture,
@@ -551,7 +568,8 @@ export class OktaTwilioHooks extends Construct {
       code: lambda.Code.fromInline(text('pre_traffic_check.py')),
     });
     Validations.of(fn).acknowledge(
-      { id: 'AwsSolutions-L1', reason: 'The same version as in the SAM template, which a test of the project compares.' },
+      { id: 'AwsSolutions-L1', reason: 'Its runtime is the one that the SAM template and the tests use, and moves with them.' },
+      { id: 'Serverless-LambdaLatestVersion', reason: 'The same.' },
       { id: 'Serverless-LambdaDLQ', reason: 'CodeDeploy waits for its answer, and rolls back without one.' },
       { id: 'Serverless-LambdaTracing', reason: 'It runs once an update, and its log says what it saw.' },
     );
@@ -563,10 +581,10 @@ export class OktaTwilioHooks extends Construct {
   private newAlarmTopic(email: string): sns.Topic {
     const topic = new sns.Topic(this, 'AlarmTopic', { displayName: `Alarms of ${Stack.of(this).stackName}` });
     topic.addSubscription(new subscriptions.EmailSubscription(email));
-    Validations.of(topic).acknowledge({
-      id: 'AwsSolutions-SNS3',
-      reason: 'Only CloudWatch publishes to it, over TLS; nothing in an alarm is secret.',
-    });
+    Validations.of(topic).acknowledge(
+      { id: 'AwsSolutions-SNS3', reason: 'Only CloudWatch publishes to it, over TLS; nothing in an alarm is secret.' },
+      { id: 'Serverless-SNSRedrivePolicy', reason: 'An e-mail that bounces cannot be sent later; the alarm stays in CloudWatch.' },
+    );
     return topic;
   }
 
@@ -584,15 +602,7 @@ export class OktaTwilioHooks extends Construct {
         AlarmArns: alarms.join('","'),
       }),
     });
-    const domains = new CfnMapping(this, 'Console', {
-      mapping: {
-        aws: { Domain: 'console.aws.amazon.com' },
-        'aws-us-gov': { Domain: 'console.amazonaws-us-gov.com' },
-        'aws-cn': { Domain: 'console.amazonaws.cn' },
-      },
-    });
-    const domain = domains.findInMap(Aws.PARTITION, 'Domain');
-    return `https://${domain}/cloudwatch/home?region=${Aws.REGION}#dashboards/dashboard/${dashboard.ref}`;
+    return dashboard.ref;
   }
 
   private logGroupNames(): string[] {
