@@ -256,8 +256,17 @@ def cut(name: str) -> str:
 
 
 
-def claims(name: str) -> dict[str, str]:
-    """What the gateway hands over of an access token. Every value is a text."""
+def half_emoji(name: str) -> str:
+    """A request with a name that was cut in the middle of an emoji, and a number that no computer has."""
+    body = request(name, "+12025550116")
+    body["data"]["userProfile"]["lastName"] = "@"
+    body["data"]["userProfile"]["tomorrow"] = "#"
+    text = json.dumps(body, separators=(",", ":"))
+    return text.replace('"@"', '"M\\u00fc\\ud83d"').replace('"#"', "1e999")
+
+
+def claims(name: str, **other: Json) -> dict[str, Json]:
+    """What the gateway hands over of an access token. Every value is a text, as a rule."""
     issued = int(moment(name).timestamp()) - 60
     return {
         "aud": "api://default",
@@ -269,11 +278,35 @@ def claims(name: str) -> dict[str, str]:
         "scp": "[telephony]",
         "sub": "0oaHookClientExample",
         "ver": "1",
+    } | other
+
+
+def in_payload_format_1(scene: Scene) -> Scene:
+    """The same request from an HTTP API whose integration has the older payload format."""
+    new = scene.event
+    method, path = new["requestContext"]["http"]["method"], new["rawPath"]
+    context = {key: new["requestContext"][key] for key in ("accountId", "apiId", "requestId", "stage")}
+    old = {
+        "version": "1.0",
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": new["headers"],
+        "multiValueHeaders": {name: [value] for name, value in new["headers"].items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "requestContext": context | {"httpMethod": method, "path": path, "protocol": "HTTP/1.1", "resourcePath": path},
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": new["body"],
+        "isBase64Encoded": False,
     }
+    return dataclasses.replace(scene, event=old)
 
 
 TOKEN = {"auth_secret": None, "authorization": "Bearer recorded-access-token"}
-JWT = {"AUTH_MODE": "jwt"}
+JWT = {"AUTH_MODE": "jwt", "JWT_SCOPE": "telephony"}
+JWT_OF_CLIENT = JWT | {"JWT_CLIENT_ID": "0oaHookClientExample"}
 
 BY_SMS = Group(
     "By SMS",
@@ -295,6 +328,36 @@ BY_SMS = Group(
             "A number as people write it; Twilio gets E.164.",
             "+44 (20) 7946-0958",
             to="+442079460958",
+        ),
+        sent(
+            "telephony-sms-number-trunk-zero",
+            "A number with the zero that is for callers inside the country.",
+            "+44 (0)20 7946 0110",
+            to="+442079460110",
+        ),
+        sent(
+            "telephony-sms-number-marks",
+            "Marks that nobody sees and dashes that are not ASCII, as word processors leave them.",
+            "\u202d+1\u00a0202\u2011555\u22120114\u202c",
+            to="+12025550114",
+        ),
+        sent(
+            "telephony-sms-extension-remark",
+            "An extension is not for messages, whatever is written behind it.",
+            "+1 202 555 0115 ext. 5 (lobby)",
+            to="+12025550115",
+        ),
+        scene(
+            "telephony-sms-fields-unreadable",
+            "Half an emoji and a number without bounds in fields that nobody needs.",
+            half_emoji("telephony-sms-fields-unreadable"),
+            Sending(
+                200,
+                "accepted",
+                successful=True,
+                verify_requests=1,
+                messages=({"channel": "sms", "to": "+12025550116", "code": code_of("telephony-sms-fields-unreadable")},),
+            ),
         ),
         sent("telephony-sms-code-starts-with-zero", "The code's zero stays.", "+12025550107", code="048213"),
         sent(
@@ -351,6 +414,15 @@ BY_CALL = Group(
             delivery="voice call",
             by="call",
             phone={"send_digits": "ww48151"},
+        ),
+        sent(
+            "telephony-call-extension-with-pauses",
+            "Two pauses, digits and a number sign, as phones store them.",
+            "+12025550125,,77#",
+            to="+12025550125",
+            delivery="voice call",
+            by="call",
+            phone={"send_digits": "wwww77#"},
         ),
     ),
 )
@@ -445,6 +517,34 @@ BY_TOKEN = Group(
             variables=JWT,
             headers=TOKEN | {"auth_secret": AUTH_SECRET},
         ),
+        sent(
+            "telephony-jwt-client",
+            "The scope is one of several, in the other claim; the client is the one that is set. Other claims may be of any type.",
+            "+12025550153",
+            variables=JWT_OF_CLIENT,
+            headers=TOKEN,
+            claims=claims("telephony-jwt-client", scp=None, scope="openid telephony", exp=4102444799, groups=["Everyone"]),
+        ),
+        rejected(
+            "telephony-jwt-client-other",
+            "The token has the scope and was issued to another client.",
+            request("telephony-jwt-client-other", "+12025550154"),
+            401,
+            "not_authenticated",
+            variables=JWT_OF_CLIENT,
+            headers=TOKEN,
+            claims=claims("telephony-jwt-client-other", cid="0oaOtherClientExample"),
+        ),
+        rejected(
+            "telephony-jwt-scope-missing",
+            "A user's own token: the authorizer lets it pass, but it has not the hook's scope.",
+            request("telephony-jwt-scope-missing", "+12025550155"),
+            401,
+            "not_authenticated",
+            variables=JWT,
+            headers=TOKEN,
+            claims=claims("telephony-jwt-scope-missing", scp="[openid profile]", sub="test.user@example.com"),
+        ),
     ),
 )
 
@@ -522,6 +622,16 @@ REJECTED = Group(
             Sending(400, "not_a_hook_request", location=DELIVERY_CHANNEL),
         ),
         too_large(),
+        in_payload_format_1(
+            rejected(
+                "telephony-rejected-payload-format",
+                "The gateway's integration has payload format 1.0, as a REST API has.",
+                request("telephony-rejected-payload-format", "+12025550167"),
+                400,
+                "payload_format",
+                "payloadFormatVersion",
+            )
+        ),
     ),
 )
 
@@ -550,6 +660,28 @@ UNFIT = Group(
             "none",
             "phone_number_invalid",
             PHONE_NUMBER,
+        ),
+        unfit(
+            "telephony-unfit-number-control-character",
+            "A line break in the number: whatever it was, it was not typed as one number.",
+            "+1202555\n0174",
+            "phone_number_invalid",
+            PHONE_NUMBER,
+        ),
+        unfit(
+            "telephony-unfit-number-two-readings",
+            "In Italy the zero belongs to landlines and not to mobiles: not sent to a stranger.",
+            "+39 (0)6 1234 5678",
+            "phone_number_invalid",
+            PHONE_NUMBER,
+        ),
+        unfit(
+            "telephony-unfit-call-extension",
+            "A call whose extension cannot be dialled would tell the code to whoever answers.",
+            "+12025550175 ext. 5 (lobby)",
+            "phone_number_invalid",
+            PHONE_NUMBER,
+            profile(deliveryChannel="voice call"),
         ),
     ),
 )

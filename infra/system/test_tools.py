@@ -406,7 +406,11 @@ class Deploy(unittest.TestCase):
         stacks = lambda: [s["StackName"] for s in formation.list_stacks()["StackSummaries"] if "-test-" in s["StackName"]]
         self.assertEqual(stacks(), [])
 
-        done = self.script("test-aws", YES="1", ALARM_WITHIN_SECONDS="1")
+        unknown = self.script("test-aws", YES="1", ONLY="the_weather")
+        self.assertEqual((unknown.returncode, stacks()), (2, []))
+
+        only = "waits_for_its_secret,lets_the_right_caller_in,each_function_may_do_only_its_own,the_table_forgets"
+        done = self.script("test-aws", YES="1", ONLY=only, PATIENCE_SECONDS="1")
         self.assertEqual((done.returncode, done.stderr), (1, ""), done.stdout)
         self.assertIn("ok    TelephonyRole may not dynamodb:Scan", done.stdout)
         self.assertIn("FAIL  items of the table have a time to live", done.stdout)

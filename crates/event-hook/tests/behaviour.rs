@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use sandbox::{
     Fault, OktaOptions, OktaUser, Operation, Options, ServiceAppKey, Times,
     deployment::{AUTH_SECRET, Deployment, HOOKS_SECRET_ID},
+    exclusive::run_alone,
     lambda::{GatewayEvent, Outcome, StartError},
     sqs::{MAX_RECEIVE_COUNT, Sqs, VISIBILITY},
 };
@@ -271,6 +272,7 @@ mod without_a_queue {
 
     #[test]
     fn okta_in_trouble() {
+        let _alone = run_alone();
         for (user, status, reason) in [
             ("throttled", 503, "okta_rate_limited"),
             ("failing00", 503, "okta_failed"),
@@ -290,6 +292,7 @@ mod without_a_queue {
 
     #[test]
     fn twilio_in_trouble() {
+        let _alone = run_alone();
         for (fault, status, reason) in [
             (Fault::Status(500), 503, "twilio_failed"),
             (Fault::Status(502), 503, "twilio_failed"),
@@ -468,6 +471,7 @@ mod storing {
 
     #[test]
     fn two_hundred_events_are_stored_in_well_under_a_second() {
+        let _alone = run_alone();
         let hook = Hook::with_queue();
         let users: Vec<_> = (0..200).map(|number| format!("00uburst{number:012}")).collect();
         let events: Vec<_> = users.iter().map(|user| sign_in(user, "SMS_FACTOR")).collect();
@@ -487,6 +491,7 @@ mod storing {
 
     #[test]
     fn a_queue_that_is_down_is_a_503_and_the_second_delivery_loses_and_doubles_nothing() {
+        let _alone = run_alone();
         let hook = Hook::with_queue();
         let events: Vec<_> = (0..12).map(|_| sign_in(USER, "SMS_FACTOR")).collect();
         hook.sqs.set_down(true);
@@ -587,6 +592,7 @@ mod working_off {
 
     #[test]
     fn oktas_reset_is_respected() {
+        let _alone = run_alone();
         let hook = Hook::with_queue();
         let retry_after = Some(42);
         let throttle = Fault::Throttle { reached_rate_limit: false, retry_after };

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use tracing::Level;
 use url::Url;
 
-use crate::{http_client::ClientError, twilio::sid::is_sid};
+use crate::{http_client::ClientError, id::Sid};
 
 /// A variable that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -166,8 +166,8 @@ pub struct CommonConfig {
     pub hooks_secret_id: String,
     /// `SECRET_TTL_SECONDS` (300): how long a fetched secret is used before it is refreshed.
     pub secret_ttl: Duration,
-    /// `VERIFY_SERVICE_SID` (required): `VA…`.
-    pub verify_service_sid: String,
+    /// `VERIFY_SERVICE_SID` (the hooks secret's): `VA…`.
+    pub verify_service_sid: Option<Sid>,
     /// `TWILIO_VERIFY_URL` (`https://verify.twilio.com`).
     pub verify_url: Url,
     /// `EXTRA_CA_FILE` (none): PEM file of further trusted roots.
@@ -214,13 +214,9 @@ pub fn log_level(variables: &Variables<'_>) -> Result<Level, ConfigError> {
     Ok(variables.read("LOG_LEVEL", ("must be error, warn, info or debug", "info"), read)?.unwrap_or(Level::INFO))
 }
 
-fn verify_service_sid(variables: &Variables<'_>) -> Result<String, ConfigError> {
-    const VARIABLE: &str = "VERIFY_SERVICE_SID";
-    const EXAMPLE: &str = "VA0123456789abcdef0123456789abcdef";
-    let help = ("must be VA and 32 hexadecimal digits", EXAMPLE);
-    variables.required(VARIABLE, EXAMPLE)?;
-    let sid = variables.read(VARIABLE, help, |value| is_sid(value, "VA").then(|| value.to_owned()))?;
-    sid.ok_or(ConfigError { variable: VARIABLE, problem: help.0, example: EXAMPLE })
+fn verify_service_sid(variables: &Variables<'_>) -> Result<Option<Sid>, ConfigError> {
+    let help = ("must be VA and 32 hexadecimal digits", "VA0123456789abcdef0123456789abcdef");
+    variables.read("VERIFY_SERVICE_SID", help, |value| Sid::parse(value, "VA"))
 }
 
 /// A URL that is part of this program.
@@ -262,7 +258,6 @@ pub(crate) mod tests {
     fn a_malformed_value_is_told_and_not_shown() {
         for (variable, value) in [
             ("HOOKS_SECRET_ID", " "),
-            ("VERIFY_SERVICE_SID", ""),
             ("VERIFY_SERVICE_SID", "AC0123456789abcdef0123456789abcdef"),
             ("SECRET_TTL_SECONDS", "-7"),
             ("SECRET_TTL_SECONDS", "5 minutes"),

@@ -51,9 +51,36 @@ impl<'de> Deserialize<'de> for SafeId {
     }
 }
 
+/// One of Twilio's ids whose kind matters: two letters for the kind, and 32 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sid(String);
+
+impl Sid {
+    /// `None` where the text is not a sid of the kind that `prefix` names, such as `VA`.
+    pub fn parse(text: &str, prefix: &str) -> Option<Self> {
+        let hex = text.strip_prefix(prefix)?;
+        let usable = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        usable.then(|| Self(text.to_owned()))
+    }
+
+    /// The sid.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sid_is_of_its_kind() {
+        let hex = "0123456789abcdefABCDEF0123456789";
+        assert_eq!(Sid::parse(&format!("VA{hex}"), "VA").unwrap().as_str(), format!("VA{hex}"));
+        for text in [format!("HJ{hex}"), format!("VA{hex}0"), format!("VA{}", &hex[1..]), format!("VA{}g", &hex[1..])] {
+            assert_eq!(Sid::parse(&text, "VA"), None, "{text}");
+        }
+    }
 
     #[test]
     fn an_id_is_no_free_text() {

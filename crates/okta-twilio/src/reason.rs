@@ -20,6 +20,8 @@ pub enum Reason {
     BodyTooLarge,
     /// The body is not JSON, or lacks a field.
     NotAHookRequest,
+    /// The gateway is a REST API, or sends another payload format than 2.0.
+    PayloadFormat,
     /// The one-time verification came without its challenge.
     ChallengeMissing,
     /// The secret or the authorizer's claims are missing or wrong.
@@ -162,6 +164,7 @@ impl Reason {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyTooLarge => "body_too_large",
             Self::NotAHookRequest => "not_a_hook_request",
+            Self::PayloadFormat => "payload_format",
             Self::ChallengeMissing => "challenge_missing",
             Self::NotAuthenticated => "not_authenticated",
             Self::SecretUnavailable => "secret_unavailable",

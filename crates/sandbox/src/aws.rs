@@ -7,6 +7,9 @@ use ureq::Agent;
 /// The region of everything here.
 pub const REGION: &str = "us-east-1";
 
+/// The account of everything here.
+pub(crate) const ACCOUNT: &str = "123456789012";
+
 /// Access key and secret key: the emulator accepts any.
 pub const ACCESS_KEY: &str = "local";
 

@@ -58,3 +58,9 @@ impl Clock {
         self.ahead = self.ahead.saturating_add(duration);
     }
 }
+
+/// The system's time since 1970, for what plays the clock of Lambda and of the gateway.
+pub(crate) fn unix_time() -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "the function under test compares it with its own clock")]
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}

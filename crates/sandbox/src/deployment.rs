@@ -1,14 +1,13 @@
 //! A function with everything around it: the Twilio stand-in, Secrets Manager, and the variables that lead to both.
 
-use std::{
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
     Options, Sandbox,
+    clock::unix_time,
+    exclusive::Shared,
     lambda::{Builder, Function, GatewayEvent, Invocation, Outcome},
     secrets_manager::SecretsManager,
 };
@@ -26,12 +25,16 @@ pub struct Deployment {
     /// Secrets Manager, with the hooks secret in it.
     pub secrets: SecretsManager,
     options: Options,
+    _shared: Shared,
 }
 
 impl Deployment {
     /// Starts the stand-ins.
     pub fn start(options: Options) -> Self {
-        let deployment = Self { twilio: Sandbox::start(options.clone()), secrets: SecretsManager::start(), options };
+        // Before all that takes time.
+        let shared = Shared::enter();
+        let (twilio, secrets) = (Sandbox::start(options.clone()), SecretsManager::start());
+        let deployment = Self { twilio, secrets, options, _shared: shared };
         deployment.secrets.put(HOOKS_SECRET_ID, &deployment.hooks_secret(&[AUTH_SECRET]));
         deployment
     }
@@ -173,9 +176,7 @@ impl TelephonyRequest {
     /// As if the gateway had taken it so long ago: a cold start.
     #[must_use]
     pub fn taken_ago(mut self, age: Duration) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "the function under test compares it with the system's clock")]
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.gateway_time = now.checked_sub(age).and_then(|time| time.as_millis().try_into().ok());
+        self.gateway_time = unix_time().checked_sub(age).and_then(|time| time.as_millis().try_into().ok());
         self
     }
 

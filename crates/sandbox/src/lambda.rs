@@ -18,37 +18,43 @@
     reason = "a harness: what goes wrong here fails the test that uses it"
 )]
 
+mod builder;
 mod environment;
 mod gateway_event;
+mod invocation;
+mod output;
+mod process;
 mod runtime_api;
 
 use std::{
-    collections::BTreeMap,
     fmt::{self, Display},
-    fs::{self, File},
-    os::unix::fs::FileExt as _,
-    path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    fs,
+    path::Path,
+    process::ExitStatus,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use self::environment::{Environment, Event, Process, Running};
-pub use self::gateway_event::{GatewayEvent, gateway_event};
-
-const REGION: &str = "us-east-1";
-const ACCOUNT: &str = "123456789012";
-
-/// The largest event of a synchronous invocation: 6 MB.
-const EVENT_LIMIT: usize = 6 * 1024 * 1024;
+pub use self::{
+    builder::Builder,
+    gateway_event::{GatewayEvent, gateway_event},
+    invocation::{Invocation, Outcome},
+};
+use self::{
+    environment::Environment,
+    invocation::{EVENT_LIMIT, Event, Running},
+    output::Output,
+    process::Process,
+};
+use crate::clock::unix_time;
 
 /// How often a file is read again while waiting for a log line.
 const LOG_POLL: Duration = Duration::from_millis(2);
@@ -58,42 +64,6 @@ pub struct Function {
     settings: Builder,
     output: Output,
     process: Process,
-}
-
-/// What a function is started with.
-#[derive(Clone)]
-pub struct Builder {
-    program: PathBuf,
-    name: String,
-    environment: BTreeMap<String, String>,
-    memory: u32,
-    timeout: Duration,
-}
-
-/// How an invocation ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// What the handler returned.
-    Response(Value),
-    /// What the runtime reported as a handler error: `errorType` and `errorMessage`. A response that Lambda would not
-    /// pass on is an error as well: `Function.ResponseSizeTooLarge`, or `Sandbox.InvalidJson`.
-    Error(Value),
-    /// The process ended before it answered.
-    Crashed,
-    /// No answer within the function's timeout. The process has been killed, as Lambda does.
-    TimedOut,
-}
-
-/// A finished invocation.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Invocation {
-    /// Lambda's request id, which the function may have logged.
-    pub request_id: String,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// From handing the event over to the outcome. An event handed over before the function is ready waits for it, so
-    /// that this includes the rest of the cold start.
-    pub duration: Duration,
 }
 
 /// An invocation under way.
@@ -145,11 +115,7 @@ impl fmt::Debug for StartError {
 impl Function {
     /// A function whose `bootstrap` is `program`, in a test usually `env!("CARGO_BIN_EXE_…")`.
     pub fn builder(program: impl AsRef<Path>) -> Builder {
-        let program = program.as_ref();
-        let program =
-            program.canonicalize().unwrap_or_else(|error| panic!("no binary at {}: {error}", program.display()));
-        let name = program.file_name().expect("a file name").to_string_lossy().into_owned();
-        Builder { program, name, environment: BTreeMap::new(), memory: 128, timeout: Duration::from_secs(10) }
+        Builder::new(program.as_ref())
     }
 
     /// Waits until the function asks for its first invocation, and returns how long that took from the start of the
@@ -268,68 +234,11 @@ impl Function {
 }
 
 impl Builder {
-    /// Sets an environment variable. The test's own environment is not passed on.
-    #[must_use]
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.environment.insert(name.into(), value.into());
-        self
-    }
-
-    /// Sets several environment variables.
-    #[must_use]
-    pub fn envs<N: Into<String>, V: Into<String>>(self, variables: impl IntoIterator<Item = (N, V)>) -> Self {
-        variables.into_iter().fold(self, |builder, (name, value)| builder.env(name, value))
-    }
-
-    /// The memory size in MB that the function is told, 128 unless set. It is not a limit here.
-    #[must_use]
-    pub fn memory(mut self, megabytes: u32) -> Self {
-        self.memory = megabytes;
-        self
-    }
-
-    /// The function's timeout, 10 s unless set: the deadline that it is told, and when it is killed.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
     /// Starts the process.
     pub fn spawn(self) -> Function {
         let output = Output::new();
         let process = Process::start(&self, &output);
         Function { settings: self, output, process }
-    }
-
-    /// Lambda's variables (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>), then the test's.
-    fn command(&self, runtime_api: &str) -> Command {
-        let folder = self.program.parent().expect("the binary's folder");
-        let mut command = Command::new(&self.program);
-        command
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .env_clear()
-            .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
-            .env("AWS_LAMBDA_FUNCTION_NAME", &self.name)
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory.to_string())
-            .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
-            .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name))
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]00000000000000000000000000000000")
-            .env("AWS_REGION", REGION)
-            .env("AWS_DEFAULT_REGION", REGION)
-            .env("AWS_ACCESS_KEY_ID", "ASIAEXAMPLE")
-            .env("AWS_SECRET_ACCESS_KEY", "example")
-            .env("AWS_SESSION_TOKEN", "example")
-            .env("LAMBDA_TASK_ROOT", folder)
-            .env("LAMBDA_RUNTIME_DIR", "/var/runtime")
-            .env("_HANDLER", "bootstrap")
-            .env("LANG", "en_US.UTF-8")
-            .env("TZ", ":UTC")
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .envs(&self.environment);
-        command
     }
 }
 
@@ -350,48 +259,9 @@ impl PendingInvocation {
     }
 }
 
-/// stdout and stderr of a function. Files rather than pipes: what a function wrote before it answered is there to be
-/// read as soon as the answer is. They have no name, so nothing is left behind.
-struct Output {
-    stdout: File,
-    stderr: File,
-}
-
-impl Output {
-    fn new() -> Self {
-        let file = || tempfile::tempfile().expect("a temporary file");
-        Self { stdout: file(), stderr: file() }
-    }
-
-    fn stdout(&self) -> String {
-        read_all(&self.stdout)
-    }
-
-    fn stderr(&self) -> String {
-        read_all(&self.stderr)
-    }
-}
-
-/// Reads the file without moving the position, which the function's process shares.
-fn read_all(file: &File) -> String {
-    let length = file.metadata().expect("the output's length").len();
-    let mut content = vec![0; usize::try_from(length).expect("an output that fits into memory")];
-    file.read_exact_at(&mut content, 0).expect("the output");
-    String::from_utf8_lossy(&content).into_owned()
-}
-
 /// Looks like Lambda's and is unique within the test process.
 fn next_request_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("00000000-0000-4000-8000-{count:012x}")
-}
-
-/// Since 1970.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the harness is outside: it plays the clock of Lambda and of the gateway"
-)]
-fn unix_time() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970")
 }

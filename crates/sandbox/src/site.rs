@@ -1,10 +1,8 @@
-//! Everything that is reachable on the sandbox's ports: which part answers a request, and what concerns all parts.
+//! Everything that is reachable on the sandbox's ports, and what concerns all parts of it.
 
 use crate::activity::Activity;
-use crate::control;
 use crate::okta::Okta;
 use crate::options::Options;
-use crate::server::{Handler, Reply, Request};
 use crate::twilio::Twilio;
 use crate::twilio::faults::{Fault, Operation, Times};
 use std::time::Duration;
@@ -53,20 +51,5 @@ impl Site {
     pub(crate) fn reset(&self) {
         self.twilio.reset();
         self.okta.reset();
-    }
-}
-
-impl Handler for Site {
-    fn admits_connection(&self) -> bool {
-        self.twilio.admits_connection()
-    }
-
-    fn handle(&self, request: Request) -> Reply {
-        if let Some(reply) = control::handle(self, &request) {
-            return reply;
-        }
-        let reply = if Okta::is_asked(&request) { self.okta.handle(&request) } else { self.twilio.handle(&request) };
-        self.activity.request_handled();
-        reply
     }
 }

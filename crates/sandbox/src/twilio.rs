@@ -1,6 +1,7 @@
 //! Twilio as a whole: who may ask, what is asked, which fault happens to it, and what is remembered.
 
 pub(crate) mod error;
+mod exchange;
 pub(crate) mod faults;
 mod locales;
 mod lookup;
@@ -10,6 +11,7 @@ pub(crate) mod records;
 mod verify;
 
 use self::error::TwilioError;
+use self::exchange::Transport;
 use self::faults::{Fault, Faults, Operation, Times};
 use self::records::{Answered, Message, RecordedRequest, Verification};
 use self::verify::Verify;
@@ -220,22 +222,6 @@ impl Twilio {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Names and values of a form or query.
-type Form = [(String, String)];
-
-fn value<'form>(form: &'form Form, name: &str) -> Option<&'form str> {
-    let (_, value) = form.iter().find(|(found, _)| found == name)?;
-    Some(value)
-}
-
-/// What is done with an answer on its way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Transport {
-    Prompt,
-    Late(Duration),
-    HangUp,
 }
 
 /// A request, taken apart.

@@ -3,7 +3,10 @@
 use std::{convert::Infallible, process::ExitCode};
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use okta_twilio::hooks::{function::Function, telephony::TelephonyHook};
+use okta_twilio::{
+    hooks::{function::Function, telephony::TelephonyHook},
+    time::clock::Timestamp,
+};
 use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,7 +23,8 @@ async fn main() -> ExitCode {
     let (function, hook) = (&function, &hook);
     let answer = |event: LambdaEvent<Box<RawValue>>| async move {
         let log = function.log_of_invocation(&event.context.request_id);
-        Ok::<_, Infallible>(hook.handle(event.payload.get(), &log).await.into_event())
+        let end = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+        Ok::<_, Infallible>(hook.handle(event.payload.get(), end, &log).await.into_event())
     };
     match lambda_runtime::run(service_fn(answer)).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sandbox::{
     Channel, Fault, Operation, Options, RateLimit, Times,
     deployment::{AUTH_SECRET, Deployment, HOOKS_SECRET_ID, HttpAnswer, TelephonyRequest},
+    exclusive::run_alone,
     lambda::StartError,
 };
 use serde_json::{Value, json};
@@ -46,7 +47,7 @@ mod sending {
         assert!(request.authenticated && request.ignored_parameters.is_empty());
         let mut names: Vec<_> = request.parameters.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
-        assert_eq!(names, ["Channel", "CustomCode", "Locale", "To"]);
+        assert_eq!(names, ["Channel", "CustomCode", "Locale", "Tags", "To"]);
         assert_eq!(request.parameter("Locale"), Some("en"));
 
         let log = hook.last_log("otp_sent");
@@ -226,7 +227,7 @@ mod callers {
 
     #[test]
     fn a_gateways_token() {
-        let hook = Hook::with_variables(&[("AUTH_MODE", "jwt")]);
+        let hook = Hook::with_variables(&[("AUTH_MODE", "jwt"), ("JWT_SCOPE", "telephony")]);
         assert_refused(&hook, &sms());
         assert_refused(&hook, &sms().secret(None));
         let empty = sms().event().jwt_claims(&[]).build();
@@ -268,7 +269,7 @@ mod callers {
         assert_eq!(answer.body["error"]["errorCauses"][0]["location"], "data.messageProfile.otpCode");
         assert_eq!(ask("POST", &vec![b' '; 64 * 1024 + 1]).status, 413);
         assert_eq!(ask("POST", &vec![b' '; 64 * 1024]).status, 400, "the limit itself is read");
-        for event in ["null", "{}", "[]", r#"{"Records":[]}"#] {
+        for event in ["null", "[]", r#"{"Records":[]}"#] {
             let answer = HttpAnswer::of(hook.function.invoke(event));
             assert_eq!(answer.status, 400, "{event}");
         }
@@ -286,6 +287,7 @@ mod twilio_in_trouble {
 
     #[test]
     fn slow_beyond_the_budget() {
+        let _alone = run_alone();
         let hook = Hook::start();
         let answer = ask_with_fault(&hook, Fault::Delay(Duration::from_secs(8)), Times::Next(1));
         assert_eq!(verdict(&answer), "twilio_timeout");
@@ -295,6 +297,7 @@ mod twilio_in_trouble {
 
     #[test]
     fn a_cold_start_counts_against_the_budget() {
+        let _alone = run_alone();
         let hook = Hook::start();
         hook.deployment.twilio.fault(Operation::VerifyCreate, Fault::Delay(Duration::from_secs(8)), Times::Next(1));
         let answer = hook.ask(&sms().taken_ago(Duration::from_millis(1_600)));
@@ -313,6 +316,7 @@ mod twilio_in_trouble {
 
     #[test]
     fn connection_refused() {
+        let _alone = run_alone();
         let hook = Hook::start();
         hook.deployment.twilio.stop_listening();
         let answer = hook.ask(&sms());
@@ -379,6 +383,7 @@ mod twilio_in_trouble {
 
     #[test]
     fn throttled_for_longer_than_the_budget() {
+        let _alone = run_alone();
         let hook = Hook::start();
         let fault = Fault::Throttle { reached_rate_limit: false, retry_after: Some(30) };
         let answer = ask_with_fault(&hook, fault, Times::UntilCleared);
@@ -525,6 +530,7 @@ mod secrets {
 
     #[test]
     fn down_while_warm() {
+        let _alone = run_alone();
         let hook = Hook::with_variables(&[("SECRET_TTL_SECONDS", "1")]);
         assert_eq!(verdict(&hook.ask(&sms())), "SUCCESSFUL");
         hook.deployment.secrets.down();
@@ -540,6 +546,7 @@ mod secrets {
 
     #[test]
     fn slow_at_the_start() {
+        let _alone = run_alone();
         let deployment = Deployment::start(Options::default());
         deployment.secrets.delay(Duration::from_secs(30));
         let hook = Hook::on(deployment, &[]);

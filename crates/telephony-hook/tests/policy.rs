@@ -7,6 +7,7 @@ use std::time::Duration;
 use sandbox::{
     Channel, Fault, Operation, Options, RecordedRequest, Times,
     deployment::{AUTH_SECRET, Deployment, HOOKS_SECRET_ID, HttpAnswer, TelephonyRequest},
+    exclusive::run_alone,
     lambda::StartError,
 };
 use serde_json::{Value, json};
@@ -471,6 +472,7 @@ mod lookup_in_trouble {
 
     #[test]
     fn it_delays_the_send_by_its_timeout_at_most() {
+        let _alone = run_alone();
         let hook = hook(&[("LOOKUP_TIMEOUT_MS", "300")]);
         let answer = ask_with_fault(&hook, Fault::Delay(Duration::from_secs(30)), Times::UntilCleared);
         assert_eq!(verdict(&answer), "SUCCESSFUL");
@@ -492,6 +494,7 @@ mod lookup_in_trouble {
 
     #[test]
     fn lookup_and_verify_stay_within_the_budget() {
+        let _alone = run_alone();
         let hook = hook(&[("LOOKUP_TIMEOUT_MS", "2000"), ("HOOK_BUDGET_MS", "1500")]);
         let slow = Fault::Delay(Duration::from_secs(30));
         hook.deployment.twilio.fault(Operation::VerifyCreate, slow.clone(), Times::UntilCleared);
@@ -555,6 +558,7 @@ mod lookup_in_trouble {
 
     #[test]
     fn slow_secrets_do_not_keep_the_send_waiting() {
+        let _alone = run_alone();
         let hook = hook(&[("LOOKUP_TIMEOUT_MS", "300")]);
         hook.deployment.secrets.delay(Duration::from_secs(30));
         let answer = ask_with_fault(&hook, Fault::Unauthorized, Times::UntilCleared);

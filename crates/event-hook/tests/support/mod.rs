@@ -58,7 +58,8 @@ impl Hook {
     }
 
     fn launch(options: Options, okta_secret: &Value, adapt: impl Fn(Builder, &Sqs) -> Builder) -> Self {
-        let deployment = Deployment::start(options.clone());
+        let okta_api_token = options.okta.api_token.clone();
+        let deployment = Deployment::start(options);
         deployment.secrets.put(OKTA_SECRET_ID, okta_secret);
         let sqs = Sqs::start();
         let function = adapt(variables(&deployment, &sqs), &sqs).spawn();
@@ -66,7 +67,7 @@ impl Hook {
         let mut private_values = deployment.private_values();
         private_values.extend(PRIVATE_VALUES.map(str::to_owned));
         private_values.push(CODE.to_owned());
-        private_values.push(options.okta.api_token.clone());
+        private_values.push(okta_api_token);
         private_values.extend(okta_secret["okta_private_key"].as_str().map(str::to_owned));
         private_values.extend(okta_secret.pointer("/okta_private_key/d").and_then(Value::as_str).map(str::to_owned));
         // Every access token of the stand-in begins so.

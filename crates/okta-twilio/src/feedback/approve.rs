@@ -4,7 +4,7 @@
 //! Guard learns nothing. Okta's event names the user and neither the number nor Twilio's verification, so this has to be
 //! found first. Telling it twice does no harm: the second time there is nothing pending.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -16,12 +16,13 @@ use crate::{
     },
     phone::PhoneNumber,
     reason::Reason,
-    secrets::{Cached, HooksSecret, SecretError},
+    secrets::SecretError,
     telemetry::{FeedbackRecord, Log, LogEvent},
     time::{clock::Clock, deadline::Deadline},
     twilio::{
         Class, ErrorCode,
-        verify::{Approval, Target, VerifyClient, VerifyError, reason_of_silence},
+        client::{TwilioError, reason_of_silence},
+        verify::{Target, Updated, VerifyClient},
     },
 };
 
@@ -139,7 +140,6 @@ impl Outcome {
 pub struct Feedback {
     config: FeedbackConfig,
     verify: VerifyClient,
-    hooks_secret: Arc<Cached<HooksSecret>>,
     okta: Option<OktaClient>,
     clock: Clock,
 }
@@ -152,14 +152,8 @@ impl std::fmt::Debug for Feedback {
 
 impl Feedback {
     /// Feedback to one Verify service. `okta` is asked if a source of the configuration needs it.
-    pub fn new(
-        config: FeedbackConfig,
-        verify: VerifyClient,
-        hooks_secret: Arc<Cached<HooksSecret>>,
-        okta: Option<OktaClient>,
-        clock: Clock,
-    ) -> Self {
-        Self { config, verify, hooks_secret, okta, clock }
+    pub fn new(config: FeedbackConfig, verify: VerifyClient, okta: Option<OktaClient>, clock: Clock) -> Self {
+        Self { config, verify, okta, clock }
     }
 
     /// Finds the verification and approves it, within the deadline. Tells the log. `receive_count` is the queue's.
@@ -249,13 +243,13 @@ impl Search<'_> {
                 }
                 self.record.numbers += 1;
                 match self.approve(&number).await {
-                    Ok(Approval::Approved { sid }) => {
+                    Ok(Updated::Done { sid }) => {
                         self.record.verification_sid = sid;
                         self.record.phone = Some(number.masked());
                         self.record.advice = None;
                         return Outcome::Approved;
                     }
-                    Ok(Approval::NotPending) => tried.push(number),
+                    Ok(Updated::NotPending) => tried.push(number),
                     // The right number may be this one: another must not be approved in its place.
                     Err(failure) => return Outcome::Failed(failure),
                 }
@@ -281,19 +275,11 @@ impl Search<'_> {
         }
     }
 
-    /// Approves what is pending for a number; once more with newer credentials after a 401.
-    async fn approve(&mut self, number: &PhoneNumber) -> Result<Approval, Failure> {
-        let (verify, target) = (&self.feedback.verify, Target::Number(number));
-        let hooks_secret = &self.feedback.hooks_secret;
-        let secret = hooks_secret.get(self.log).await.map_err(|error| self.note_secret(error))?;
-        let timeout = || self.deadline.at_most(CALL_TIMEOUT);
-        let mut answer = verify.approve(&secret.twilio, target, timeout()).await;
-        if matches!(&answer, Err(VerifyError::Refused(refusal)) if refusal.status == 401)
-            && let Some(newer) = hooks_secret.newer_than(&secret, self.log).await
-        {
-            answer = verify.approve(&newer.twilio, target, timeout()).await;
-        }
-        answer.map_err(|error| self.note_twilio(error))
+    /// Approves what is pending for a number.
+    async fn approve(&mut self, number: &PhoneNumber) -> Result<Updated, Failure> {
+        let (verify, deadline) = (&self.feedback.verify, self.deadline.within(CALL_TIMEOUT));
+        let updated = verify.approve(Target::Number(number), deadline, self.log).await;
+        updated.map_err(|error| self.note_twilio(error))
     }
 
     fn note_secret(&mut self, error: SecretError) -> Failure {
@@ -310,13 +296,15 @@ impl Search<'_> {
         Failure { reason: error.reason(), is_transient: error.is_transient(), retry_after }
     }
 
-    fn note_twilio(&mut self, error: VerifyError) -> Failure {
+    fn note_twilio(&mut self, error: TwilioError) -> Failure {
         match error {
-            VerifyError::NoAnswer(error) => {
+            TwilioError::NoCredentials(error) => self.note_secret(error),
+            TwilioError::Unreadable => Failure { reason: Reason::TwilioFailed, is_transient: true, retry_after: None },
+            TwilioError::NoAnswer(error) => {
                 self.record.advice = Some("Check Twilio's status page and the function's way to the internet.");
                 Failure { reason: reason_of_silence(error), is_transient: true, retry_after: None }
             }
-            VerifyError::Refused(refusal) => {
+            TwilioError::Refused(refusal) => {
                 let code = ErrorCode::of(refusal.code, refusal.status);
                 self.record.advice = Some(code.advice);
                 self.record.twilio_code = refusal.code;

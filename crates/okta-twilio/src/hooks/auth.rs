@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use serde_json::{Map, Value};
 
 use crate::{
     config::{ConfigError, Variables},
@@ -18,8 +19,8 @@ use crate::{
 pub enum AuthMode {
     /// A shared secret in a header.
     Header(HeaderName),
-    /// The gateway's JWT authorizer has checked an access token of Okta.
-    Jwt,
+    /// The gateway's JWT authorizer has checked an access token of Okta, which must also be meant for this hook.
+    Jwt(TokenRule),
 }
 
 impl AuthMode {
@@ -31,14 +32,64 @@ impl AuthMode {
         let header_help = ("must be the name of an HTTP header", "auth_secret");
         let header = variables.read("AUTH_HEADER", header_help, HeaderName::parse)?;
         let header = header.or_else(|| HeaderName::parse("auth_secret"));
-        let read = |value: &str| match value {
-            "header" => header.clone().map(Self::Header),
-            "jwt" => Some(Self::Jwt),
+        let is_jwt = |value: &str| match value {
+            "header" => Some(false),
+            "jwt" => Some(true),
             _ => None,
         };
-        let mode = variables.read("AUTH_MODE", ("must be header or jwt", "header"), read)?;
+        if variables.read("AUTH_MODE", ("must be header or jwt", "header"), is_jwt)? == Some(true) {
+            return TokenRule::from_variables(variables).map(Self::Jwt);
+        }
         let (problem, example) = header_help;
-        mode.or_else(|| header.map(Self::Header)).ok_or(ConfigError::new("AUTH_HEADER", problem, example))
+        header.map(Self::Header).ok_or(ConfigError::new("AUTH_HEADER", problem, example))
+    }
+}
+
+/// What a token must say. The authorizer checks who issued it and for which audience; any user or application of the
+/// org may have such a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRule {
+    /// `JWT_SCOPE` (required with `jwt`): among the token's scopes.
+    scope: String,
+    /// `JWT_CLIENT_ID` (none): the client that the token was issued to.
+    client_id: Option<String>,
+}
+
+impl TokenRule {
+    fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
+        const SCOPE: &str = "JWT_SCOPE";
+        let scope_help = ("must be one scope, without blanks, quotes or brackets", "telephony");
+        let client_help = ("must be a client id of Okta: letters, digits, - and _", "0oa1example2Client3d7");
+        // RFC 6749, section 3.3, without the brackets of the gateway's lists.
+        let is_part = |byte: u8| byte.is_ascii_graphic() && !b"\"\\[],".contains(&byte);
+        variables.required(SCOPE, scope_help.1)?;
+        let scope = variables.read(SCOPE, scope_help, |it| it.bytes().all(is_part).then(|| it.to_owned()))?;
+        let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        Ok(Self {
+            scope: scope.ok_or(ConfigError::new(SCOPE, scope_help.0, scope_help.1))?,
+            client_id: variables
+                .read("JWT_CLIENT_ID", client_help, |it| it.bytes().all(is_id).then(|| it.to_owned()))?,
+        })
+    }
+
+    /// Whether a token with these claims may ask for codes.
+    fn accepts(&self, claims: &Map<String, Value>) -> bool {
+        let has_scope = ["scp", "scope"].into_iter().filter_map(|name| claims.get(name)).any(|it| self.is_among(it));
+        let is_client = self.client_id.as_ref().is_none_or(|id| claims.get("cid").and_then(Value::as_str) == Some(id));
+        has_scope && is_client
+    }
+
+    /// Okta has scopes as a list in `scp`, other issuers as a text with blanks in `scope`. The gateway makes a text of
+    /// a list: `[a b]`.
+    fn is_among(&self, scopes: &Value) -> bool {
+        match scopes {
+            Value::String(scopes) => {
+                let list = scopes.strip_prefix('[').and_then(|scopes| scopes.strip_suffix(']')).unwrap_or(scopes);
+                list.split(' ').any(|scope| scope == self.scope)
+            }
+            Value::Array(scopes) => scopes.iter().any(|scope| scope.as_str() == Some(&self.scope)),
+            _ => false,
+        }
     }
 }
 
@@ -82,8 +133,8 @@ pub async fn authenticate(
     // Before any secret is fetched: a caller without any proof costs nothing.
     let presented = match mode {
         AuthMode::Header(name) => Some(name.value(&request.headers).ok_or(Reason::NotAuthenticated)?),
-        AuthMode::Jwt if request.has_jwt_claims => None,
-        AuthMode::Jwt => return Err(Reason::NotAuthenticated),
+        AuthMode::Jwt(rule) if request.claims.as_ref().is_some_and(|claims| rule.accepts(claims)) => None,
+        AuthMode::Jwt(_) => return Err(Reason::NotAuthenticated),
     };
     let current =
         secret.get_within(deadline.remaining(), log).await.map_err(|_secret_error| Reason::SecretUnavailable)?;
@@ -102,6 +153,7 @@ mod tests {
     use crate::{config::tests::lookup, secrets::FromSecret as _};
     use http::HeaderValue;
     use proptest::prelude::*;
+    use serde_json::json;
 
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -158,14 +210,91 @@ mod tests {
     #[test]
     fn a_header_is_the_default() {
         assert_eq!(mode(&[]).unwrap(), AuthMode::Header(HeaderName::parse("auth_secret").unwrap()));
-        assert_eq!(mode(&[("AUTH_MODE", "jwt")]).unwrap(), AuthMode::Jwt);
     }
 
     #[test]
     fn a_malformed_value_is_told_and_not_shown() {
-        for (variable, value) in [("AUTH_MODE", "none"), ("AUTH_HEADER", "two words")] {
-            let error = mode(&[(variable, value)]).unwrap_err().to_string();
+        let jwt = [("AUTH_MODE", "jwt"), ("JWT_SCOPE", "telephony")];
+        for (variable, value) in [
+            ("AUTH_MODE", "none"),
+            ("AUTH_HEADER", "two words"),
+            ("JWT_SCOPE", "openid profile"),
+            ("JWT_SCOPE", "[telephony]"),
+            ("JWT_SCOPE", "openid,profile"),
+            ("JWT_SCOPE", "\"telephony\""),
+            ("JWT_CLIENT_ID", "0oa1 0oa2"),
+        ] {
+            let error = mode(&[jwt[0], jwt[1], (variable, value)]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{variable}: must be ")) && !error.contains(value), "{error}");
         }
+    }
+
+    #[test]
+    fn tokens_need_a_scope() {
+        let error = mode(&[("AUTH_MODE", "jwt")]).unwrap_err().to_string();
+        assert_eq!(error, "JWT_SCOPE: is required and not set; for example JWT_SCOPE=telephony");
+    }
+
+    fn accepts(list: &[(&'static str, &'static str)], claims: &Value) -> bool {
+        let base = [("AUTH_MODE", "jwt"), ("JWT_SCOPE", "okta.telephony")];
+        let AuthMode::Jwt(rule) = mode(&[&base, list].concat()).unwrap() else { panic!() };
+        rule.accepts(claims.as_object().unwrap())
+    }
+
+    #[test]
+    fn a_scope_is_read_in_every_form() {
+        for scopes in [
+            json!("okta.telephony"),
+            json!("[okta.telephony]"),
+            json!("openid okta.telephony profile"),
+            json!("[openid okta.telephony]"),
+            json!(["openid", "okta.telephony"]),
+            json!([7, null, "okta.telephony"]),
+        ] {
+            for name in ["scp", "scope"] {
+                assert!(accepts(&[], &json!({"sub": "a", name: scopes})), "{name} {scopes}");
+            }
+            assert!(accepts(&[], &json!({"scp": "[openid]", "scope": scopes})), "either");
+            assert!(!accepts(&[], &json!({"scopes": scopes, "SCP": scopes, "aud": scopes})), "another claim");
+        }
+    }
+
+    #[test]
+    fn a_scope_is_compared_whole_and_by_case() {
+        for scopes in [
+            json!("openid profile"),
+            json!("Okta.Telephony"),
+            json!("okta.telephony.read"),
+            json!("xokta.telephony"),
+            json!("okta_telephony"),
+            json!("okta.telephony,openid"),
+            json!("okta.telephony\topenid"),
+            json!("[[okta.telephony]]"),
+            json!("[okta.telephony"),
+            json!(["okta.telephony openid"]),
+            json!([["okta.telephony"]]),
+            json!({"okta.telephony": true}),
+            json!(null),
+            json!(true),
+            json!(""),
+            json!("[]"),
+            json!([]),
+        ] {
+            assert!(!accepts(&[], &json!({"scp": scopes, "scope": scopes})), "{scopes}");
+        }
+        assert!(!accepts(&[], &json!({})));
+    }
+
+    #[test]
+    fn a_client_may_be_the_only_one() {
+        let client = [("JWT_CLIENT_ID", "0oa1")];
+        assert!(accepts(&client, &json!({"scp": "okta.telephony", "cid": "0oa1"})));
+        for cid in
+            [json!("0oa2"), json!("0OA1"), json!("0oa1 "), json!("[0oa1]"), json!(["0oa1"]), json!(null), json!(7)]
+        {
+            assert!(!accepts(&client, &json!({"scp": "okta.telephony", "cid": cid})), "{cid}");
+        }
+        assert!(!accepts(&client, &json!({"scp": "okta.telephony", "client_id": "0oa1", "sub": "0oa1"})));
+        assert!(!accepts(&client, &json!({"scp": "openid", "cid": "0oa1"})), "the scope is needed all the same");
     }
 }

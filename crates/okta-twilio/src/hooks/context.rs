@@ -10,7 +10,7 @@ use crate::{
     config::{CommonConfig, StartError, Variables},
     hooks::{
         auth::{self, AuthMode},
-        gateway::{Request, Response},
+        gateway::{NotARequest, Request, Response},
     },
     http_client,
     okta::{OktaSecret, telephony::AnswerBody},
@@ -19,7 +19,7 @@ use crate::{
     secrets::{Cached, FromSecret, HooksSecret, SecretsManager},
     telemetry::{Log, LogEvent, Metric, Metrics, Readiness},
     time::{clock::Clock, deadline::Deadline},
-    twilio::verify::VerifyClient,
+    twilio::{client::TwilioClient, verify::VerifyClient},
 };
 
 /// Longest time that INIT waits for the secrets and the connection. What is not ready then is made good later.
@@ -40,6 +40,8 @@ pub struct Parts {
     pub secret_ttl: Duration,
     /// Whom to believe, and how to speak to Twilio.
     pub hooks_secret: Arc<Cached<HooksSecret>>,
+    /// Calls to Twilio.
+    pub twilio: TwilioClient,
     /// The Verify service.
     pub verify: VerifyClient,
     /// The time of day.
@@ -61,11 +63,12 @@ impl Parts {
         let common = CommonConfig::from_variables(variables)?;
         let auth = AuthMode::from_variables(variables)?;
         let http = http_client::build(common.extra_ca_file.as_deref())?;
-        let verify = VerifyClient::new(http.clone(), common.verify_url, &common.verify_service_sid);
         let sdk = aws::sdk_config(common.region, &http).await;
         let secrets = SecretsManager::new(&sdk);
         let hooks_secret = secrets.cached(&common.hooks_secret_id, common.secret_ttl);
-        Ok(Self { auth, http, sdk, secrets, secret_ttl: common.secret_ttl, hooks_secret, verify, clock })
+        let twilio = TwilioClient::new(http.clone(), Arc::clone(&hooks_secret));
+        let verify = VerifyClient::new(twilio.clone(), common.verify_url, common.verify_service_sid);
+        Ok(Self { auth, http, sdk, secrets, secret_ttl: common.secret_ttl, hooks_secret, twilio, verify, clock })
     }
 
     /// Fetches the secrets and opens the connections to Twilio, side by side: INIT has the full CPU, a request has not.
@@ -100,17 +103,18 @@ impl Parts {
         });
     }
 
-    /// Lets Okta in, and gives the secret that let it in.
+    /// Lets Okta in.
     ///
     /// # Errors
-    /// For any other caller, and while there is no secret to compare with.
-    pub async fn authenticate(
-        &self,
-        request: &Request,
-        deadline: &Deadline,
-        log: &Log,
-    ) -> Result<Arc<HooksSecret>, Rejection> {
-        auth::authenticate(&self.auth, request, &self.hooks_secret, deadline, log).await.map_err(Rejection::new)
+    /// For any other caller, and while the secret is missing or incomplete.
+    pub async fn authenticate(&self, request: &Request, deadline: &Deadline, log: &Log) -> Result<(), Rejection> {
+        let authenticated = auth::authenticate(&self.auth, request, &self.hooks_secret, deadline, log).await;
+        match authenticated {
+            Ok(secret) if self.verify.has_service(&secret) => Ok(()),
+            // It lacks verify_service_sid, and VERIFY_SERVICE_SID is not set either.
+            Ok(_) => Err(Rejection::new(Reason::SecretUnavailable)),
+            Err(reason) => Err(Rejection::new(reason)),
+        }
     }
 }
 
@@ -120,6 +124,18 @@ async fn fetch<T: FromSecret>(secret: &Arc<Cached<T>>, log: &Log) -> Readiness {
 
 fn readiness(ready: bool) -> Readiness {
     if ready { Readiness::Ready } else { Readiness::Failed }
+}
+
+/// What `location` names where the gateway is of the wrong kind: the setting of its integration.
+const PAYLOAD_FORMAT: &str = "payloadFormatVersion";
+
+impl From<NotARequest> for Rejection {
+    fn from(event: NotARequest) -> Self {
+        match event {
+            NotARequest::PayloadFormat => Self { reason: Reason::PayloadFormat, location: Some(PAYLOAD_FORMAT) },
+            NotARequest::Ping | NotARequest::Other => Self::new(Reason::NotAHookRequest),
+        }
+    }
 }
 
 /// A request that is not served.

@@ -8,20 +8,18 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use http::{Method, StatusCode};
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
-    config::{ConfigError, StartError, Variables},
+    config::{StartError, Variables},
     feedback::{
         approve::{self, Failure, Feedback, FeedbackConfig, Outcome},
         queue::{self, BatchAnswer, NotABatch, Queue, Record},
     },
     hooks::{
-        auth::AuthMode,
         context::{Parts, Rejection},
-        gateway::{Request, Response},
+        gateway::{GatewayResponse, NotARequest, Request, Response},
     },
     okta::{
         OktaSecret,
@@ -85,16 +83,13 @@ impl EventHook {
         let config = FeedbackConfig::from_variables(variables)?;
         let queue_url = queue::queue_url(variables)?;
         let okta = if config.sources.is_empty() { None } else { Some(OktaConfig::from_variables(variables)?) };
+        let problem = "must be header for this function: Okta's event hooks have no other authentication";
+        variables.read("AUTH_MODE", (problem, "header"), |mode| (mode == "header").then_some(()))?;
         let parts = Parts::build(variables, clock).await?;
-        if parts.auth == AuthMode::Jwt {
-            let problem = "must be header for this function: Okta's event hooks have no other authentication";
-            return Err(ConfigError::new("AUTH_MODE", problem, "header").into());
-        }
         let okta_secret = okta.as_ref().map(|okta| parts.secrets.cached(&okta.secret_id, parts.secret_ttl));
         let okta = okta.zip(okta_secret.clone());
         let okta = okta.map(|(okta, secret)| OktaClient::new(parts.http.clone(), &okta, secret, parts.clock.clone()));
-        let (verify, hooks_secret) = (parts.verify.clone(), Arc::clone(&parts.hooks_secret));
-        let feedback = Feedback::new(config, verify, hooks_secret, okta, parts.clock.clone());
+        let feedback = Feedback::new(config, parts.verify.clone(), okta, parts.clock.clone());
         let queue = queue_url.map(|url| Queue::new(&parts.sdk, url));
         Ok(Self { parts, okta_secret, feedback, queue })
     }
@@ -108,15 +103,19 @@ impl EventHook {
     /// `end` is when Lambda ends the invocation.
     pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> Answer {
         match queue::records(event) {
-            None => Answer::Gateway(Box::new(self.answer_request(event, log).await.into_event())),
+            None => Answer::Gateway(self.answer_request(event, log).await.into_event()),
             Some(records) => Answer::Batch(self.answer_batch(records, end, log).await),
         }
     }
 
     async fn answer_request(&self, event: &str, log: &Log) -> Response {
         let started = Instant::now();
+        let request = match Request::from_event(event) {
+            Err(NotARequest::Ping) => return Response::empty(StatusCode::NO_CONTENT),
+            request => request.map_err(Rejection::from),
+        };
         let mut metrics = log.metrics();
-        let response = match self.try_request(event, log).await {
+        let response = match self.try_request(request, log).await {
             Ok(response) => response,
             Err(rejection) => rejection.answer("GET, POST", log, &mut metrics),
         };
@@ -125,8 +124,8 @@ impl EventHook {
         response
     }
 
-    async fn try_request(&self, event: &str, log: &Log) -> Result<Response, Rejection> {
-        let request = Request::from_event(event).map_err(|_not_http| Rejection::new(Reason::NotAHookRequest))?;
+    async fn try_request(&self, request: Result<Request, Rejection>, log: &Log) -> Result<Response, Rejection> {
+        let request = request?;
         let now = self.parts.clock.now();
         let deadline = Deadline::starting(DELIVERY_BUDGET, now, request.gateway_time);
         self.parts.authenticate(&request, &deadline, log).await?;
@@ -255,7 +254,7 @@ fn batch_deadline(end: Timestamp, now: Timestamp) -> Deadline {
 #[serde(untagged)]
 pub enum Answer {
     /// To a request.
-    Gateway(Box<ApiGatewayV2httpResponse>),
+    Gateway(GatewayResponse),
     /// To a batch.
     Batch(BatchAnswer),
 }

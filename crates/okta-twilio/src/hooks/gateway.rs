@@ -1,18 +1,20 @@
-//! The front door: API Gateway's HTTP API, payload format 2.0.
+//! The front door: API Gateway's HTTP API, payload format 2.0. Function URLs have the same.
 //!
-//! The event's types are those of `lambda_http`; the conversion is done here, because the crate's own panics on a body
-//! that is not the base64 it claims to be, and because `event-hook` takes two kinds of events.
+//! The few fields that are needed are read one by one, so that an odd value in another one loses nothing. Only the
+//! gateway writes this envelope; what came over the network is in `headers` and `body`.
+
+use std::collections::BTreeMap;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header::HeaderValue};
-use lambda_http::aws_lambda_events::{
-    apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
-    encodings::Body,
+use http::{
+    HeaderMap, HeaderName, Method, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use crate::time::clock::Timestamp;
+use crate::{json, time::clock::Timestamp};
 
 /// A request as the gateway took it.
 #[derive(Debug)]
@@ -25,38 +27,81 @@ pub struct Request {
     pub body: Bytes,
     /// When the gateway took it.
     pub gateway_time: Option<Timestamp>,
-    /// Whether the gateway's JWT authorizer let it in. Only the gateway can write this.
-    pub has_jwt_claims: bool,
+    /// What the gateway's JWT authorizer found in the token that it accepted. Only the gateway can write this.
+    pub claims: Option<Map<String, Value>>,
 }
 
-/// The event is no HTTP request of the gateway.
+/// Why an event is no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the event is no API Gateway HTTP request in payload format 2.0")]
-pub struct NotAnHttpRequest;
+pub enum NotARequest {
+    /// Nobody waits for an answer: a scheduled event, or what a plugin sends to keep the function warm.
+    #[error("the event is a ping")]
+    Ping,
+    /// The gateway is a REST API or a load balancer, or an HTTP API that is told to use payload format 1.0.
+    #[error("the event is a request in another payload format than 2.0")]
+    PayloadFormat,
+    /// Anything else.
+    #[error("the event is no request of an API Gateway HTTP API")]
+    Other,
+}
+
+/// Fields of which a request, a batch or a hook's payload has at least one, and a ping has none.
+const FIELDS_OF_NO_PING: [&str; 8] =
+    ["requestContext", "httpMethod", "routeKey", "headers", "body", "Records", "eventType", "data"];
 
 impl Request {
     /// Reads an invocation's event.
     ///
     /// # Errors
     /// If it is not a request in payload format 2.0, or its body is not what it claims to be.
-    pub fn from_event(event: &str) -> Result<Self, NotAnHttpRequest> {
-        let event: ApiGatewayV2httpRequest = serde_json::from_str(event).map_err(|_serde_error| NotAnHttpRequest)?;
-        let body = event.body.unwrap_or_default();
-        let body = if event.is_base64_encoded {
-            BASE64_STANDARD.decode(body).map_err(|_base64_error| NotAnHttpRequest)?.into()
-        } else {
-            Bytes::from(body)
+    pub fn from_event(event: &str) -> Result<Self, NotARequest> {
+        let mut event = match json::read(event.as_bytes()) {
+            Some(Value::Object(event)) => event,
+            _ => return Err(NotARequest::Other),
         };
-        let context = event.request_context;
-        let claims = context.authorizer.and_then(|authorizer| authorizer.jwt).map(|jwt| jwt.claims);
+        let context = event.remove("requestContext").unwrap_or_default();
+        let Some(method) = context.pointer("/http/method").and_then(Value::as_str) else {
+            return Err(match event {
+                _ if event.contains_key("httpMethod") || event.get("version") == Some(&"1.0".into()) => {
+                    NotARequest::PayloadFormat
+                }
+                _ if context.is_null() && !FIELDS_OF_NO_PING.iter().any(|field| event.contains_key(*field)) => {
+                    NotARequest::Ping
+                }
+                _ => NotARequest::Other,
+            });
+        };
+        let body = match event.remove("body") {
+            Some(Value::String(body)) if event.get("isBase64Encoded") == Some(&true.into()) => {
+                BASE64_STANDARD.decode(body).map_err(|_base64_error| NotARequest::Other)?.into()
+            }
+            Some(Value::String(body)) => body.into(),
+            None | Some(Value::Null) => Bytes::new(),
+            Some(_) => return Err(NotARequest::Other),
+        };
+        let time = context.get("timeEpoch").and_then(Value::as_i64).filter(|time| *time > 0);
         Ok(Self {
-            method: context.http.method,
-            headers: event.headers,
+            method: Method::from_bytes(method.as_bytes()).map_err(|_invalid_method| NotARequest::Other)?,
+            headers: headers(event.get("headers")),
             body,
-            gateway_time: (context.time_epoch > 0).then(|| Timestamp::from_millis(context.time_epoch)),
-            has_jwt_claims: claims.is_some_and(|claims| !claims.is_empty()),
+            gateway_time: time.map(Timestamp::from_millis),
+            claims: context.pointer("/authorizer/jwt/claims").and_then(Value::as_object).cloned(),
         })
     }
+}
+
+/// The headers that can be read.
+fn headers(headers: Option<&Value>) -> HeaderMap {
+    let headers = headers.and_then(Value::as_object).into_iter().flatten();
+    let readable = headers.filter_map(|(name, value)| {
+        let value = HeaderValue::from_bytes(value.as_str()?.as_bytes()).ok()?;
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    });
+    // Two spellings of one name stay two headers.
+    readable.fold(HeaderMap::new(), |mut headers, (name, value)| {
+        headers.append(name, value);
+        headers
+    })
 }
 
 /// An answer to the caller.
@@ -83,22 +128,29 @@ impl Response {
     }
 
     /// The answer in the gateway's form.
-    pub fn into_event(self) -> ApiGatewayV2httpResponse {
-        let mut headers = HeaderMap::new();
+    pub fn into_event(self) -> GatewayResponse {
+        let mut headers = BTreeMap::new();
         if self.body.is_some() {
-            headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(CONTENT_TYPE.as_str(), "application/json");
         }
         // Nothing on the way may keep an answer that belongs to one code.
-        headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CACHE_CONTROL.as_str(), "no-store");
         if let Some(allow) = self.allow {
-            headers.insert(http::header::ALLOW, HeaderValue::from_static(allow));
+            headers.insert(ALLOW.as_str(), allow);
         }
-        let mut response = ApiGatewayV2httpResponse::default();
-        response.status_code = self.status.as_u16().into();
-        response.headers = headers;
-        response.body = Some(Body::from(self.body.unwrap_or_default()));
-        response
+        let (status_code, body) = (self.status.as_u16(), self.body.unwrap_or_default());
+        GatewayResponse { status_code, headers, body, is_base64_encoded: false }
     }
+}
+
+/// An answer in the form that every kind of API Gateway takes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayResponse {
+    status_code: u16,
+    headers: BTreeMap<&'static str, &'static str>,
+    body: String,
+    is_base64_encoded: bool,
 }
 
 #[cfg(test)]
@@ -106,41 +158,146 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn event(body: &str, base64: bool) -> String {
+    fn event(body: &str, base64: bool) -> Value {
         json!({
             "version": "2.0", "routeKey": "POST /telephony", "rawPath": "/telephony", "rawQueryString": "",
             "headers": {"auth_secret": "a"}, "body": body, "isBase64Encoded": base64,
             "requestContext": {"timeEpoch": 1_800_000_000_000_i64, "http": {"method": "POST", "path": "/telephony"}}
         })
-        .to_string()
+    }
+
+    fn read(event: &Value) -> Result<Request, NotARequest> {
+        Request::from_event(&event.to_string())
     }
 
     #[test]
     fn reads_plain_and_base64_bodies() {
-        let request = Request::from_event(&event("{}", false)).unwrap();
+        let request = read(&event("{}", false)).unwrap();
         assert_eq!((&request.method, &request.body[..]), (&Method::POST, &b"{}"[..]));
         assert_eq!(request.gateway_time, Some(Timestamp::from_millis(1_800_000_000_000)));
         assert_eq!(request.headers["auth_secret"], "a");
-        assert!(!request.has_jwt_claims);
-        assert_eq!(Request::from_event(&event("e30=", true)).unwrap().body, "{}");
+        assert_eq!(request.claims, None);
+        assert_eq!(read(&event("e30=", true)).unwrap().body, "{}");
     }
 
     #[test]
-    fn refuses_anything_else() {
-        for event in [event("not base64!", true), "null".into(), "[]".into(), "{\"Records\":[]}".into(), "{}".into()] {
-            assert_eq!(Request::from_event(&event).err(), Some(NotAnHttpRequest), "{event}");
+    fn odd_values_in_fields_that_are_not_needed_lose_nothing() {
+        for path in [
+            "version",
+            "routeKey",
+            "rawPath",
+            "rawQueryString",
+            "cookies",
+            "queryStringParameters",
+            "stageVariables",
+            "pathParameters",
+            "isBase64Encoded",
+            "tomorrow",
+            "requestContext/accountId",
+            "requestContext/authorizer",
+            "requestContext/timeEpoch",
+            "requestContext/time",
+            "requestContext/http/path",
+            "requestContext/http/tls",
+            "requestContext/authentication",
+            "headers/x-other",
+            "headers/bad name",
+        ] {
+            for value in ["null", "7", "-1", "1e999", "[]", "{}", "[1]", "\"\\ud83d\"", "{\"a\":{\"b\":null}}"] {
+                let mut changed = event("{}", false);
+                let (parent, field) = path.rsplit_once('/').unwrap_or(("", path));
+                let parent = if parent.is_empty() { String::new() } else { format!("/{parent}") };
+                changed.pointer_mut(&parent).unwrap()[field] = json!("@");
+                let text = changed.to_string().replace("\"@\"", value);
+                let request = Request::from_event(&text).unwrap();
+                assert_eq!(
+                    (&request.body[..], request.headers.get("auth_secret").unwrap().as_bytes()),
+                    (&b"{}"[..], &b"a"[..])
+                );
+            }
         }
     }
 
     #[test]
-    fn sees_the_authorizer() {
-        let mut with_claims: serde_json::Value = serde_json::from_str(&event("{}", false)).unwrap();
-        with_claims["requestContext"]["authorizer"] =
-            json!({"jwt": {"claims": {"sub": "0oa1"}, "scopes": ["telephony"]}});
-        assert!(Request::from_event(&with_claims.to_string()).unwrap().has_jwt_claims);
-        with_claims["requestContext"]["authorizer"] = json!({"jwt": {"claims": {}, "scopes": null}});
-        assert!(!Request::from_event(&with_claims.to_string()).unwrap().has_jwt_claims);
-        with_claims["requestContext"]["authorizer"] = json!({"lambda": {"sub": "0oa1"}});
-        assert!(!Request::from_event(&with_claims.to_string()).unwrap().has_jwt_claims);
+    fn headers_that_cannot_be_read_are_no_headers() {
+        for headers in
+            [json!(null), json!([]), json!("auth_secret"), json!({"auth_secret": ["a"]}), json!({"auth_secret": 7})]
+        {
+            let mut changed = event("{}", false);
+            changed["headers"] = headers;
+            assert!(read(&changed).unwrap().headers.is_empty());
+        }
+    }
+
+    #[test]
+    fn refuses_anything_else() {
+        let mut bodies = [json!(7), json!({}), json!([])]
+            .map(|body| {
+                let mut changed = event("", false);
+                changed["body"] = body;
+                changed.to_string()
+            })
+            .to_vec();
+        bodies.push(event("not base64!", true).to_string());
+        bodies.extend(
+            ["null", "[]", "\"\"", "7", "{", "", "{\"Records\":[]}", "{\"requestContext\":{}}", "\u{feff}{}"]
+                .map(str::to_owned),
+        );
+        // A gateway that hands over the body alone.
+        bodies.push(json!({"eventType": "com.okta.telephony.provider", "data": {}}).to_string());
+        for event in bodies {
+            assert_eq!(Request::from_event(&event).err(), Some(NotARequest::Other), "{event}");
+        }
+    }
+
+    #[test]
+    fn knows_other_payload_formats() {
+        for event in [
+            json!({"resource": "/telephony", "path": "/telephony", "httpMethod": "POST", "headers": {}, "body": "{}",
+                "requestContext": {"resourcePath": "/telephony", "httpMethod": "POST"}}),
+            json!({"version": "1.0", "resource": "/telephony", "httpMethod": "POST", "requestContext": {}}),
+            json!({"requestContext": {"elb": {}}, "httpMethod": "POST", "path": "/"}),
+        ] {
+            assert_eq!(read(&event).err(), Some(NotARequest::PayloadFormat), "{event}");
+        }
+    }
+
+    #[test]
+    fn knows_a_ping() {
+        for event in [
+            json!({}),
+            json!({"source": "serverless-plugin-warmup"}),
+            json!({"warmer": true, "concurrency": 3}),
+            json!({"version": "0", "id": "53dc4d37", "detail-type": "Scheduled Event", "source": "aws.events",
+                "account": "123456789012", "time": "2026-11-23T00:00:00Z", "region": "eu-west-1",
+                "resources": ["arn:aws:events:eu-west-1:123456789012:rule/warm"], "detail": {}}),
+        ] {
+            assert_eq!(read(&event).err(), Some(NotARequest::Ping), "{event}");
+        }
+    }
+
+    #[test]
+    fn sees_the_claims_of_the_jwt_authorizer_only() {
+        let mut changed = event("{}", false);
+        let claims = json!({"sub": "0oa1", "exp": 1_800_000_000, "groups": ["a", 7], "scp": "[telephony]"});
+        changed["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": ["telephony"]}});
+        assert_eq!(read(&changed).unwrap().claims.map(Value::from), Some(claims));
+        for authorizer in [json!({"lambda": {"sub": "0oa1"}}), json!({"jwt": {"claims": "x"}}), json!({"jwt": null})] {
+            changed["requestContext"]["authorizer"] = authorizer;
+            assert_eq!(read(&changed).unwrap().claims, None);
+        }
+    }
+
+    #[test]
+    fn an_answer_has_the_form_that_gateways_take() {
+        let mut response = Response::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"a": 1}));
+        response.allow = Some("POST");
+        assert_eq!(
+            serde_json::to_value(response.into_event()).unwrap(),
+            json!({
+                "statusCode": 405, "isBase64Encoded": false, "body": "{\"a\":1}",
+                "headers": {"allow": "POST", "cache-control": "no-store", "content-type": "application/json"}
+            })
+        );
     }
 }

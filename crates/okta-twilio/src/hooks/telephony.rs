@@ -3,7 +3,7 @@
 //! limit -> authenticate -> parse -> decide -> act -> answer, in this order, so that nobody unknown makes this function
 //! read, decide or send anything.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tokio::time::Instant;
@@ -12,18 +12,26 @@ use crate::{
     config::{StartError, Variables},
     hooks::{
         context::{Parts, Rejection},
-        gateway::{Request, Response},
+        gateway::{NotARequest, Request, Response},
     },
-    okta::telephony::{AnswerBody, DebugContext, MAX_BODY_BYTES, OtpRequest, Verdict},
+    okta::telephony::{AnswerBody, DebugContext, MAX_BODY_BYTES, OtpRequest},
     otp::{
+        config::SendConfig,
         number::{LookupConfig, LookupUsage, NumberLookup},
+        outcome::Outcome,
         policy::Policy,
-        send::{Outcome, SendConfig, Sender},
+        send::{Report, Sender},
     },
     reason::Reason,
     telemetry::{Log, LogEvent, Metric, Metrics},
-    time::{clock::Clock, deadline::Deadline},
+    time::{
+        clock::{Clock, Timestamp},
+        deadline::Deadline,
+    },
 };
+
+/// Time for the answer before Lambda ends the invocation.
+const ANSWER_MARGIN: Duration = Duration::from_millis(100);
 
 /// Everything that the function needs, built once.
 #[derive(Clone)]
@@ -49,22 +57,29 @@ impl TelephonyHook {
         let lookup = LookupConfig::from_variables(variables)?;
         let policy = Policy::from_variables(variables, lookup.as_ref().map(|lookup| &lookup.packages))?;
         let parts = Parts::build(variables, clock).await?;
-        let (verify, secret) = (parts.verify.clone(), Arc::clone(&parts.hooks_secret));
-        let lookup = lookup.map(|config| NumberLookup::new(config, parts.http.clone(), Arc::clone(&secret)));
-        let sender = Sender::new(config, policy, lookup.clone(), verify, secret, parts.clock.clone());
+        let lookup = lookup.map(|config| NumberLookup::new(config, parts.twilio.clone()));
+        let sender = Sender::new(config, policy, lookup.clone(), parts.verify.clone(), parts.clock.clone());
         Ok(Self { parts, lookup, sender })
     }
 
     /// Uses INIT for what a request would have to wait for.
     pub async fn prepare(&self, log: &Log) {
+        for problem in self.sender.warnings() {
+            log.emit(&LogEvent::ConfigurationWarning { problem });
+        }
         self.parts.prepare(None, self.lookup.as_ref(), log).await;
     }
 
-    /// Answers one invocation. Always: what cannot be served gets an answer that says so.
-    pub async fn handle(&self, event: &str, log: &Log) -> Response {
+    /// Answers one invocation. Always: what cannot be served gets an answer that says so. `end` is when Lambda ends the
+    /// invocation.
+    pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> Response {
         let started = Instant::now();
+        let request = match Request::from_event(event) {
+            Err(NotARequest::Ping) => return Response::empty(StatusCode::NO_CONTENT),
+            request => request.map_err(Rejection::from),
+        };
         let mut metrics = log.metrics();
-        let response = match self.try_handle(event, log, &mut metrics).await {
+        let response = match self.try_handle(request, end, log, &mut metrics).await {
             Ok(response) => response,
             Err(rejection) => rejection.answer("POST", log, &mut metrics),
         };
@@ -73,34 +88,35 @@ impl TelephonyHook {
         response
     }
 
-    async fn try_handle(&self, event: &str, log: &Log, metrics: &mut Metrics) -> Result<Response, Rejection> {
-        let request = Request::from_event(event).map_err(|_not_http| Rejection::new(Reason::NotAHookRequest))?;
-        let deadline = Deadline::starting(self.sender.budget(), self.parts.clock.now(), request.gateway_time);
+    async fn try_handle(
+        &self,
+        request: Result<Request, Rejection>,
+        end: Timestamp,
+        log: &Log,
+        metrics: &mut Metrics,
+    ) -> Result<Response, Rejection> {
+        let request = request?;
+        let now = self.parts.clock.now();
+        let deadline = Deadline::while_okta_waits(self.sender.budget(), now, request.gateway_time);
+        let deadline = deadline.before_end(end, now, ANSWER_MARGIN);
         if request.body.len() > MAX_BODY_BYTES {
             return Err(Rejection::new(Reason::BodyTooLarge));
         }
-        let secret = self.parts.authenticate(&request, &deadline, log).await?;
+        self.parts.authenticate(&request, &deadline, log).await?;
         if request.method != Method::POST {
             return Err(Rejection::new(Reason::MethodNotAllowed));
         }
         let otp_request = OtpRequest::parse(&request.body)
             .map_err(|error| Rejection { reason: Reason::NotAHookRequest, location: error.location() })?;
-        let outcome = self.sender.send(&otp_request, secret, &deadline, log).await;
-        Ok(answer(outcome, log, metrics))
+        let report = self.sender.send(&otp_request, &deadline, log).await;
+        Ok(answer(report, log, metrics))
     }
 }
 
 /// The answer to a request that was understood, with its log line and its measurements.
-fn answer(outcome: Outcome, log: &Log, metrics: &mut Metrics) -> Response {
-    let Outcome { verdict, record, verify_latency, lookup } = outcome;
-    let refused = record.reason.is_refusal_by_policy();
-    let word = match verdict {
-        Verdict::Sent { .. } => "sent",
-        Verdict::Swallowed => "swallowed",
-        Verdict::NotSent { .. } if refused => "refused",
-        Verdict::NotSent { .. } => "failed",
-    };
-    metrics.set("Outcome", &word).set("Channel", &record.channel).set("Reason", &record.reason);
+fn answer(report: Report, log: &Log, metrics: &mut Metrics) -> Response {
+    let Report { outcome, record, verify_latency, lookup } = report;
+    metrics.set("Outcome", &outcome.as_str()).set("Channel", &record.channel).set("Reason", &record.reason);
     metrics.count(Metric::Sends, 1);
     if let Some(country) = &record.country {
         metrics.set("Country", country);
@@ -118,13 +134,13 @@ fn answer(outcome: Outcome, log: &Log, metrics: &mut Metrics) -> Response {
         twilio_code: record.twilio_code,
         milliseconds: record.duration_ms,
     };
-    log.emit(&match verdict {
-        Verdict::Sent { .. } => LogEvent::OtpSent(Box::new(record)),
-        Verdict::Swallowed => LogEvent::OtpRefused(Box::new(record)),
-        Verdict::NotSent { .. } if refused => LogEvent::OtpRefused(Box::new(record)),
-        Verdict::NotSent { .. } => LogEvent::OtpFailed(Box::new(record)),
+    let record = Box::new(record);
+    log.emit(&match outcome {
+        Outcome::Sent(_) => LogEvent::OtpSent(record),
+        Outcome::Refused { .. } => LogEvent::OtpRefused(record),
+        Outcome::Failed(_) => LogEvent::OtpFailed(record),
     });
-    Response::json(StatusCode::OK, &AnswerBody::of_verdict(&verdict, debug_context))
+    Response::json(StatusCode::OK, &AnswerBody::of_verdict(&outcome.verdict(), debug_context))
 }
 
 /// How long Lookup took, and for what Twilio charges.

@@ -17,7 +17,7 @@ use super::{
     OktaSecret,
     credentials::{Credentials, ServiceApp},
     event::PhoneChannel,
-    field::{as_text, text},
+    field::{as_text, text, untrimmed_text},
 };
 use crate::{
     config::{ConfigError, Variables},
@@ -442,7 +442,7 @@ fn is_active_phone(factor: &Value, channel: PhoneChannel) -> bool {
 /// The international numbers at these paths, each once. A national one cannot be told to Twilio.
 fn numbers<'a>(values: impl Iterator<Item = &'a Value>, paths: &[&str]) -> Vec<PhoneNumber> {
     let mut numbers = Vec::new();
-    for text in values.flat_map(|value| paths.iter().filter_map(|path| text(value, path))) {
+    for text in values.flat_map(|value| paths.iter().filter_map(|path| untrimmed_text(value, path))) {
         if let Ok((DialableNumber::International(number), _)) = phone::parse(&text)
             && !numbers.contains(&number)
         {

@@ -10,12 +10,22 @@ pub(super) fn text(value: &Value, path: &str) -> Option<String> {
 
 /// A value as a text, as [`text`] reads it.
 pub(super) fn as_text(value: &Value) -> Option<String> {
+    as_untrimmed_text(value).map(|text| text.trim().to_owned())
+}
+
+/// The field at a path of names, as [`text`] reads it, but with the blanks around it: a line break there refuses a
+/// phone number.
+pub(super) fn untrimmed_text(value: &Value, path: &str) -> Option<String> {
+    as_untrimmed_text(at(value, path)?)
+}
+
+fn as_untrimmed_text(value: &Value) -> Option<String> {
     let text = match value {
-        Value::String(text) => text.trim().to_owned(),
+        Value::String(text) => text.clone(),
         Value::Number(number) if number.is_u64() => number.to_string(),
         _ => return None,
     };
-    (!text.is_empty()).then_some(text)
+    (!text.trim().is_empty()).then_some(text)
 }
 
 /// The field at a path of names.

@@ -7,10 +7,11 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::field::text;
+use super::field::{text, untrimmed_text};
 use crate::{
     id::SafeId,
-    phone::{self, DialableNumber, Extension},
+    json,
+    phone::{self, DialableNumber, ParsedExtension},
     private::OneTimeCode,
     reason::Reason,
     time::clock::Timestamp,
@@ -29,8 +30,8 @@ pub struct OtpRequest {
     pub code: OneTimeCode,
     /// Whom to reach; an error if the text is no number.
     pub number: Result<DialableNumber, phone::PhoneError>,
-    /// What to dial once the call is answered.
-    pub extension: Option<Extension>,
+    /// What to dial once a call is answered; an error if it cannot be dialled, which only a call minds.
+    pub extension: ParsedExtension,
     /// How to reach them.
     pub delivery: Delivery,
     /// Which flow asked.
@@ -153,7 +154,7 @@ impl OtpRequest {
     /// If it is no JSON object, another hook's request, or a field is missing without which no code can be sent. A
     /// number that cannot be dialled is no error here: Okta gets an answer about it.
     pub fn parse(body: &[u8]) -> Result<Self, RequestError> {
-        let body: Value = serde_json::from_slice(body).map_err(|_serde_error| RequestError::NotJson)?;
+        let body: Value = json::read(body).ok_or(RequestError::NotJson)?;
         if !body.is_object() {
             return Err(RequestError::NotJson);
         }
@@ -162,9 +163,10 @@ impl OtpRequest {
         if required(EVENT_TYPE_PATH)? != EVENT_TYPE {
             return Err(RequestError::Field(EVENT_TYPE_PATH));
         }
-        let (number, extension) = match phone::parse(&required(PHONE_NUMBER)?) {
+        let number = untrimmed_text(&body, PHONE_NUMBER).ok_or(RequestError::Field(PHONE_NUMBER))?;
+        let (number, extension) = match phone::parse(&number) {
             Ok((number, extension)) => (Ok(number), extension),
-            Err(error) => (Err(error), None),
+            Err(error) => (Err(error), Ok(None)),
         };
         Ok(Self {
             code: OneTimeCode::parse(&required(OTP_CODE)?).ok_or(RequestError::Field(OTP_CODE))?,

@@ -98,7 +98,7 @@ mod tests {
 
     fn number(index: usize) -> PhoneNumber {
         match phone::parse(&format!("+1202{index:07}")) {
-            Ok((DialableNumber::International(number), None)) => number,
+            Ok((DialableNumber::International(number), Ok(None))) => number,
             other => panic!("{other:?}"),
         }
     }

@@ -1,6 +1,10 @@
 //! Sends one code: the number, the policy, the attempts.
 
+mod attempts;
 mod cache;
+pub mod config;
 pub mod number;
+pub mod outcome;
 pub mod policy;
+mod prepare;
 pub mod send;

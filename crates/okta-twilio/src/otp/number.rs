@@ -16,13 +16,14 @@ use super::cache::Cache;
 use crate::{
     config::{ConfigError, Variables, default_url},
     http_client::CallError,
-    id::SafeId,
     phone::{CountryCode, DialableNumber, PhoneNumber},
     reason::Reason,
-    secrets::{Cached, HooksSecret},
     telemetry::{Log, LogEvent, LookupFailure},
     time::deadline::Deadline,
-    twilio::lookup::{LookupAnswer, LookupClient, LookupError, NumberFacts, Package, Packages, advice_on},
+    twilio::{
+        client::{TwilioClient, TwilioError},
+        lookup::{LookupAnswer, LookupClient, NumberFacts, Package, Packages, advice_on, reason_of},
+    },
 };
 
 /// What Verify needs of the deadline, whatever Lookup does. Its answers take some 200 to 400 ms.
@@ -30,9 +31,6 @@ const LEFT_FOR_VERIFY: Duration = Duration::from_millis(500);
 
 /// Lookup is not asked if it has less time than this: it could not answer.
 const LEAST_TIME: Duration = Duration::from_millis(50);
-
-/// Most requests for one number: the first, one more on a new connection, and one more with newer credentials.
-const MOST_ATTEMPTS: u32 = 3;
 
 /// How to look numbers up.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,7 +112,6 @@ fn problem_with(name: &str) -> &'static str {
 pub struct NumberLookup {
     config: LookupConfig,
     client: LookupClient,
-    secret: Arc<Cached<HooksSecret>>,
     cache: Arc<Mutex<Cache>>,
 }
 
@@ -128,8 +125,6 @@ impl fmt::Debug for NumberLookup {
 pub struct LookedUp {
     /// What is known.
     pub number: KnownNumber,
-    /// The secret to go on with: a newer one, if Lookup needed it.
-    pub hooks_secret: Arc<HooksSecret>,
     /// The request that was made, if any.
     pub usage: Option<LookupUsage>,
 }
@@ -175,10 +170,10 @@ impl LookupUsage {
 }
 
 impl NumberLookup {
-    /// Looks numbers up as configured, on the shared HTTP client.
-    pub fn new(config: LookupConfig, http: reqwest::Client, secret: Arc<Cached<HooksSecret>>) -> Self {
-        let client = LookupClient::new(http, config.url.clone());
-        Self { config, client, secret, cache: Arc::default() }
+    /// Looks numbers up as configured.
+    pub fn new(config: LookupConfig, twilio: TwilioClient) -> Self {
+        let client = LookupClient::new(twilio, config.url.clone());
+        Self { config, client, cache: Arc::default() }
     }
 
     /// The packages that may be asked for.
@@ -204,7 +199,6 @@ impl NumberLookup {
         &self,
         number: &DialableNumber,
         packages: &Packages,
-        hooks_secret: Arc<HooksSecret>,
         deadline: &Deadline,
         log: &Log,
     ) -> LookedUp {
@@ -218,23 +212,19 @@ impl NumberLookup {
         }
         if let (Some(facts), DialableNumber::International(number), true) = (&remembered, number, missing.is_empty()) {
             let number = KnownNumber::Valid { number: number.clone(), facts: facts.clone() };
-            return LookedUp { number, hooks_secret, usage: None };
+            return LookedUp { number, usage: None };
         }
         let time = deadline.remaining().saturating_sub(LEFT_FOR_VERIFY).min(self.config.timeout);
-        let mut inquiry = Inquiry { lookup: self, number, packages: &missing, until: Instant::now() + time, log };
         let started = Instant::now();
-        let (answer, hooks_secret) = inquiry.run(hooks_secret).await;
+        let answer = self.ask(number, &missing, deadline.within(time), log).await;
         let latency = started.elapsed();
         let mut usage = LookupUsage { latency, packages: missing.clone(), failure: None };
         let number = match answer {
             Ok(LookupAnswer::Invalid) => KnownNumber::Invalid,
             Ok(LookupAnswer::Valid { number: completed, facts, without_data }) => {
                 for (package, code) in without_data {
-                    log.emit(&LogEvent::LookupFailed(LookupFailure::of_package(
-                        package,
-                        code,
-                        code.and_then(advice_on),
-                    )));
+                    let (package, advice) = (package.as_str(), code.and_then(advice_on));
+                    log.emit(&LogEvent::LookupFailed(LookupFailure::of_package(package, code, advice)));
                 }
                 self.remember(number, completed, facts, remembered)
             }
@@ -250,7 +240,21 @@ impl NumberLookup {
                 }
             }
         };
-        LookedUp { number, hooks_secret, usage: Some(usage) }
+        LookedUp { number, usage: Some(usage) }
+    }
+
+    async fn ask(
+        &self,
+        number: &DialableNumber,
+        packages: &Packages,
+        deadline: Deadline,
+        log: &Log,
+    ) -> Result<LookupAnswer, LookupFailure> {
+        if deadline.remaining() < LEAST_TIME {
+            return Err(LookupFailure::of(Reason::OutOfTime));
+        }
+        let answer = self.client.ask(number, self.config.default_country, packages, (deadline, LEAST_TIME), log).await;
+        answer.map_err(|error| failure_of(&error))
     }
 
     /// Keeps what may be kept, and adds what was kept before.
@@ -280,71 +284,17 @@ impl NumberLookup {
     }
 }
 
-/// The requests to Lookup for one number.
-struct Inquiry<'a> {
-    lookup: &'a NumberLookup,
-    number: &'a DialableNumber,
-    packages: &'a Packages,
-    until: Instant,
-    log: &'a Log,
-}
-
-impl Inquiry<'_> {
-    /// Reading is repeated where it can help and time is left: on a new connection, and once with newer credentials.
-    async fn run(
-        &mut self,
-        mut hooks_secret: Arc<HooksSecret>,
-    ) -> (Result<LookupAnswer, LookupFailure>, Arc<HooksSecret>) {
-        let mut failure = LookupFailure::of(Reason::OutOfTime);
-        let (mut reconnected, mut renewed) = (false, false);
-        for _ in 0..MOST_ATTEMPTS {
-            let time = self.until.saturating_duration_since(Instant::now());
-            if time < LEAST_TIME {
-                break;
-            }
-            let LookupConfig { default_country, .. } = self.lookup.config;
-            let client = &self.lookup.client;
-            let answer = client.ask(&hooks_secret.twilio, self.number, default_country, self.packages, time).await;
-            let error = match answer {
-                Ok(answer) => return (Ok(answer), hooks_secret),
-                Err(error) => error,
-            };
-            failure = failure_of(&error);
-            match error {
-                LookupError::NoAnswer(CallError::NotConnected | CallError::Interrupted) if !reconnected => {
-                    reconnected = true;
-                }
-                LookupError::Refused { status: 401, .. } if !renewed => {
-                    renewed = true;
-                    match self.newer_than(&hooks_secret).await {
-                        Some(newer) => hooks_secret = newer,
-                        None => break,
-                    }
-                }
-                _ => break,
-            }
-        }
-        (Err(failure), hooks_secret)
-    }
-
-    /// Newer credentials, if there are any in time.
-    async fn newer_than(&self, seen: &Arc<HooksSecret>) -> Option<Arc<HooksSecret>> {
-        let limit = self.until.saturating_duration_since(Instant::now());
-        self.lookup.secret.newer_than_within(limit, seen, self.log).await
-    }
-}
-
-fn failure_of(error: &LookupError) -> LookupFailure {
-    let (status, code, request_id): (_, _, Option<&SafeId>) = match error {
-        LookupError::Refused { status, code, request_id } => (Some(*status), *code, request_id.as_ref()),
-        LookupError::Unreadable | LookupError::NoAnswer(_) => (None, None, None),
-    };
-    LookupFailure {
-        twilio_status: status,
-        twilio_code: code,
-        twilio_request_id: request_id.cloned(),
-        advice: code.and_then(advice_on),
-        ..LookupFailure::of(error.reason())
+fn failure_of(error: &TwilioError) -> LookupFailure {
+    let failure = LookupFailure::of(reason_of(error));
+    match error {
+        TwilioError::Refused(refusal) => LookupFailure {
+            twilio_status: Some(refusal.status),
+            twilio_code: refusal.code,
+            twilio_request_id: refusal.request_id.clone(),
+            advice: refusal.code.and_then(advice_on),
+            ..failure
+        },
+        _ => failure,
     }
 }
 

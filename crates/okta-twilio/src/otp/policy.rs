@@ -9,7 +9,7 @@
 //! |---|---|---|---|---|
 //! | 1 | a request type that is exempt skips 2 to 9 | `POLICY_EXEMPT_REQUEST_TYPES` | | |
 //! | 2 | the country is blocked | `BLOCKED_COUNTRIES` | | `country_blocked` |
-//! | 3 | the country is not among those allowed, or not known | `ALLOWED_COUNTRIES` | | `country_not_allowed` |
+//! | 3 | the country is not among those allowed | `ALLOWED_COUNTRIES` | | `country_not_allowed` |
 //! | 4 | the kind of line is blocked | `BLOCKED_LINE_TYPES` | `line_type_intelligence` | `line_type_blocked` |
 //! | 5 | the carrier is blocked | `BLOCKED_CARRIERS` | `line_type_intelligence` | `carrier_blocked` |
 //! | 6 | nobody has the line at present | none: asking for it is the rule | `line_status` | `line_inactive` |
@@ -20,6 +20,9 @@
 //!
 //! So a blocked country stays blocked where it is also allowed, and a landline that is blocked gets no call. Rule 9 asks
 //! about the call that rule 10 would make.
+//!
+//! The numbers of no country (`001`) are expensive and nobody's home: where either list is set, they are refused unless
+//! `001` is allowed. The reason is `country_blocked` where `001` is blocked or only a list of blocked countries is set.
 //!
 //! # What is not known
 //!
@@ -34,11 +37,11 @@ use std::{collections::BTreeSet, time::Duration};
 use crate::{
     config::{ConfigError, Variables},
     okta::telephony::RequestType,
-    phone::CountryCode,
+    phone::{CountryCode, NetworkCode, Region},
     reason::Reason,
     time::clock::Timestamp,
     twilio::{
-        lookup::{Line, LineType, NetworkCode, NumberFacts, Package, Packages, SimSwap, SmsPumping},
+        lookup::{Line, LineType, NumberFacts, Package, Packages, SimSwap, SmsPumping},
         verify::Channel,
     },
 };
@@ -47,9 +50,9 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// `ALLOWED_COUNTRIES` (none): if set, all others are refused.
-    pub allowed_countries: BTreeSet<CountryCode>,
+    pub allowed_countries: Option<Countries>,
     /// `BLOCKED_COUNTRIES` (none)
-    pub blocked_countries: BTreeSet<CountryCode>,
+    pub blocked_countries: BTreeSet<Region>,
     /// `BLOCKED_LINE_TYPES` (none)
     pub blocked_line_types: BTreeSet<LineType>,
     /// `BLOCKED_CARRIERS` (none)
@@ -64,6 +67,21 @@ pub struct Policy {
     pub exempt_request_types: Vec<RequestType>,
     /// `DENY_RESPONSE` (error)
     pub deny_response: DenyResponse,
+}
+
+/// A choice of countries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Countries {
+    /// `*`: every country; not `001`.
+    every_country: bool,
+    /// Those that are named.
+    regions: BTreeSet<Region>,
+}
+
+impl Countries {
+    fn contains(&self, region: Region) -> bool {
+        (self.every_country && region != Region::World) || self.regions.contains(&region)
+    }
 }
 
 /// What Okta is told of a refusal.
@@ -177,14 +195,18 @@ impl Policy {
 
     fn country_objection(&self, facts: Facts<'_>) -> Option<Reason> {
         let by_lookup = facts.lookup.and_then(|lookup| lookup.country);
-        let blocked = |country: Option<CountryCode>| country.is_some_and(|it| self.blocked_countries.contains(&it));
-        if blocked(facts.country) || blocked(by_lookup) {
+        let region = Region::from(by_lookup.or(facts.country));
+        let by_number = facts.country.map(Region::Country);
+        if by_number.into_iter().chain([region]).any(|region| self.blocked_countries.contains(&region)) {
             return Some(Reason::CountryBlocked);
         }
-        let country = by_lookup.or(facts.country);
-        let allowed =
-            self.allowed_countries.is_empty() || country.is_some_and(|it| self.allowed_countries.contains(&it));
-        (!allowed).then_some(Reason::CountryNotAllowed)
+        match &self.allowed_countries {
+            Some(allowed) => (!allowed.contains(region)).then_some(Reason::CountryNotAllowed),
+            None => {
+                let is_refused = region == Region::World && !self.blocked_countries.is_empty();
+                is_refused.then_some(Reason::CountryBlocked)
+            }
+        }
     }
 
     fn blocks_line_type(&self, line: &Line) -> bool {
@@ -251,8 +273,10 @@ impl Policy {
         let risk_help = ("must be a whole number from 0 to 100", "75");
         let hours_help = ("must be a whole number of hours from 1 to 8760", "72");
         let policy = Self {
-            allowed_countries: countries(variables, "ALLOWED_COUNTRIES")?,
-            blocked_countries: countries(variables, "BLOCKED_COUNTRIES")?,
+            allowed_countries: allowed_countries(variables)?,
+            blocked_countries: BTreeSet::from_iter(
+                variables.list("BLOCKED_COUNTRIES", COUNTRIES_HELP, |text| text.parse().ok())?,
+            ),
             blocked_line_types: BTreeSet::from_iter(variables.list(
                 "BLOCKED_LINE_TYPES",
                 line_types_help,
@@ -310,9 +334,18 @@ impl Policy {
     }
 }
 
-fn countries(variables: &Variables<'_>, variable: &'static str) -> Result<BTreeSet<CountryCode>, ConfigError> {
-    let help = ("must be country codes of two letters (ISO 3166-1 alpha-2; the United Kingdom is GB)", "US,CA,GB");
-    Ok(BTreeSet::from_iter(variables.list(variable, help, |text| text.parse().ok())?))
+const COUNTRIES_HELP: (&str, &str) = (
+    "must be country codes of two letters (ISO 3166-1 alpha-2; the United Kingdom is GB), or 001 for numbers of no \
+     country; ALLOWED_COUNTRIES may have * for every country",
+    "US,CA,GB",
+);
+
+fn allowed_countries(variables: &Variables<'_>) -> Result<Option<Countries>, ConfigError> {
+    let read = |text: &str| if text == "*" { Some(None) } else { text.parse().ok().map(Some) };
+    let list: Vec<Option<Region>> = variables.list("ALLOWED_COUNTRIES", COUNTRIES_HELP, read)?;
+    let every_country = list.contains(&None);
+    let is_set = !list.is_empty();
+    Ok(is_set.then(|| Countries { every_country, regions: list.into_iter().flatten().collect() }))
 }
 
 /// A type that Okta documents: all others are one and the same here, and an exemption must not reach them by accident.

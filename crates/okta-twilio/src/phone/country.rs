@@ -33,7 +33,7 @@ use super::prefixes::PREFIXES;
 /// `None` when no country owns the number: its calling code is unassigned or belongs to the whole world (+800,
 /// satellite phones on +870 and +881, networks on +882 and +883), or the text is not digits that begin with a calling
 /// code.
-/// A list of allowed countries must refuse such a number; a list of blocked countries cannot name it.
+/// A configuration names such numbers by [`Region::World`].
 pub fn country_of(digits: &str) -> Option<CountryCode> {
     let mut prefix = leading_number(digits)?;
     while prefix > 0 {
@@ -78,6 +78,39 @@ const _: () = {
 /// (Ascension) and `TA` (Tristan da Cunha), which ISO reserves, and `XK` (Kosovo).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CountryCode([u8; 2]);
+
+/// Where a number belongs, as a configuration names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Region {
+    /// To a country.
+    Country(CountryCode),
+    /// To none: satellite phones, worldwide services, premium numbers of +979, unassigned prefixes. Written `001`, the
+    /// code of the world in the United Nations' list M49, which libphonenumber uses for the same.
+    World,
+}
+
+impl From<Option<CountryCode>> for Region {
+    fn from(country: Option<CountryCode>) -> Self {
+        country.map_or(Self::World, Self::Country)
+    }
+}
+
+impl FromStr for Region {
+    type Err = CountryCodeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim() == "001" { Ok(Self::World) } else { text.parse().map(Self::Country) }
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Country(country) => country.fmt(formatter),
+            Self::World => formatter.pad("001"),
+        }
+    }
+}
 
 /// In alphabetical order, a space after each.
 const ASSIGNED: &str = "\

@@ -118,6 +118,10 @@ impl<T: FromSecret> Cached<T> {
     /// # Errors
     /// If there is no value and none can be fetched in time.
     pub async fn get_within(self: &Arc<Self>, limit: Duration, log: &Log) -> Result<Arc<T>, SecretError> {
+        // Does not wait where a value is at hand.
+        if self.value().is_some() {
+            return self.get(log).await;
+        }
         let (this, log) = (Arc::clone(self), log.clone());
         finish_within(limit, async move { this.get(&log).await }).await.unwrap_or(Err(SecretError::Unreachable))
     }

@@ -26,6 +26,9 @@ pub enum SecretError {
         "neither twilio_api_key_sid (SK…) with twilio_api_key_secret nor twilio_account_sid (AC…) with twilio_auth_token"
     )]
     TwilioCredentials,
+    /// `verify_service_sid` is of the wrong form, or missing although `VERIFY_SERVICE_SID` is not set.
+    #[error("verify_service_sid (VA…) is missing or of the wrong form")]
+    VerifyServiceSid,
     /// Neither an API token nor a service app's id and key.
     #[error("neither okta_api_token nor okta_client_id with okta_private_key")]
     OktaCredentials,
@@ -50,6 +53,7 @@ impl SecretError {
             Self::NotJson => "not_json",
             Self::AuthSecret => "auth_secret_unusable",
             Self::TwilioCredentials => "twilio_credentials_unusable",
+            Self::VerifyServiceSid => "verify_service_sid_unusable",
             Self::OktaCredentials => "okta_credentials_unusable",
             Self::OktaPrivateKey => "okta_private_key_unusable",
         }

@@ -4,9 +4,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::{
+    id::Sid,
     private::SecretDigest,
-    secrets::{FromSecret, SecretError},
-    twilio::{credentials::TwilioCredentials, sid::is_sid},
+    secrets::{FromSecret, SecretError, TwilioCredentials},
 };
 
 /// Whom to believe, and how to speak to Twilio.
@@ -15,6 +15,8 @@ pub struct HooksSecret {
     callers: Vec<SecretDigest>,
     /// Credentials for Verify and Lookup.
     pub twilio: TwilioCredentials,
+    /// `verify_service_sid`: used where `VERIFY_SERVICE_SID` is not set.
+    pub verify_service_sid: Option<Sid>,
 }
 
 impl HooksSecret {
@@ -33,6 +35,7 @@ struct HooksSecretFields {
     twilio_api_key_secret: Option<SecretString>,
     twilio_account_sid: Option<String>,
     twilio_auth_token: Option<SecretString>,
+    verify_service_sid: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -61,7 +64,12 @@ impl FromSecret for HooksSecret {
         let api_key = credentials("SK", fields.twilio_api_key_sid, fields.twilio_api_key_secret)?;
         let account = credentials("AC", fields.twilio_account_sid, fields.twilio_auth_token)?;
         let twilio = api_key.or(account).ok_or(SecretError::TwilioCredentials)?;
-        Ok(Self { callers, twilio })
+        let verify_service_sid = fields.verify_service_sid.filter(|sid| !sid.trim().is_empty());
+        let verify_service_sid = match verify_service_sid {
+            Some(sid) => Some(Sid::parse(sid.trim(), "VA").ok_or(SecretError::VerifyServiceSid)?),
+            None => None,
+        };
+        Ok(Self { callers, twilio, verify_service_sid })
     }
 }
 
@@ -81,7 +89,9 @@ fn credentials(
     let password = password.filter(|password| !password.expose_secret().trim().is_empty());
     match (user, password) {
         (None, None) => Ok(None),
-        (Some(user), Some(password)) if is_sid(&user, prefix) => Ok(Some(TwilioCredentials::new(user, password))),
+        (Some(user), Some(password)) if Sid::parse(&user, prefix).is_some() => {
+            Ok(Some(TwilioCredentials::new(user, password)))
+        }
         _ => Err(SecretError::TwilioCredentials),
     }
 }

@@ -26,6 +26,11 @@ log_events! {
         /// Variable, problem and an example; never the value.
         problem: StartError,
     },
+    /// The function works, but probably not as intended.
+    "configuration_warning" ConfigurationWarning {
+        /// What to look at; never a value.
+        problem: &'static str,
+    },
     /// Twilio accepted the message.
     "otp_sent" OtpSent(Box<SendRecord>),
     /// Policy decided against sending.
@@ -100,6 +105,7 @@ impl LogEvent {
             Self::LookupFailed(failure) if failure.reason == Reason::NoData && failure.advice.is_none() => Level::INFO,
             Self::FeedbackFailed(record) if record.transient => Level::WARN,
             Self::OtpRefused(_)
+            | Self::ConfigurationWarning { .. }
             | Self::LookupFailed(_)
             | Self::OtpRetried { .. }
             | Self::RequestRejected { .. }

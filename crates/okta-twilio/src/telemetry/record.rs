@@ -3,12 +3,8 @@
 use super::safe::log_record;
 use crate::{
     id::SafeId,
-    phone::{CountryCode, MaskedPhone},
+    phone::{CountryCode, MaskedPhone, NetworkCode},
     reason::Reason,
-    twilio::{
-        ErrorCode,
-        lookup::{NetworkCode, Package},
-    },
 };
 
 log_record! {
@@ -49,6 +45,10 @@ log_record! {
         pub twilio_status: Option<u16>,
         /// What an admin can do about it.
         pub advice: Option<&'static str>,
+        /// What `REPLACE_PENDING` did before the send: `canceled`, `nothing_pending` or `failed`.
+        pub replaced: Option<&'static str>,
+        /// Why the pending verification could not be cancelled; the send went on.
+        pub replace_failure: Option<Reason>,
         /// Whether it is one of Okta's previews.
         pub preview: bool,
         /// How many requests to Verify were made.
@@ -59,14 +59,6 @@ log_record! {
         pub lookup_ms: Option<u64>,
         /// Of these, waiting for Verify.
         pub verify_ms: u64,
-    }
-}
-
-impl SendRecord {
-    /// Adds what the table knows of a Twilio code.
-    pub fn set_twilio_code(&mut self, code: &ErrorCode) {
-        self.twilio_code = Some(code.code);
-        self.advice = Some(code.advice);
     }
 }
 
@@ -162,7 +154,7 @@ impl LookupFailure {
     }
 
     /// A package has no data.
-    pub fn of_package(package: Package, twilio_code: Option<u32>, advice: Option<&'static str>) -> Self {
-        Self { package: Some(package.as_str()), twilio_code, advice, ..Self::of(Reason::NoData) }
+    pub fn of_package(package: &'static str, twilio_code: Option<u32>, advice: Option<&'static str>) -> Self {
+        Self { package: Some(package), twilio_code, advice, ..Self::of(Reason::NoData) }
     }
 }

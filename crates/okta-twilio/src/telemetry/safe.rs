@@ -16,9 +16,8 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use crate::{
     config::StartError,
     id::SafeId,
-    phone::{CountryCode, MaskedPhone},
+    phone::{CountryCode, MaskedPhone, NetworkCode},
     reason::Reason,
-    twilio::lookup::NetworkCode,
 };
 
 /// A value that may stand in a log line or a metric: it cannot hold a code, a number, a secret, a name or a text from

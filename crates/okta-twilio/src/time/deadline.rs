@@ -6,9 +6,11 @@ use tokio::time::Instant;
 
 use crate::time::clock::Timestamp;
 
-/// How old a gateway's time may be to be believed: Okta waits no longer than this, so an older one is a recorded
-/// event or a clock that is off.
-const BELIEVABLE_AGE_MS: i64 = 3_000;
+/// How long Okta waits for an answer.
+const OKTAS_PATIENCE: Duration = Duration::from_secs(3);
+
+/// An older gateway's time is a recorded event or a clock that is off.
+const OLDEST_REQUEST: Duration = Duration::from_secs(30);
 
 /// The moment by which the answer must leave.
 #[derive(Clone, Copy, Debug)]
@@ -21,11 +23,19 @@ impl Deadline {
     /// Counts `budget` from the gateway's time of the request where that lies within the last 3 s, so that a cold
     /// start counts too; else from now.
     pub fn starting(budget: Duration, now: Timestamp, gateway_time: Option<Timestamp>) -> Self {
-        let age_ms = gateway_time.map_or(0, |time| now.as_millis() - time.as_millis());
-        let age = match u64::try_from(age_ms) {
-            Ok(age) if age_ms <= BELIEVABLE_AGE_MS => Duration::from_millis(age),
-            _ => Duration::ZERO,
-        };
+        let age = age(now, gateway_time).filter(|age| *age <= OKTAS_PATIENCE).unwrap_or_default();
+        Self::starting_ago(age, budget)
+    }
+
+    /// As [`starting`](Self::starting), but over at once if Okta has given up: the gateway's time lies 3 s to 30 s back.
+    pub fn while_okta_waits(budget: Duration, now: Timestamp, gateway_time: Option<Timestamp>) -> Self {
+        match age(now, gateway_time) {
+            Some(age) if age > OKTAS_PATIENCE && age <= OLDEST_REQUEST => Self::starting_ago(age, Duration::ZERO),
+            _ => Self::starting(budget, now, gateway_time),
+        }
+    }
+
+    fn starting_ago(age: Duration, budget: Duration) -> Self {
         let arrived = Instant::now();
         Self { started: arrived.checked_sub(age).unwrap_or(arrived), at: arrived + budget.saturating_sub(age) }
     }
@@ -35,6 +45,23 @@ impl Deadline {
         let left = u64::try_from(end.as_millis().saturating_sub(now.as_millis())).unwrap_or(0);
         let started = Instant::now();
         Self { started, at: started + Duration::from_millis(left) }
+    }
+
+    /// The earlier of this one and the end that Lambda sets for the invocation, less `margin` for the answer. An end in
+    /// the past is how a local emulator sets none.
+    #[must_use]
+    pub fn before_end(self, end: Timestamp, now: Timestamp, margin: Duration) -> Self {
+        if end <= now {
+            return self;
+        }
+        let end = Self::until(end, now).earlier_by(margin);
+        Self { at: self.at.min(end.at), ..self }
+    }
+
+    /// One that is over after `most`, or earlier.
+    #[must_use]
+    pub fn within(self, most: Duration) -> Self {
+        Self { at: self.at.min(Instant::now() + most), ..self }
     }
 
     /// One that leaves time for the answer.
@@ -57,6 +84,12 @@ impl Deadline {
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
+}
+
+/// How long ago the gateway took a request; `None` if it does not say so, or says a time in the future.
+fn age(now: Timestamp, gateway_time: Option<Timestamp>) -> Option<Duration> {
+    let age = now.as_millis().checked_sub(gateway_time?.as_millis())?;
+    u64::try_from(age).ok().map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -84,6 +117,37 @@ mod tests {
         assert_eq!(remaining_after(Some(3_001)), 2_600);
         assert_eq!(remaining_after(Some(-50)), 2_600);
         assert_eq!(remaining_after(Some(NOW)), 2_600);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_okta_has_given_up_is_over() {
+        let remaining = |age_ms: i64| {
+            let gateway = Some(Timestamp::from_millis(NOW - age_ms));
+            let budget = Duration::from_millis(2_600);
+            Deadline::while_okta_waits(budget, Timestamp::from_millis(NOW), gateway).remaining().as_millis()
+        };
+        for (age_ms, expected) in
+            [(0, 2_600), (400, 2_200), (2_900, 0), (3_000, 0), (3_001, 0), (5_000, 0), (30_000, 0)]
+        {
+            assert_eq!(remaining(age_ms), expected, "{age_ms}");
+        }
+        for age_ms in [30_001, 3_600_000, NOW, -1, -5_000, i64::MIN / 2] {
+            assert_eq!(remaining(age_ms), 2_600, "counted from arrival: {age_ms}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lambdas_end_counts_where_it_is_earlier() {
+        let (now, margin) = (Timestamp::from_millis(NOW), Duration::from_millis(100));
+        let deadline = Deadline::starting(Duration::from_millis(2_600), now, None);
+        for (end, expected) in
+            [(NOW + 1_500, 1_400), (NOW + 10_000, 2_600), (NOW + 50, 0), (NOW, 2_600), (600_000, 2_600)]
+        {
+            let remaining = deadline.before_end(Timestamp::from_millis(end), now, margin).remaining();
+            assert_eq!(remaining.as_millis(), expected, "{end}");
+        }
+        assert_eq!(deadline.within(Duration::from_millis(400)).remaining().as_millis(), 400);
+        assert_eq!(deadline.within(Duration::from_secs(5)).remaining().as_millis(), 2_600);
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,18 +6,18 @@
 //!
 //! The URL holds the number and so does the answer: neither is kept, and no error quotes them.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
 use url::Url;
 
 use crate::{
-    http_client::{self, Answer, CallError},
-    id::SafeId,
-    phone::{self, CountryCode, DialableNumber, PhoneNumber},
+    http_client::CallError,
+    phone::{self, CountryCode, DialableNumber, NetworkCode, PhoneNumber},
     reason::Reason,
-    time::clock::Timestamp,
-    twilio::credentials::TwilioCredentials,
+    telemetry::Log,
+    time::{clock::Timestamp, deadline::Deadline},
+    twilio::client::{Manner, Refusal, TwilioClient, TwilioError, body_of, code_of, reason_of_silence, text},
 };
 
 /// Data that Lookup sells, as far as a decision about sending can use it.
@@ -175,35 +175,6 @@ impl LineType {
     }
 }
 
-/// Mobile country code and mobile network code (ITU-T E.212). Compared as numbers, since leading zeros get lost on the
-/// way from carriers: `262-01` and `262-1` are one network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct NetworkCode {
-    country: u16,
-    network: u16,
-}
-
-impl NetworkCode {
-    /// From the two codes' digits: three, and one to three.
-    pub fn parse(country: &str, network: &str) -> Option<Self> {
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-        let usable = country.len() == 3 && (1..=3).contains(&network.len());
-        usable.then(|| Some(Self { country: digits(country)?, network: digits(network)? })).flatten()
-    }
-}
-
-impl fmt::Display for NetworkCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:03}-{:02}", self.country, self.network)
-    }
-}
-
-impl serde::Serialize for NetworkCode {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 /// The risk that somebody earns from messages to the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SmsPumping {
@@ -224,39 +195,18 @@ pub enum SimSwap {
     NotRecently,
 }
 
-/// How a request to Lookup failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LookupError {
-    /// Twilio answered, and the answer is no.
-    #[error("Twilio answered {status}")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// Twilio's error code.
-        code: Option<u32>,
-        /// Twilio's id of the request.
-        request_id: Option<SafeId>,
-    },
-    /// The answer says yes but cannot be read.
-    #[error("Twilio's answer cannot be read")]
-    Unreadable,
-    /// There was no answer.
-    #[error(transparent)]
-    NoAnswer(#[from] CallError),
-}
-
-impl LookupError {
-    /// The stable code.
-    pub fn reason(&self) -> Reason {
-        match self {
-            Self::Refused { status: 401 | 403, .. } => Reason::TwilioAuthentication,
-            Self::Refused { status: 429, .. } => Reason::Throttled,
-            Self::Refused { status: 500.., .. } | Self::Unreadable => Reason::TwilioFailed,
-            Self::Refused { .. } => Reason::TwilioRefused,
-            Self::NoAnswer(CallError::NotConnected) => Reason::TwilioUnreachable,
-            Self::NoAnswer(CallError::TimedOut) => Reason::TwilioTimeout,
-            Self::NoAnswer(CallError::Interrupted) => Reason::TwilioInterrupted,
-        }
+/// The stable code of a failed Lookup. Lookup's codes are its own, so the status decides.
+pub fn reason_of(error: &TwilioError) -> Reason {
+    match error {
+        TwilioError::Refused(refusal) => match refusal.status {
+            401 | 403 => Reason::TwilioAuthentication,
+            429 => Reason::Throttled,
+            500.. => Reason::TwilioFailed,
+            _ => Reason::TwilioRefused,
+        },
+        TwilioError::Unreadable => Reason::TwilioFailed,
+        TwilioError::NoAnswer(error) => reason_of_silence(*error),
+        TwilioError::NoCredentials(_) => Reason::SecretUnavailable,
     }
 }
 
@@ -277,44 +227,46 @@ pub fn advice_on(code: u32) -> Option<&'static str> {
 }
 
 /// A client of Lookup.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LookupClient {
-    http: reqwest::Client,
+    twilio: TwilioClient,
     base: Url,
 }
 
 impl LookupClient {
-    /// A client on the shared HTTP client. `base` is an HTTP URL.
-    pub fn new(http: reqwest::Client, base: Url) -> Self {
-        Self { http, base }
+    /// `base` is an HTTP URL.
+    pub fn new(twilio: TwilioClient, base: Url) -> Self {
+        Self { twilio, base }
     }
 
-    /// Opens the connection, so that the first Lookup does not have to. What is answered does not matter.
+    /// Opens the connection, so that the first Lookup does not have to.
     ///
     /// # Errors
     /// If there is no connection in time.
     pub async fn connect(&self, timeout: Duration) -> Result<(), CallError> {
-        http_client::call(self.http.head(self.base.clone()), timeout).await.map(|_answer| ())
+        self.twilio.connect(&self.base, timeout).await
     }
 
-    /// Asks about a number. `country` completes a national one.
+    /// Asks about a number. `country` completes a national one. A second request, with newer credentials after a 401, is
+    /// made only if `least` is left.
     ///
     /// # Errors
-    /// If Twilio refuses, does not answer within `timeout`, or answers something else.
+    /// If Twilio refuses, does not answer in time, or answers something else.
     pub async fn ask(
         &self,
-        credentials: &TwilioCredentials,
         number: &DialableNumber,
         country: Option<CountryCode>,
         packages: &Packages,
-        timeout: Duration,
-    ) -> Result<LookupAnswer, LookupError> {
-        let request = credentials.authenticate(self.http.get(self.url(number, country, packages)));
-        let answer = http_client::call(request, timeout).await?;
+        (deadline, least): (Deadline, Duration),
+        log: &Log,
+    ) -> Result<LookupAnswer, TwilioError> {
+        let url = self.url(number, country, packages);
+        let manner = Manner { deadline, least, repeatable: true };
+        let answer = self.twilio.call(manner, log, |http, _| Ok(http.get(url.clone()))).await?.answer?;
         if answer.status == http::StatusCode::OK {
-            answer.json().and_then(|body| read(&body, packages)).ok_or(LookupError::Unreadable)
+            read(&body_of(&answer), packages).ok_or(TwilioError::Unreadable)
         } else {
-            Err(refused(&answer))
+            Err(Refusal::of(&answer).into())
         }
     }
 
@@ -338,22 +290,13 @@ impl LookupClient {
     }
 }
 
-fn refused(answer: &Answer) -> LookupError {
-    let body: Value = answer.json().unwrap_or_default();
-    LookupError::Refused {
-        status: answer.status.as_u16(),
-        code: body.get("code").and_then(code_of),
-        request_id: answer.header("twilio-request-id").and_then(SafeId::parse),
-    }
-}
-
 /// Reads an answer; nothing if it does not even say whether the number is valid.
 fn read(body: &Value, packages: &Packages) -> Option<LookupAnswer> {
     if !body.get("valid")?.as_bool()? {
         return Some(LookupAnswer::Invalid);
     }
     let number = text(body, "phone_number").and_then(|text| match phone::parse(text) {
-        Ok((DialableNumber::International(number), None)) => Some(number),
+        Ok((DialableNumber::International(number), Ok(None))) => Some(number),
         _ => None,
     });
     let country = text(body, "country_code").and_then(|text| text.parse().ok());
@@ -370,10 +313,11 @@ fn read(body: &Value, packages: &Packages) -> Option<LookupAnswer> {
 /// Adds a package's data to the facts. The error is Twilio's code, where it gives one.
 fn read_package(body: &Value, package: Package, facts: &mut NumberFacts) -> Result<(), Option<u32>> {
     let data = body.get(package.as_str()).filter(|data| data.is_object()).ok_or(None)?;
-    // A number by the specification, a text in at least one package.
+    // What cannot be a code does not spoil the data beside it.
     match data.get("error_code") {
-        None | Some(Value::Null) => {}
-        Some(code) => return Err(code_of(code)),
+        Some(Value::String(code)) if code.trim().is_empty() => {}
+        Some(code @ (Value::Number(_) | Value::String(_))) if code_of(code) != Some(0) => return Err(code_of(code)),
+        _ => {}
     }
     let found = match package {
         Package::LineTypeIntelligence => keep(&mut facts.line, line(data)),
@@ -396,11 +340,19 @@ fn line(data: &Value) -> Option<Line> {
     let line = Line {
         line_type: text(data, "type").and_then(LineType::parse),
         carrier_name: text(data, "carrier_name").map(str::to_owned),
-        network: text(data, "mobile_country_code")
-            .zip(text(data, "mobile_network_code"))
-            .and_then(|(country, network)| NetworkCode::parse(country, network)),
+        network: digits(data, "mobile_country_code")
+            .zip(digits(data, "mobile_network_code"))
+            .and_then(|(country, network)| NetworkCode::parse(&country, &network)),
     };
     (line != Line::default()).then_some(line)
+}
+
+/// A code's digits, whether they are written as a text or as a number.
+fn digits(data: &Value, field: &str) -> Option<String> {
+    match data.get(field)? {
+        Value::String(text) => Some(text.trim().to_owned()),
+        number => number.as_u64().map(|number| number.to_string()),
+    }
 }
 
 fn sms_pumping(data: &Value) -> Option<SmsPumping> {
@@ -423,18 +375,6 @@ fn line_is_inactive(data: &Value) -> Option<bool> {
     match text(data, "status")? {
         "inactive" => Some(true),
         "active" | "reachable" | "unreachable" => Some(false),
-        _ => None,
-    }
-}
-
-fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
-    value.get(field)?.as_str().map(str::trim).filter(|text| !text.is_empty())
-}
-
-fn code_of(code: &Value) -> Option<u32> {
-    match code {
-        Value::Number(code) => code.as_u64().and_then(|code| u32::try_from(code).ok()),
-        Value::String(code) => code.trim().parse().ok(),
         _ => None,
     }
 }
@@ -522,6 +462,42 @@ mod tests {
     }
 
     #[test]
+    fn an_odd_field_does_not_lose_its_neighbours() {
+        for odd in [json!(null), json!({}), json!(["x"]), json!(true), json!("")] {
+            for package in ["line_type_intelligence", "sms_pumping_risk", "sim_swap", "line_status", "call_forwarding"]
+            {
+                let mut body = answer();
+                body[package]["error_code"] = odd.clone();
+                assert_eq!(facts(&body), facts(&answer()), "{package} {odd}");
+            }
+            for field in ["carrier_name", "mobile_country_code", "mobile_network_code"] {
+                let mut body = answer();
+                body["line_type_intelligence"][field] = odd.clone();
+                assert_eq!(facts(&body).0.line.unwrap().line_type, Some(LineType::NonFixedVoip), "{field} {odd}");
+            }
+            for field in ["country_code", "phone_number", "calling_country_code", "national_format", "url"] {
+                let mut body = answer();
+                body[field] = odd.clone();
+                assert_eq!(facts(&body).0.line, facts(&answer()).0.line, "{field} {odd}");
+            }
+            let mut body = answer();
+            body["line_type_intelligence"]["type"] = odd.clone();
+            body["sms_pumping_risk"]["number_blocked"] = odd.clone();
+            let (facts, _) = facts(&body);
+            assert_eq!(facts.line.unwrap().network, NetworkCode::parse("310", "998"), "{odd}");
+            assert_eq!(facts.sms_pumping.unwrap().score, Some(95), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_networks_codes_may_be_numbers() {
+        let mut body = answer();
+        body["line_type_intelligence"]["mobile_country_code"] = json!(310);
+        body["line_type_intelligence"]["mobile_network_code"] = json!(998);
+        assert_eq!(facts(&body), facts(&answer()));
+    }
+
+    #[test]
     fn an_odd_package_is_no_data() {
         for odd in [json!(null), json!([]), json!("x"), json!(7), json!({}), json!({"type": null, "status": "unknown"})]
         {
@@ -594,7 +570,7 @@ mod tests {
     #[test]
     fn the_url_has_the_number_the_packages_and_the_country() {
         let base = Url::parse("http://127.0.0.1:9/proxy/").unwrap();
-        let client = LookupClient::new(http_client::build(None).unwrap(), base);
+        let client = LookupClient { twilio: crate::twilio::client::tests::client(), base };
         let country: Option<CountryCode> = "GB".parse().ok();
         let url = |number: &str, packages: &[Package]| {
             let (number, _) = phone::parse(number).unwrap();
@@ -606,18 +582,6 @@ mod tests {
             "http://127.0.0.1:9/proxy/v2/PhoneNumbers/%2B442079460060?Fields=line_type_intelligence%2Csim_swap"
         );
         assert_eq!(url("020 7946 0060", &[]), "http://127.0.0.1:9/proxy/v2/PhoneNumbers/02079460060?CountryCode=GB");
-    }
-
-    #[test]
-    fn compares_network_codes_as_numbers() {
-        assert_eq!(NetworkCode::parse("262", "01"), NetworkCode::parse("262", "1"));
-        assert_eq!(NetworkCode::parse("310", "260").unwrap().to_string(), "310-260");
-        assert_eq!(NetworkCode::parse("262", "1").unwrap().to_string(), "262-01");
-        for (country, network) in
-            [("26", "01"), ("2620", "1"), ("262", ""), ("262", "0001"), ("+62", "01"), ("262", "a")]
-        {
-            assert_eq!(NetworkCode::parse(country, network), None, "{country}-{network}");
-        }
     }
 
     proptest! {

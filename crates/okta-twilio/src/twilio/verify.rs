@@ -1,22 +1,32 @@
 //! Twilio Verify: start a verification with Okta's code, and tell how it ended.
 //!
-//! Source: Twilio, Verify v2 API, "Verifications". Two rules shape this client. A start is no idempotent request: it
-//! sends a message each time, so the caller must know whether the first one could have. And Twilio's error message can
-//! quote the phone number, so it is looked at here and never kept.
+//! Source: Twilio, Verify v2 API, "Verifications". A start is no idempotent request: it sends a message each time, so the
+//! caller must know whether the first one could have. Every field of an answer is read by itself, since each may be null,
+//! missing or odd.
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use http::StatusCode;
+use serde_json::Value;
 use url::Url;
 
 use crate::{
-    http_client::{self, Answer, CallError},
-    id::SafeId,
+    http_client::{Answer, CallError},
+    id::{SafeId, Sid},
     phone::{Extension, PhoneNumber},
     private::OneTimeCode,
-    reason::Reason,
-    twilio::credentials::TwilioCredentials,
+    secrets::{Authorised, HooksSecret, SecretError},
+    telemetry::Log,
+    time::deadline::Deadline,
+    twilio::client::{Manner, Refusal, TwilioClient, TwilioError, body_of, id, request_id_of, text},
 };
+
+/// An update takes some 100 to 300 ms: a second one is not begun with less time.
+const LEAST_FOR_UPDATE: Duration = Duration::from_millis(100);
+
+/// Twilio's own codes for an update that meets nothing pending: not found, and a number that is none. A 404 without a code
+/// could be a proxy's.
+const NOTHING_PENDING: [u32; 2] = [20404, 60200];
 
 /// How the code travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,9 +64,11 @@ pub struct NewVerification<'a> {
     /// For calls.
     pub extension: Option<&'a Extension>,
     /// `HJ…`; not for WhatsApp.
-    pub template_sid: Option<&'a str>,
+    pub template_sid: Option<&'a Sid>,
     /// The service's rate limits with this request's values, as a JSON object.
     pub rate_limits: Option<&'a str>,
+    /// Okta's id of the request: a tag, which Twilio repeats in Verify's events and shows in its logs.
+    pub okta_event_id: Option<&'a SafeId>,
 }
 
 /// A verification that Twilio has accepted. Both sids are missing if the answer's body was lost.
@@ -79,109 +91,73 @@ pub enum Target<'a> {
     Number(&'a PhoneNumber),
 }
 
-/// What came of feedback.
+/// What an update did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Approval {
-    /// The verification is approved now.
-    Approved {
-        /// `VE…`, if Twilio tells.
+pub enum Updated {
+    /// The verification has the new status.
+    Done {
+        /// `VE…`, if Twilio says so.
         sid: Option<SafeId>,
     },
     /// There is none that is pending: it is approved already, or has ended.
     NotPending,
 }
 
-/// How a request to Verify failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VerifyError {
-    /// Twilio answered, and the answer is no.
-    #[error("Twilio answered {}", .0.status)]
-    Refused(Refusal),
-    /// There was no answer.
-    #[error(transparent)]
-    NoAnswer(#[from] CallError),
-}
-
-/// Twilio's no. Without its message, which can hold the number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// HTTP status.
-    pub status: u16,
-    /// Twilio's error code, if the body was Twilio's.
-    pub code: Option<u32>,
-    /// The parameter that Twilio objects to, if it names one.
-    pub parameter: Option<Parameter>,
-    /// The header `Twilio-Reached-Rate-Limit` is there: a rate limit of the service, which will not clear in a moment.
-    pub reached_rate_limit: bool,
-    /// How long Twilio asks to wait.
-    pub retry_after: Option<Duration>,
-    /// Twilio's id of the request.
-    pub request_id: Option<SafeId>,
-}
-
-/// A parameter of a start, as far as it matters which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parameter {
-    /// The number.
-    To,
-    /// The language.
-    Locale,
-    /// Any other.
-    Other,
-}
-
-impl Parameter {
-    /// From Twilio's message, such as ``Invalid parameter `To`: …`` or `Invalid parameter: Locale`.
-    fn named_in(message: &str) -> Option<Self> {
-        let name = message.split_once("arameter")?.1;
-        let name = name.trim_start_matches(|character: char| !character.is_ascii_alphabetic());
-        let end = name.find(|character: char| !character.is_ascii_alphanumeric()).unwrap_or(name.len());
-        match name.get(..end)? {
-            "" => None,
-            "To" => Some(Self::To),
-            "Locale" => Some(Self::Locale),
-            _ => Some(Self::Other),
-        }
-    }
+/// What a start met.
+#[derive(Debug)]
+pub struct Started {
+    /// Twilio's last word.
+    pub result: Result<Verification, TwilioError>,
+    /// The refusal (401) of older credentials, if there was one: then two requests were made.
+    pub refused: Option<Refusal>,
 }
 
 /// A client for one Verify service.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct VerifyClient {
-    http: reqwest::Client,
+    twilio: TwilioClient,
     base: Url,
-    verifications: Url,
+    /// `VERIFY_SERVICE_SID`; the hooks secret's where it is not set.
+    service_sid: Option<Sid>,
 }
 
 impl VerifyClient {
-    /// A client on the shared HTTP client. `service_sid` is `VA…`; `base` is an HTTP URL.
-    pub fn new(http: reqwest::Client, base: Url, service_sid: &str) -> Self {
-        let mut verifications = base.clone();
-        verifications
-            .set_path(&format!("{}/v2/Services/{service_sid}/Verifications", base.path().trim_end_matches('/')));
-        Self { http, base, verifications }
+    /// A client for `service_sid` (`VA…`), or else the service that the hooks secret names. `base` is an HTTP URL.
+    pub fn new(twilio: TwilioClient, base: Url, service_sid: Option<Sid>) -> Self {
+        Self { twilio, base, service_sid }
     }
 
-    /// Opens the connection, so that the first send does not have to. What is answered does not matter.
+    /// Opens the connection, so that the first send does not have to.
     ///
     /// # Errors
     /// If there is no connection in time.
     pub async fn connect(&self, timeout: Duration) -> Result<(), CallError> {
-        http_client::call(self.http.head(self.base.clone()), timeout).await.map(|_answer| ())
+        self.twilio.connect(&self.base, timeout).await
     }
 
-    /// Sends a message.
-    ///
-    /// # Errors
-    /// If Twilio refuses, or does not answer within `timeout`.
-    pub async fn start(
-        &self,
-        credentials: &TwilioCredentials,
-        new: &NewVerification<'_>,
-        timeout: Duration,
-    ) -> Result<Verification, VerifyError> {
+    /// Whether it is known which Verify service is meant.
+    pub fn has_service(&self, secret: &HooksSecret) -> bool {
+        self.service(secret).is_ok()
+    }
+
+    fn service<'a>(&'a self, secret: &'a HooksSecret) -> Result<&'a Sid, SecretError> {
+        let sid = self.service_sid.as_ref().or(secret.verify_service_sid.as_ref());
+        sid.ok_or(SecretError::VerifyServiceSid)
+    }
+
+    /// The service's verifications, and below them `path`, which is empty or begins with a slash.
+    fn url(&self, secret: &HooksSecret, path: &str) -> Result<Url, SecretError> {
+        let (base, service) = (self.base.path().trim_end_matches('/'), self.service(secret)?.as_str());
+        let mut url = self.base.clone();
+        url.set_path(&format!("{base}/v2/Services/{service}/Verifications{path}"));
+        Ok(url)
+    }
+
+    /// Sends a message. A second request, with newer credentials after a 401, is made only if `least` is left.
+    pub async fn start(&self, new: &NewVerification<'_>, deadline: Deadline, least: Duration, log: &Log) -> Started {
         let send_digits = new.extension.filter(|_| new.channel == Channel::Call).map(Extension::send_digits);
-        let template_sid = new.template_sid.filter(|_| new.channel != Channel::WhatsApp);
+        let template_sid = new.template_sid.filter(|_| new.channel != Channel::WhatsApp).map(Sid::as_str);
+        let tags = new.okta_event_id.map(|id| format!(r#"{{"okta_event_id":"{id}"}}"#));
         let mut form = vec![
             ("To", new.to.on_the_wire()),
             ("Channel", new.channel.as_str()),
@@ -192,127 +168,93 @@ impl VerifyClient {
             ("SendDigits", send_digits.as_deref()),
             ("TemplateSid", template_sid),
             ("RateLimits", new.rate_limits),
+            ("Tags", tags.as_deref()),
         ];
         form.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        let request = credentials.authenticate(self.http.post(self.verifications.clone())).form(&form);
-        let answer = http_client::call(request, timeout).await?;
-        let verification = accepted(&answer);
-        // Created: the message is on its way, whatever became of the body. Another success could be a proxy's page, unless it
-        // has a verification in it.
-        let is_accepted =
-            answer.status == http::StatusCode::CREATED || (answer.status.is_success() && verification.sid.is_some());
-        if is_accepted { Ok(verification) } else { Err(refused(&answer).into()) }
+        let manner = Manner { deadline, least, repeatable: false };
+        let call = self.twilio.call(manner, log, |http, secret| Ok(http.post(self.url(secret, "")?).form(&form))).await;
+        match call {
+            Ok(Authorised { answer, refused }) => Started {
+                result: answer.map_err(TwilioError::from).and_then(|answer| accepted(&answer)),
+                refused: refused.and_then(Result::ok).as_ref().map(Refusal::of),
+            },
+            Err(error) => Started { result: Err(error.into()), refused: None },
+        }
     }
 
-    /// Tells Twilio that the user typed the right code. It may be told again: a verification is approved once, and then
-    /// no longer pending. So a lost connection is made good here.
+    /// Tells Twilio that the user typed the right code. It may be said twice: a verification is approved once, and then
+    /// no longer pending.
     ///
     /// # Errors
-    /// If Twilio refuses, or does not answer within `timeout`.
-    pub async fn approve(
+    /// If Twilio refuses, or does not answer in time.
+    pub async fn approve(&self, target: Target<'_>, deadline: Deadline, log: &Log) -> Result<Updated, TwilioError> {
+        self.update("approved", target, deadline, log).await
+    }
+
+    /// Ends what is pending, so that the next start sends its own code. It may be said twice.
+    ///
+    /// # Errors
+    /// If Twilio refuses, or does not answer in time.
+    pub async fn cancel(&self, target: Target<'_>, deadline: Deadline, log: &Log) -> Result<Updated, TwilioError> {
+        self.update("canceled", target, deadline, log).await
+    }
+
+    async fn update(
         &self,
-        credentials: &TwilioCredentials,
+        status: &'static str,
         target: Target<'_>,
-        timeout: Duration,
-    ) -> Result<Approval, VerifyError> {
-        let name = match target {
-            Target::Sid(sid) => sid.to_string(),
+        deadline: Deadline,
+        log: &Log,
+    ) -> Result<Updated, TwilioError> {
+        let path = match target {
+            Target::Sid(sid) => format!("/{sid}"),
             // A plus sign in a path stands for itself, but not every proxy knows.
-            Target::Number(number) => number.on_the_wire().replace('+', "%2B"),
+            Target::Number(number) => format!("/{}", number.on_the_wire().replace('+', "%2B")),
         };
-        let request = self.http.post(format!("{}/{name}", self.verifications));
-        let request = credentials.authenticate(request).form(&[("Status", "approved")]);
-        let answer = http_client::call_repeatable(request, timeout).await?;
-        match answer.status {
-            http::StatusCode::OK => Ok(Approval::Approved { sid: accepted(&answer).sid }),
-            _ => match refused(&answer) {
-                // Twilio's own 404: a proxy's would lose feedback. And what Twilio takes for no number has no verification.
-                Refusal { code: Some(20404 | 60200), .. } => Ok(Approval::NotPending),
-                refusal => Err(refusal.into()),
-            },
+        let manner = Manner { deadline, least: LEAST_FOR_UPDATE, repeatable: true };
+        let request = |http: &reqwest::Client, secret: &HooksSecret| {
+            Ok(http.post(self.url(secret, &path)?).form(&[("Status", status)]))
+        };
+        let answer = self.twilio.call(manner, log, request).await?.answer?;
+        if answer.status == StatusCode::OK {
+            return Ok(Updated::Done { sid: id(&body_of(&answer), "sid") });
+        }
+        match Refusal::of(&answer) {
+            Refusal { code: Some(code), .. } if NOTHING_PENDING.contains(&code) => Ok(Updated::NotPending),
+            refusal => Err(refusal.into()),
         }
     }
 }
 
-/// The stable code of a call to Twilio that got no answer.
-pub fn reason_of_silence(error: CallError) -> Reason {
-    match error {
-        CallError::NotConnected => Reason::TwilioUnreachable,
-        CallError::TimedOut => Reason::TwilioTimeout,
-        CallError::Interrupted => Reason::TwilioInterrupted,
+/// Reads the answer to a start.
+fn accepted(answer: &Answer) -> Result<Verification, TwilioError> {
+    let body = body_of(answer);
+    let last_attempt = body.get("send_code_attempts").and_then(Value::as_array).and_then(|attempts| attempts.last());
+    let verification = Verification {
+        sid: id(&body, "sid"),
+        attempt_sid: last_attempt.and_then(|attempt| id(attempt, "attempt_sid")),
+        request_id: request_id_of(answer),
+    };
+    // Created: the message is on its way, whatever became of the body. Another success could be a proxy's page, unless it
+    // has a verification in it.
+    let is_verification = verification.sid.is_some() || text(&body, "status") == Some("pending");
+    if answer.status == StatusCode::CREATED || (answer.status.is_success() && is_verification) {
+        Ok(verification)
+    } else {
+        Err(Refusal::of(answer).into())
     }
-}
-
-impl From<Refusal> for VerifyError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-#[derive(Deserialize)]
-struct VerificationBody {
-    sid: Option<String>,
-    #[serde(default)]
-    send_code_attempts: Vec<Attempt>,
-}
-
-#[derive(Deserialize)]
-struct Attempt {
-    attempt_sid: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ErrorBody {
-    code: Option<u32>,
-    message: Option<String>,
-}
-
-fn accepted(answer: &Answer) -> Verification {
-    let request_id = request_id(answer);
-    match answer.json::<VerificationBody>() {
-        Some(body) => Verification {
-            sid: body.sid.as_deref().and_then(SafeId::parse),
-            attempt_sid: body.send_code_attempts.last().and_then(|last| SafeId::parse(last.attempt_sid.as_deref()?)),
-            request_id,
-        },
-        None => Verification { request_id, ..Verification::default() },
-    }
-}
-
-fn refused(answer: &Answer) -> Refusal {
-    let body = answer.json::<ErrorBody>();
-    let message = body.as_ref().and_then(|body| body.message.as_deref()).unwrap_or_default();
-    Refusal {
-        status: answer.status.as_u16(),
-        parameter: Parameter::named_in(message),
-        code: body.and_then(|body| body.code),
-        reached_rate_limit: answer.headers.contains_key("twilio-reached-rate-limit"),
-        // Seconds; the other form that HTTP allows, a date, is not used by Twilio.
-        retry_after: answer.header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
-        request_id: request_id(answer),
-    }
-}
-
-fn request_id(answer: &Answer) -> Option<SafeId> {
-    answer.header("twilio-request-id").and_then(SafeId::parse)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(status: u16, body: &str) -> Answer {
-        let mut headers = http::HeaderMap::new();
-        headers.insert("twilio-request-id", "RQaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".parse().unwrap());
-        let status = http::StatusCode::from_u16(status).unwrap();
-        Answer { status, headers, body: Some(body.to_owned().into()) }
-    }
+    use crate::twilio::client::tests::answer;
 
     #[test]
     fn the_last_attempt_counts() {
         let body =
             r#"{"sid":"VEa","send_code_attempts":[{"attempt_sid":"VL1"},{"channel":"SMS","attempt_sid":"VL2"}]}"#;
-        let verification = accepted(&answer(201, body));
+        let verification = accepted(&answer(201, body)).unwrap();
         assert_eq!(verification.sid, SafeId::parse("VEa"));
         assert_eq!(verification.attempt_sid, SafeId::parse("VL2"));
         assert!(verification.request_id.is_some());
@@ -321,34 +263,33 @@ mod tests {
     #[test]
     fn an_odd_body_does_not_unsend_a_message() {
         for body in ["", "<html>", "{}", "[]", r#"{"sid":null}"#, r#"{"sid":7}"#, r#"{"sid":"+12025550123"}"#] {
-            assert_eq!(accepted(&answer(201, body)).sid, None, "{body}");
+            assert_eq!(accepted(&answer(201, body)).unwrap().sid, None, "{body}");
         }
-        let old = accepted(&answer(201, r#"{"sid":"VEa","send_code_attempts":[{"channel_id":"VL1"}]}"#));
+        let old = accepted(&answer(201, r#"{"sid":"VEa","send_code_attempts":[{"channel_id":"VL1"}]}"#)).unwrap();
         assert_eq!((old.sid, old.attempt_sid), (SafeId::parse("VEa"), None));
     }
 
     #[test]
-    fn knows_the_parameter_that_twilio_names() {
-        for (message, parameter) in [
-            ("Invalid parameter `To`: +12025550123", Some(Parameter::To)),
-            ("Invalid parameter: To", Some(Parameter::To)),
-            ("Invalid parameter: Locale", Some(Parameter::Locale)),
-            ("Invalid parameter `CustomCode`", Some(Parameter::Other)),
-            ("Invalid parameter", None),
-            ("Locale", None),
-            ("", None),
-        ] {
-            assert_eq!(Parameter::named_in(message), parameter, "{message}");
+    fn an_odd_field_does_not_lose_the_sid() {
+        let odd = ["null", "{}", "[]", r#"["x"]"#, "[null]", "[[]]", r#"[{"attempt_sid":7}]"#, "7", "true", r#""VL1""#];
+        for attempts in odd {
+            let body = format!(r#"{{"status":[],"sid":"VEa","send_code_attempts":{attempts},"channel":{{}}}}"#);
+            for status in [200, 201] {
+                let verification = accepted(&answer(status, &body)).unwrap();
+                assert_eq!(verification.sid, SafeId::parse("VEa"), "{status} {attempts}");
+                assert_eq!(verification.attempt_sid, None, "{status} {attempts}");
+            }
+        }
+        for sid in ["null", "{}", "7", r#"["VEa"]"#] {
+            let body = format!(r#"{{"sid":{sid},"status":"pending","send_code_attempts":[{{"attempt_sid":"VL1"}}]}}"#);
+            assert_eq!(accepted(&answer(200, &body)).unwrap().attempt_sid, SafeId::parse("VL1"), "{sid}");
         }
     }
 
     #[test]
-    fn a_refusal_keeps_no_message() {
-        let body = r#"{"code":60200,"message":"Invalid parameter `To`: +12025550123","status":400}"#;
-        let refusal = refused(&answer(400, body));
-        assert_eq!((refusal.code, refusal.parameter), (Some(60200), Some(Parameter::To)));
-        let error = VerifyError::from(refusal);
-        assert!(!format!("{error} {error:?}").contains("2025550123"));
-        assert_eq!(refused(&answer(502, "<html>")).code, None);
+    fn another_success_is_no_verification() {
+        for body in ["", "<html>", "{}", r#"{"sid":null}"#, r#"{"status":"ok"}"#] {
+            assert!(accepted(&answer(200, body)).is_err(), "{body}");
+        }
     }
 }

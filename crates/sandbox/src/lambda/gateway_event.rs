@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, time::Duration};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 
-use super::{ACCOUNT, REGION, unix_time};
+use crate::{
+    aws::{ACCOUNT, REGION},
+    clock::unix_time,
+};
 
 const API: &str = "a1b2c3d4e5";
 const SOURCE_IP: &str = "192.0.2.10";

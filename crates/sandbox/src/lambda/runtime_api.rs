@@ -12,7 +12,10 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{EVENT_LIMIT, Outcome, environment::Environment};
+use super::{
+    environment::Environment,
+    invocation::{EVENT_LIMIT, Outcome},
+};
 
 /// The largest response: a little more, as Lambda's own message says.
 const RESPONSE_LIMIT: usize = EVENT_LIMIT + 100;

@@ -1,9 +1,9 @@
 //! Lookup v2: formats and judges a number, and knows more about it in packages that have to be asked for.
 
 use super::error::TwilioError;
+use super::exchange::{Form, Transport, value};
 use super::magic_numbers::{self, Effect, LookupEffect};
 use super::phone_number::{self, PhoneNumber};
-use super::{Form, Transport, value};
 use crate::clock::Moment;
 use serde_json::{Map, Value, json};
 use std::time::Duration;

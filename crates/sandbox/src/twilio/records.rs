@@ -3,6 +3,7 @@
 use super::faults::{Fault, Operation};
 use crate::clock::Moment;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// How a code reaches its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -172,4 +173,6 @@ pub struct Attempt {
     pub at: Moment,
     /// Why it did not arrive, which Twilio finds out only after its answer.
     pub error_code: Option<u32>,
+    /// What the create was tagged with, by name.
+    pub tags: BTreeMap<String, String>,
 }

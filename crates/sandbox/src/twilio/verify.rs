@@ -1,14 +1,15 @@
 //! Verify v2: sends codes, counts, forgets, and refuses what Twilio refuses.
 
 use super::error::TwilioError;
+use super::exchange::{Form, Transport, value};
 use super::magic_numbers::{self, Effect, Refusal, VerifyEffect, When};
 use super::records::{Attempt, Channel, Message, Status, Verification};
-use super::{Form, Transport, locales, phone_number, value};
+use super::{locales, phone_number};
 use crate::clock::Moment;
 use crate::options::{Options, SecondCode};
 use crate::random;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// Sends that one verification allows.
@@ -158,7 +159,7 @@ impl Verify {
     }
 
     /// Counts the request in each of its buckets, unless one of them is full.
-    fn count(&mut self, options: &Options, values: &[(String, String)], now: Moment) -> Result<(), TwilioError> {
+    fn count(&mut self, options: &Options, values: &BTreeMap<String, String>, now: Moment) -> Result<(), TwilioError> {
         let buckets = || {
             values.iter().filter_map(|(name, value)| {
                 let limit = options.rate_limits.iter().find(|limit| limit.unique_name == *name)?;
@@ -199,7 +200,13 @@ impl Verify {
         verification.code.clone_from(&code);
         verification.channel = route.channel;
         verification.updated = now;
-        let attempt = Attempt { sid: sid("VL"), channel: route.channel, at: now, error_code: route.error_code };
+        let attempt = Attempt {
+            sid: sid("VL"),
+            channel: route.channel,
+            at: now,
+            error_code: route.error_code,
+            tags: create.tags,
+        };
         verification.attempts.push(attempt.clone());
         let body = to_json(options, verification, Status::Pending);
         let verification_sid = verification.sid.clone();
@@ -275,7 +282,8 @@ struct Create {
     locale: Option<String>,
     template: Option<String>,
     send_digits: Option<String>,
-    rate_limits: Vec<(String, String)>,
+    rate_limits: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
     risk_checked: bool,
 }
 
@@ -316,7 +324,8 @@ impl Create {
         }
         let send_digits = text("SendDigits");
         if let Some(digits) = &send_digits {
-            let dialable = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'w');
+            let is_key = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'w' | b'#' | b'*');
+            let dialable = !digits.is_empty() && digits.bytes().all(is_key);
             require("SendDigits", channel == Channel::Call && dialable)?;
         }
         let risk_check = value(form, "RiskCheck");
@@ -348,6 +357,7 @@ impl Create {
             template,
             send_digits,
             rate_limits: string_map(form, "RateLimits")?,
+            tags,
             risk_checked: risk_check != Some("disable") || channel != Channel::Sms,
         })
     }
@@ -417,13 +427,9 @@ fn require(parameter: &str, holds: bool) -> Result<(), TwilioError> {
 }
 
 /// A parameter that is a JSON object of strings; none at all is an empty one.
-fn string_map(form: &Form, name: &str) -> Result<Vec<(String, String)>, TwilioError> {
-    let Some(json) = value(form, name) else {
-        return Ok(Vec::new());
-    };
-    let map: HashMap<String, String> =
-        serde_json::from_str(json).map_err(|_not_such_an_object| TwilioError::invalid_parameter(name))?;
-    Ok(map.into_iter().collect())
+fn string_map(form: &Form, name: &str) -> Result<BTreeMap<String, String>, TwilioError> {
+    let json = value(form, name).unwrap_or("{}");
+    serde_json::from_str(json).map_err(|_not_such_an_object| TwilioError::invalid_parameter(name))
 }
 
 fn status_at(verification: &Verification, now: Moment, lifetime: Duration) -> Status {

@@ -119,6 +119,9 @@ fn parameters_are_checked() {
         ("sms", "RateLimits", "any=value", invalid),
         ("sms", "RateLimits", r#"{"any":1}"#, invalid),
         ("sms", "Tags", r#"{"x":"y"}"#, sent),
+        ("sms", "Tags", r#"{"x":1}"#, invalid),
+        ("sms", "Tags", r#"["x"]"#, invalid),
+        ("sms", "Tags", "x=y", invalid),
         ("sms", "Tags", &many_tags, invalid),
         ("sms", "Tags", &long_tag, invalid),
         ("sms", "RiskCheck", "disable", sent),
@@ -329,11 +332,39 @@ fn only_canceled_and_pending_verifications_can_be_fetched() {
 }
 
 #[test]
+fn canceling_allows_another_five_messages() {
+    let bench = Bench::new();
+    for code in ["1111", "2222"] {
+        for _ in 0..5 {
+            assert_eq!(bench.send(NUMBER, code).status, 201);
+        }
+        assert_eq!(bench.send(NUMBER, code).error(), (429, 60203));
+        assert_eq!(bench.update(NUMBER, "canceled").json()["status"], "canceled");
+        assert_eq!(bench.update(NUMBER, "canceled").error(), (404, 20404));
+    }
+    assert!(bench.sandbox.verifications().iter().all(|verification| verification.status == Status::Canceled));
+}
+
+#[test]
+fn tags_are_remembered_with_their_attempt() {
+    let bench = Bench::new();
+    for tags in [r#"{"okta_event_id":"one","source":"okta"}"#, r#"{"okta_event_id":"two"}"#, "{}"] {
+        bench.create(&[("To", NUMBER), ("Channel", "sms"), ("CustomCode", "1234"), ("Tags", tags)]);
+    }
+    bench.send(NUMBER, "1234");
+    let verifications = bench.sandbox.verifications();
+    let tags = verifications[0].attempts.iter().map(|attempt| json!(attempt.tags));
+    let expected =
+        [json!({ "okta_event_id": "one", "source": "okta" }), json!({ "okta_event_id": "two" }), json!({}), json!({})];
+    assert_eq!(tags.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_second_code_is_sent_or_not() {
     for (second_code, expected) in [(SecondCode::Newest, "2222"), (SecondCode::First, "1111")] {
         let bench = Bench::with(Options { second_code, ..Options::default() });
-        bench.send(NUMBER, "1111");
-        bench.send(NUMBER, "2222");
+        let sids = ["1111", "2222"].map(|code| bench.send(NUMBER, code).json()["sid"].clone());
+        assert_eq!(sids[0], sids[1], "it joins the pending verification");
         assert_eq!(bench.sandbox.messages()[1].code, expected);
         bench.update(NUMBER, "canceled");
         bench.send(NUMBER, "3333");

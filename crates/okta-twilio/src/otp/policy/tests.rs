@@ -112,6 +112,34 @@ fn of_two_rules_the_first_decides() {
     }
 }
 
+/// Numbers of no country, by the lists of allowed and of blocked countries.
+#[test]
+fn numbers_of_no_country() {
+    let allowed: [(&str, Option<bool>); 6] = [
+        ("", None),
+        ("US", Some(false)),
+        ("001", Some(true)),
+        ("us, 001", Some(true)),
+        ("*", Some(false)),
+        ("*,001", Some(true)),
+    ];
+    for (allowed, by_allowed) in allowed {
+        for (blocked, is_named) in [("", false), ("RU", false), ("001", true), ("RU,001", true)] {
+            let policy = policy(&[("ALLOWED_COUNTRIES", allowed), ("BLOCKED_COUNTRIES", blocked)]);
+            let expected = match (by_allowed, is_named) {
+                (_, true) => refused(Reason::CountryBlocked),
+                (Some(false), false) => refused(Reason::CountryNotAllowed),
+                (None, false) if !blocked.is_empty() => refused(Reason::CountryBlocked),
+                _ => sent(Channel::Sms),
+            };
+            let nowhere = Facts { country: None, lookup: None };
+            assert_eq!(policy.decide(SMS, nowhere, now()), expected, "allowed {allowed}, blocked {blocked}");
+            let exempt = Policy { exempt_request_types: vec![SMS.request_type], ..policy };
+            assert_eq!(exempt.decide(SMS, nowhere, now()), sent(Channel::Sms), "exempt");
+        }
+    }
+}
+
 #[test]
 fn countries() {
     let both = [("ALLOWED_COUNTRIES", "US,GB"), ("BLOCKED_COUNTRIES", "GB")];
@@ -122,7 +150,10 @@ fn countries() {
         (&both[..1], None, None, refused(Reason::CountryNotAllowed)),
         (&both[1..], Some("US"), None, sent(Channel::Sms)),
         (&both[1..], Some("GB"), None, refused(Reason::CountryBlocked)),
-        (&both[1..], None, None, sent(Channel::Sms)),
+        (&both[1..], None, None, refused(Reason::CountryBlocked)),
+        (&both[1..], None, Some("US"), sent(Channel::Sms)),
+        (&both[1..], None, Some("GB"), refused(Reason::CountryBlocked)),
+        (&both[..], None, None, refused(Reason::CountryNotAllowed)),
         (&both[..], Some("GB"), None, refused(Reason::CountryBlocked)),
         (&both[..], Some("US"), None, sent(Channel::Sms)),
         // Lookup knows better which country must be allowed; a block by either holds.
@@ -280,6 +311,11 @@ fn a_malformed_value_is_told() {
         ("ALLOWED_COUNTRIES", "UK"),
         ("ALLOWED_COUNTRIES", "+1"),
         ("BLOCKED_COUNTRIES", "USA"),
+        ("BLOCKED_COUNTRIES", "*"),
+        ("BLOCKED_COUNTRIES", "US,*"),
+        ("ALLOWED_COUNTRIES", "**"),
+        ("ALLOWED_COUNTRIES", "002"),
+        ("ALLOWED_COUNTRIES", "1"),
         ("BLOCKED_COUNTRIES", "XX"),
         ("BLOCKED_LINE_TYPES", "voip"),
         ("BLOCKED_LINE_TYPES", "toll_free"),
@@ -354,8 +390,14 @@ fn some_country() -> impl Strategy<Value = CountryCode> {
     sample::select(vec!["US", "CA", "GB", "JE", "DE", "FR", "KZ", "RU"]).prop_map(country)
 }
 
-fn some_countries() -> impl Strategy<Value = BTreeSet<CountryCode>> {
-    proptest::collection::btree_set(some_country(), 0..4)
+fn some_regions() -> impl Strategy<Value = BTreeSet<Region>> {
+    let region = prop_oneof![4 => some_country().prop_map(Region::Country), 1 => Just(Region::World)];
+    proptest::collection::btree_set(region, 0..4)
+}
+
+fn some_countries() -> impl Strategy<Value = Option<Countries>> {
+    let countries = (any::<bool>(), some_regions());
+    proptest::option::of(countries.prop_map(|(every_country, regions)| Countries { every_country, regions }))
 }
 
 fn some_line_type() -> impl Strategy<Value = LineType> {
@@ -395,7 +437,7 @@ prop_compose! {
 prop_compose! {
     fn some_policy()(
         allowed_countries in some_countries(),
-        blocked_countries in some_countries(),
+        blocked_countries in some_regions(),
         blocked_line_types in proptest::collection::btree_set(some_line_type(), 0..4),
         blocked_carriers in proptest::collection::vec(
             sample::select(vec!["example wireless", "310-1", "310-2"]), 0..3
@@ -432,8 +474,8 @@ proptest! {
         mut policy in some_policy(), request in some_request(), facts in some_facts(), number in some_country(),
     ) {
         for country in [Some(number), facts.country].into_iter().flatten() {
-            policy.allowed_countries.insert(country);
-            policy.blocked_countries.remove(&country);
+            policy.allowed_countries.get_or_insert_default().regions.insert(Region::Country(country));
+            policy.blocked_countries.remove(&Region::Country(country));
         }
         let decision = policy.decide(request, Facts { country: Some(number), lookup: Some(&facts) }, now());
         prop_assert!(decision != refused(Reason::CountryBlocked) && decision != refused(Reason::CountryNotAllowed));
@@ -444,8 +486,8 @@ proptest! {
         mut policy in some_policy(), request in some_request(), facts in proptest::option::of(some_facts()),
         number in some_country(),
     ) {
-        policy.blocked_countries.insert(number);
-        policy.allowed_countries.insert(number);
+        policy.blocked_countries.insert(Region::Country(number));
+        policy.allowed_countries.get_or_insert_default().regions.insert(Region::Country(number));
         policy.exempt_request_types.clear();
         let decision = policy.decide(request, Facts { country: Some(number), lookup: facts.as_ref() }, now());
         prop_assert_eq!(decision, refused(Reason::CountryBlocked));
@@ -459,13 +501,15 @@ proptest! {
         if policy.exempt_request_types.contains(&request.request_type) {
             return Ok(());
         }
-        if let Some(country) = facts.country {
-            prop_assert!(!policy.blocked_countries.contains(&country));
+        let region = Region::from(facts.country);
+        prop_assert!(!policy.blocked_countries.contains(&region));
+        match &policy.allowed_countries {
+            Some(allowed) => {
+                let by_star = allowed.every_country && facts.country.is_some();
+                prop_assert!(by_star || allowed.regions.contains(&region));
+            }
+            None => prop_assert!(facts.country.is_some() || policy.blocked_countries.is_empty()),
         }
-        prop_assert!(
-            policy.allowed_countries.is_empty()
-                || facts.country.is_some_and(|country| policy.allowed_countries.contains(&country))
-        );
         if let Some(Line { line_type, carrier_name, network }) = &facts.line {
             prop_assert!(line_type.is_none_or(|line_type| !policy.blocked_line_types.contains(&line_type)));
             let name = carrier_name.as_deref().map(|name| Carrier::Name(name.to_lowercase()));

@@ -1,0 +1,208 @@
+//! How to send: the variables of Verify.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    config::{ConfigError, Variables},
+    id::{SafeId, Sid},
+    okta::telephony::{Delivery, OtpRequest},
+    phone::PhoneNumber,
+    twilio::{
+        locale::{self, supported},
+        verify::Channel,
+    },
+};
+
+/// The warning for `REPLACE_PENDING` alone: a cancelled verification does not count towards Twilio's five messages in ten
+/// minutes.
+const UNLIMITED_SENDS: &str = "REPLACE_PENDING resets Twilio's limit of five messages in ten minutes, and VERIFY_RATE_LIMITS is not set: \
+     nothing limits what one number costs";
+
+/// How to send.
+#[derive(Clone, Debug)]
+pub struct SendConfig {
+    /// `HOOK_BUDGET_MS` (2600): all of Lookup, Verify and retries.
+    pub budget: Duration,
+    /// `SMS_CHANNEL` (`sms`): `sms` or `whatsapp`.
+    pub sms_channel: Channel,
+    /// `VERIFY_LOCALE` (`okta`).
+    pub locale: LocaleChoice,
+    /// `VERIFY_TEMPLATE_SID` (none): `HJ…`.
+    pub template_sid: Option<Sid>,
+    /// `VERIFY_RATE_LIMITS` (none).
+    pub rate_limits: Vec<RateLimit>,
+    /// `REPLACE_PENDING` (false): what is pending for the number is cancelled before a send.
+    pub replace_pending: bool,
+}
+
+/// Which language the message has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocaleChoice {
+    /// Okta's, mapped to one that Twilio supports for the channel.
+    Okta,
+    /// Twilio goes by the number's country.
+    Auto,
+    /// Always this one.
+    Fixed(String),
+}
+
+/// A rate limit of the Verify service, and what it counts by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    key: String,
+    source: RateLimitSource,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RateLimitSource {
+    UserId,
+    Phone,
+    Ip,
+    RequestType,
+}
+
+impl SendConfig {
+    /// Reads the variables of sending.
+    ///
+    /// # Errors
+    /// At the first variable that cannot be used.
+    pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
+        let channel = |value: &str| match value {
+            "sms" => Some(Channel::Sms),
+            "whatsapp" => Some(Channel::WhatsApp),
+            _ => None,
+        };
+        let budget_help = ("must be a number of milliseconds from 500 to 2900", "2600");
+        let template_help = ("must be HJ and 32 hexadecimal digits", "HJ0123456789abcdef0123456789abcdef");
+        let rate_limit_help =
+            ("must be key=source pairs; source is user_id, phone, ip or request_type", "okta_user=user_id,ip=ip");
+        Ok(Self {
+            budget: Duration::from_millis(variables.number("HOOK_BUDGET_MS", budget_help, 500..=2_900, 2_600)?),
+            sms_channel: variables
+                .read("SMS_CHANNEL", ("must be sms or whatsapp", "sms"), channel)?
+                .unwrap_or(Channel::Sms),
+            locale: variables
+                .read("VERIFY_LOCALE", ("must be okta, auto or a locale of Twilio", "okta"), LocaleChoice::parse)?
+                .unwrap_or(LocaleChoice::Okta),
+            template_sid: variables.read("VERIFY_TEMPLATE_SID", template_help, |value| Sid::parse(value, "HJ"))?,
+            rate_limits: variables.list("VERIFY_RATE_LIMITS", rate_limit_help, RateLimit::parse)?,
+            replace_pending: variables.flag("REPLACE_PENDING")?,
+        })
+    }
+
+    /// The channel for what Okta asks for.
+    pub(super) fn channel(&self, delivery: Delivery) -> Channel {
+        match delivery {
+            Delivery::Sms => self.sms_channel,
+            Delivery::Call => Channel::Call,
+        }
+    }
+
+    /// What works and is probably not meant. One line each, for the log at start.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        if self.replace_pending && self.rate_limits.is_empty() { vec![UNLIMITED_SENDS] } else { Vec::new() }
+    }
+
+    /// The service's rate limits with a request's values, as a JSON object.
+    pub(super) fn rate_limits(&self, request: &OtpRequest, to: &PhoneNumber) -> Option<String> {
+        let limits = self.rate_limits.iter();
+        let limits: BTreeMap<_, _> = limits.filter_map(|limit| Some((&limit.key, limit.value(request, to)?))).collect();
+        if limits.is_empty() { None } else { serde_json::to_string(&limits).ok() }
+    }
+}
+
+impl LocaleChoice {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "okta" => Some(Self::Okta),
+            "auto" => Some(Self::Auto),
+            fixed => {
+                let channels = [Channel::Sms, Channel::Call, Channel::WhatsApp];
+                let known = |channel| supported(channel).iter().any(|locale| locale.eq_ignore_ascii_case(fixed));
+                channels.into_iter().any(known).then(|| Self::Fixed(fixed.to_owned()))
+            }
+        }
+    }
+
+    /// The locale to send, if any.
+    pub(super) fn of<'a>(&'a self, request: &OtpRequest, channel: Channel) -> Option<&'a str> {
+        match self {
+            Self::Okta => locale::for_okta(request.locale.as_deref()?, channel),
+            Self::Auto => None,
+            // One that another channel has may be missing in this one.
+            Self::Fixed(fixed) => locale::for_okta(fixed, channel),
+        }
+    }
+}
+
+impl RateLimit {
+    fn parse(text: &str) -> Option<Self> {
+        let (key, source) = text.split_once('=')?;
+        let (key, source) = (key.trim(), source.trim());
+        let is_key = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let source = match source {
+            "user_id" => RateLimitSource::UserId,
+            "phone" => RateLimitSource::Phone,
+            "ip" => RateLimitSource::Ip,
+            "request_type" => RateLimitSource::RequestType,
+            _ => return None,
+        };
+        (!key.is_empty() && key.bytes().all(is_key)).then(|| Self { key: key.to_owned(), source })
+    }
+
+    fn value(&self, request: &OtpRequest, to: &PhoneNumber) -> Option<String> {
+        match self.source {
+            RateLimitSource::UserId => request.user_id.as_ref().map(SafeId::to_string),
+            RateLimitSource::Phone => Some(to.on_the_wire().to_owned()),
+            RateLimitSource::Ip => request.ip_address.map(|address| address.to_string()),
+            RateLimitSource::RequestType => Some(request.request_type.as_str().to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::lookup;
+
+    fn read(list: &[(&'static str, &'static str)]) -> Result<SendConfig, ConfigError> {
+        SendConfig::from_variables(&Variables::new(&lookup(list)))
+    }
+
+    #[test]
+    fn has_defaults() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.budget, Duration::from_millis(2_600));
+        assert_eq!(config.sms_channel, Channel::Sms);
+        assert_eq!(config.locale, LocaleChoice::Okta);
+        assert!(config.template_sid.is_none() && config.rate_limits.is_empty() && !config.replace_pending);
+    }
+
+    #[test]
+    fn a_malformed_value_is_told() {
+        for (variable, value) in [
+            ("HOOK_BUDGET_MS", "3000"),
+            ("HOOK_BUDGET_MS", "2.6s"),
+            ("SMS_CHANNEL", "WhatsApp"),
+            ("SMS_CHANNEL", "call"),
+            ("VERIFY_LOCALE", "english"),
+            ("VERIFY_TEMPLATE_SID", "VA0123456789abcdef0123456789abcdef"),
+            ("REPLACE_PENDING", "yes"),
+            ("VERIFY_RATE_LIMITS", "okta_user"),
+            ("VERIFY_RATE_LIMITS", "okta_user=login"),
+            ("VERIFY_RATE_LIMITS", "okta_user=user_id,"),
+            ("VERIFY_RATE_LIMITS", "okta user=user_id"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{variable}: must be ")), "{error}");
+        }
+    }
+
+    #[test]
+    fn warns_of_sends_without_a_limit() {
+        let warnings = |list: &[_]| read(list).unwrap().warnings();
+        assert!(warnings(&[]).is_empty());
+        assert!(warnings(&[("REPLACE_PENDING", "true")])[0].contains("VERIFY_RATE_LIMITS"));
+        assert!(warnings(&[("REPLACE_PENDING", "true"), ("VERIFY_RATE_LIMITS", "okta_user=user_id")]).is_empty());
+    }
+}

@@ -1,0 +1,46 @@
+//! Calls that a secret authorises, and the one rule for an answer that refuses it.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    secrets::{Cached, FromSecret, SecretError},
+    telemetry::Log,
+    time::deadline::Deadline,
+};
+
+/// The outcome of a call that a secret authorises.
+#[derive(Debug)]
+pub struct Authorised<A> {
+    /// The last answer.
+    pub answer: A,
+    /// The answer that refused an older secret, if there was one: then two calls were made.
+    pub refused: Option<A>,
+}
+
+impl<T: FromSecret> Cached<T> {
+    /// Makes a call with the secret at hand. If the answer refuses the secret (`is_refused`), the secret is fetched anew,
+    /// and the call is made once more if it has changed. The second call is made only if `least` is left of the deadline.
+    ///
+    /// # Errors
+    /// If there is no secret.
+    pub async fn authorise<A>(
+        self: &Arc<Self>,
+        (deadline, least): (&Deadline, Duration),
+        log: &Log,
+        is_refused: impl Fn(&A) -> bool,
+        call: impl AsyncFn(&Arc<T>) -> A,
+    ) -> Result<Authorised<A>, SecretError> {
+        let secret = self.get_within(deadline.remaining(), log).await?;
+        let answer = call(&secret).await;
+        if !is_refused(&answer) {
+            return Ok(Authorised { answer, refused: None });
+        }
+        let limit = deadline.remaining().saturating_sub(least);
+        match self.newer_than_within(limit, &secret, log).await {
+            Some(newer) if deadline.remaining() >= least => {
+                Ok(Authorised { answer: call(&newer).await, refused: Some(answer) })
+            }
+            _ => Ok(Authorised { answer, refused: None }),
+        }
+    }
+}

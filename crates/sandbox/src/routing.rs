@@ -1,0 +1,21 @@
+//! Which part of the site answers a request.
+
+use crate::control;
+use crate::okta::Okta;
+use crate::server::{Handler, Reply, Request};
+use crate::site::Site;
+
+impl Handler for Site {
+    fn admits_connection(&self) -> bool {
+        self.twilio.admits_connection()
+    }
+
+    fn handle(&self, request: Request) -> Reply {
+        if let Some(reply) = control::handle(self, &request) {
+            return reply;
+        }
+        let reply = if Okta::is_asked(&request) { self.okta.handle(&request) } else { self.twilio.handle(&request) };
+        self.activity.request_handled();
+        reply
+    }
+}
