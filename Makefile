@@ -28,9 +28,6 @@ export ZIG_GLOBAL_CACHE_DIR := $(TOOLS)/cache/zig
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 PIP_INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 
-# Needs no account: the region is only here because the SAM CLI asks for one.
-INFRA := PATH=$(INFRA_VENV)/bin:$(PATH) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
-
 LOCAL_STACK := $(TARGET_DIR)/debug/local-stack
 FUNCTIONS := telephony-hook event-hook
 RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_64-unknown-linux-gnu,$(ARCH)))

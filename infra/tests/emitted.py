@@ -1,37 +1,31 @@
-"""What the functions emit: the metrics with their dimension sets, and the reason codes.
+"""What the functions emit: the metrics with their dimension sets, and the reason codes, read from the code."""
 
-The metrics are those of docs/logging.md. The reasons are read from the code.
-"""
-
+import functools
 import re
 
 from sam import ROOT
 
+CODE = ROOT / "crates" / "okta-twilio" / "src"
 NAMESPACE = "OktaTwilio"
 TELEPHONY, EVENTS = "telephony-hook", "event-hook"
 
-_HOOK = [{"Stack", "Hook"}]
-_REASON = [{"Stack", "Hook", "Reason"}]
-_OUTCOME_AND_REASON = [{"Stack", "Hook", "Outcome"}, {"Stack", "Hook", "Reason"}]
-
-# Metric: which functions emit it, by which sets of dimensions.
-METRICS = {
-    "Sends": ({TELEPHONY}, _OUTCOME_AND_REASON),
-    # 0 for a code that went out, 1 for one that did not for a cause other than the user's number, code or pace.
-    "SendErrors": ({TELEPHONY}, _HOOK),
-    "Feedback": ({EVENTS}, _OUTCOME_AND_REASON),
-    "Rejected": ({TELEPHONY, EVENTS}, _REASON),
-    "HookLatency": ({TELEPHONY, EVENTS}, _HOOK),
-    "VerifyLatency": ({TELEPHONY}, _HOOK),
-    "LookupLatency": ({TELEPHONY}, _HOOK),
-    "FeedbackDelay": ({EVENTS}, _HOOK),
-    "ColdStart": ({TELEPHONY, EVENTS}, _HOOK),
-    "Lookups": ({TELEPHONY}, _HOOK),
-    "LookupFailures": ({TELEPHONY}, _HOOK),
-    "SecretRefreshFailures": ({TELEPHONY, EVENTS}, _HOOK),
-    "TableFailures": ({TELEPHONY, EVENTS}, _HOOK),
-    "WouldRefuse": ({TELEPHONY}, _HOOK),
+# Which functions emit a metric; both, where it is not here.
+EMITTED_BY_ONE = {
+    TELEPHONY: {"Sends", "SendErrors", "VerifyLatency", "LookupLatency", "Lookups", "LookupFailures", "WouldRefuse"},
+    EVENTS: {"Feedback", "FeedbackDelay"},
 }
+
+
+@functools.cache
+def metrics():
+    """{metric: its sets of dimensions}."""
+    found = re.findall(r"^    (\w+) (?:Count|Milliseconds) \[(.*)\],$", (CODE / "telemetry" / "metrics.rs").read_text(), re.MULTILINE)
+    return {name: [set(re.findall(r'"(\w+)"', each)) for each in sets.split("]")[:-1]] for name, sets in found}
+
+
+def emitted_by(metric):
+    return {hook for hook in (TELEPHONY, EVENTS) if metric not in set().union(*(EMITTED_BY_ONE[other] for other in EMITTED_BY_ONE if other != hook))}
+
 
 OUTCOMES = {
     "Sends": {"sent", "failed", "refused", "swallowed"},
@@ -48,22 +42,20 @@ OF_AWS = {
 
 def reasons():
     """Every reason code."""
-    (file,) = (ROOT / "crates" / "okta-twilio" / "src").rglob("reason.rs")
-    codes = file.read_text().split("pub fn as_str", 1)[1].split("\n    }\n", 1)[0]
+    codes = (CODE / "reason.rs").read_text().split("pub fn as_str", 1)[1].split("\n    }\n", 1)[0]
     return set(re.findall(r'"([a-z_]+)"', codes)) | {"paused"}
 
 
 def fault(namespace, metric, dimensions):
     """Why nobody emits this metric with these dimensions; None if somebody does."""
     if namespace in OF_AWS:
-        dimension, metrics = OF_AWS[namespace]
-        return None if metric in metrics and set(dimensions) == {dimension} else f"{namespace} has no {metric} by {set(dimensions)}"
-    if namespace != NAMESPACE or metric not in METRICS:
+        dimension, known = OF_AWS[namespace]
+        return None if metric in known and set(dimensions) == {dimension} else f"{namespace} has no {metric} by {set(dimensions)}"
+    if namespace != NAMESPACE or metric not in metrics():
         return f"nobody emits {namespace} {metric}"
-    hooks, dimension_sets = METRICS[metric]
-    if dimensions.get("Hook") not in hooks:
+    if dimensions.get("Hook") not in emitted_by(metric):
         return f"{dimensions.get('Hook')} does not emit {metric}"
-    if set(dimensions) not in dimension_sets:
+    if set(dimensions) not in metrics()[metric]:
         return f"{metric} has no dimensions {set(dimensions)}"
     if dimensions.get("Outcome") not in {None} | OUTCOMES.get(metric, set()):
         return f"{metric} has no outcome {dimensions['Outcome']}"

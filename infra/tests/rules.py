@@ -361,6 +361,9 @@ def alarms_are_quiet_and_explained(stack):
             yield f"{name}: docs/runbook.md has no #{explained.group(2)}"
         if alarm.get("AlarmActions", []) != actions or alarm.get("OKActions", []) != actions:
             yield f"{name} is heard by {alarm.get('AlarmActions')}"
+        # A percentile of fewer than 200 values in a period would never ring.
+        if alarm.get("EvaluateLowSampleCountPercentile", "evaluate") != "evaluate":
+            yield f"{name} is deaf while there is little traffic"
         if "Metrics" in alarm:
             yield f"{name} is no plain alarm"
             continue
@@ -438,7 +441,7 @@ def the_dashboard_shows_what_is_emitted(stack):
     widgets = dashboard(stack)
     for title, namespace, metric, dimensions, of in dashboard_metrics(widgets):
         if None in dimensions.values():
-            if namespace != emitted.NAMESPACE or set(dimensions) not in emitted.METRICS[metric][1]:
+            if namespace != emitted.NAMESPACE or set(dimensions) not in emitted.metrics()[metric]:
                 yield f"{title}: nobody emits {metric} by {set(dimensions)}"
         elif fault := emitted.fault(namespace, metric, dimensions):
             yield f"{title}: {fault}"

@@ -93,6 +93,15 @@ class Parameters(unittest.TestCase):
                         self.assertNotEqual(SAMPLES[name], str(self.source["Parameters"][name]["Default"]))
                         self.assertEqual(modes.environment(stack.resources[function])[variable], SAMPLES[name])
 
+    def test_the_list_of_variables_is_that_of_the_readme(self):
+        rows = re.findall(r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \| (both|telephony|event) \|", (sam.ROOT / "README.md").read_text(), re.MULTILINE)
+        documented = {name: reader.replace("event", "events") for names, reader in rows for name in re.findall(r"[A-Z_]+", names)}
+        self.assertGreater(len(documented), 20, "the table is found")
+        # The template gives it to telephony-hook alone: an event hook knows the header only.
+        documented["AUTH_MODE"] = "telephony"
+        for name, reader in documented.items():
+            self.assertEqual(modes.VARIABLES.get(name), reader, name)
+
     def test_the_default_stack_has_a_table_and_a_queue_and_asks_for_nothing(self):
         telephony = modes.environment(modes.stack("default").resources["TelephonyFunction"])
         events = modes.environment(modes.stack("default").resources["EventFunction"])

@@ -119,6 +119,8 @@ MUTATIONS = [
     (rules.an_update_is_checked_and_rolled_back, "default", statement("PreTrafficRole", "lambda:InvokeFunction"), "Resource", [rules.ref("TelephonyFunction")]),
     (rules.alarms_are_quiet_and_explained, "default", properties("DeadLettersAlarm"), "TreatMissingData", REMOVED),
     (rules.alarms_are_quiet_and_explained, "default", properties("DeadLettersAlarm"), "AlarmDescription", "Dead letters"),
+    (rules.alarms_are_quiet_and_explained, "default", properties("SendLatencyAlarm"), "EvaluateLowSampleCountPercentile", "ignore"),
+    (rules.alarms_are_quiet_and_explained, "default", properties("SendLatencyAlarm"), "Metrics", []),
     (rules.alarms_are_quiet_and_explained, "watched", properties("FraudAlarm"), "AlarmActions", []),
     (rules.alarms_are_quiet_and_explained, "default", properties("FraudAlarm"), "MetricName", "Fraud"),
     (rules.alarms_are_quiet_and_explained, "default", nested(properties("FraudAlarm"), "Dimensions", 2), "Value", "fraud"),

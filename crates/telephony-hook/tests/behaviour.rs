@@ -59,6 +59,7 @@ mod sending {
             (&metrics["Sends"], &metrics["Outcome"], &metrics["Country"]),
             (&json!(1), &json!("sent"), &json!("US"))
         );
+        assert_eq!(metrics["SendErrors"], 0);
         assert!(metrics["VerifyLatency"].as_f64().is_some_and(|latency| latency > 0.0));
         assert_eq!(answer.body["debugContext"]["requestId"], log["function_request_id"]);
     }
@@ -182,6 +183,7 @@ mod sending {
         for number in ["9876543210", "+1", "12", "+1202FLOWERS", "+99999999999999999"] {
             let answer = hook.ask(&TelephonyRequest::sms(number, CODE));
             assert_eq!(verdict(&answer), "phone_number_invalid", "{number}");
+            assert!(hook.last_log("metrics")["SendErrors"].is_null(), "no alarm for what the user can mend");
             assert_eq!(answer.body["error"]["errorCauses"][0]["location"], "data.messageProfile.phoneNumber");
         }
         assert!(hook.sends().is_empty());
@@ -293,6 +295,7 @@ mod twilio_in_trouble {
         assert_eq!(verdict(&answer), "twilio_timeout");
         assert!(answer.duration < BUDGET + Duration::from_millis(300), "{:?}", answer.duration);
         assert_eq!((hook.sends().len(), hook.messages().len()), (1, 1), "not repeated: it had been sent");
+        assert_eq!(hook.last_log("metrics")["SendErrors"], 1);
     }
 
     #[test]

@@ -118,6 +118,14 @@ fn answer(report: Report, log: &Log, metrics: &mut Metrics) -> Response {
     let Report { outcome, record, verify_latency, lookup } = report;
     metrics.set("Outcome", &outcome.as_str()).set("Channel", &record.channel).set("Reason", &record.reason);
     metrics.count(Metric::Sends, 1);
+    let error = match verdict {
+        Verdict::Sent { .. } => Some(0),
+        Verdict::NotSent { .. } => (!refused && !record.reason.is_users_own()).then_some(1),
+        Verdict::Swallowed => None,
+    };
+    if let Some(error) = error {
+        metrics.count(Metric::SendErrors, error);
+    }
     if let Some(country) = &record.country {
         metrics.set("Country", country);
     }

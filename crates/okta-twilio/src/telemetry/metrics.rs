@@ -54,6 +54,9 @@ macro_rules! metrics {
 metrics! {
     /// Requests for a code. Outcome: `sent`, `failed`, `refused` or `swallowed`.
     Sends Count [&["Stack", "Hook", "Outcome"], &["Stack", "Hook", "Reason"]],
+    /// 0 for a code that went out, 1 for one that failed for a cause that is not the user's own. An alarm can watch its
+    /// average, which is the share of failures; a share of two counts has no value as soon as one of them is missing.
+    SendErrors Count [&["Stack", "Hook"]],
     /// Feedback. Outcome: `queued`, `approved`, `not_needed` or `failed`.
     Feedback Count [&["Stack", "Hook", "Outcome"], &["Stack", "Hook", "Reason"]],
     /// Requests that were turned away.
