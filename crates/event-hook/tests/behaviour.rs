@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use sandbox::{
     Fault, OktaOptions, OktaUser, Operation, Options, ServiceAppKey, Times,
-    deployment::{AUTH_SECRET, Deployment, HOOKS_SECRET_ID},
+    deployment::{AUTH_SECRET, Deployment, HOOKS_SECRET_ID, OKTA_SECRET_ID},
     exclusive::run_alone,
     lambda::{GatewayEvent, Outcome, StartError},
     sqs::{MAX_RECEIVE_COUNT, Sqs, VISIBILITY},
@@ -441,7 +441,7 @@ mod okta_credentials {
         let hook = Hook::with(Options::default(), &json!({"okta_api_token": "00retired"}), &[]);
         hook.send_code(NUMBER);
         let token = OktaOptions::default().api_token;
-        hook.deployment.secrets.put(support::OKTA_SECRET_ID, &json!({"okta_api_token": token}));
+        hook.deployment.secrets.put(OKTA_SECRET_ID, &json!({"okta_api_token": token}));
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
         assert_eq!(hook.approved(), [NUMBER]);
     }

@@ -18,7 +18,7 @@ use std::{
 use sandbox::{
     AwsEmulator, Fault, OktaOptions, OktaUser, Operation, Options, Status, Times,
     aws_emulator::QueuePair,
-    deployment::{AUTH_SECRET, Deployment, HttpAnswer},
+    deployment::{AUTH_SECRET, Deployment, HttpAnswer, OKTA_SECRET_ID},
     events::{Delivery, Engine, Event, Okta, SMS, Shape},
     lambda::{Builder, Function, GatewayEvent},
     queue::{EventSourceMapping, OnDemandFunction},
@@ -29,8 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Longer than a batch takes here, so that none is handed over twice at the same time.
 const VISIBILITY: Duration = Duration::from_secs(5);
-
-const OKTA_SECRET_ID: &str = "okta-twilio/okta";
 
 /// The function on both sides of the queue, with all that it meets.
 struct Bench {

@@ -9,14 +9,13 @@ use std::{
 
 use sandbox::{
     MAGIC_USERS, MagicUser, Options,
-    deployment::{Deployment, HttpAnswer},
+    deployment::{Deployment, HttpAnswer, OKTA_SECRET_ID},
     events::OTHER_FACTORS,
     lambda::{Function, Outcome},
     recorded_events::{self, Feedback, PrivateValue, RecordedEvent},
 };
 use serde_json::{Value, json};
 
-const OKTA_SECRET_ID: &str = "okta-twilio/okta";
 /// The code that is on its way before an event.
 const CODE: &str = "867530";
 /// The whole answers of those that have a body, one file an event.

@@ -4,16 +4,29 @@
 //! certificates twice), and a connection pool that the others cannot use. The roots are compiled in, so no certificate
 //! file is read unless `EXTRA_CA_FILE` names one.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::time::Instant;
 
 use crate::json;
 
-/// Longest wait for a connection. It leaves room for a second try within Okta's 3 s.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
+/// The longest wait for a connection, its TLS handshake included. It leaves room for a second try within Okta's 3 s.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_000);
+
+/// How many addresses one try for a connection may use. Addresses of one family share [`CONNECT_TIMEOUT`] in equal parts:
+/// with all eight of a large service, each would have 125 ms, which is too short from the far side of the world.
+const MAX_ADDRESSES: usize = 2;
+
+/// A name that is resolved again this soon is being tried again: the addresses of the last try go to the end.
+const SECOND_TRY: Duration = Duration::from_secs(5);
 
 /// An idle connection is given up before the far side's load balancer would close it (60 s is the common setting).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
@@ -40,6 +53,10 @@ pub enum ClientError {
 /// # Errors
 /// If the file of further roots cannot be used.
 pub fn build(extra_ca_file: Option<&str>) -> Result<reqwest::Client, ClientError> {
+    build_with(SystemResolver, extra_ca_file)
+}
+
+fn build_with(resolver: impl Resolve + 'static, extra_ca_file: Option<&str>) -> Result<reqwest::Client, ClientError> {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(file) = extra_ca_file {
         add_roots(&mut roots, file)?;
@@ -61,6 +78,7 @@ pub fn build(extra_ca_file: Option<&str>) -> Result<reqwest::Client, ClientError
         // A request must be repeated by our own rules only.
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_TIMEOUT)
+        .dns_resolver(FewAddresses { resolver, tried: Arc::default() })
         .pool_idle_timeout(IDLE_TIMEOUT)
         .tcp_nodelay(true)
         .user_agent(concat!("okta-twilio/", env!("CARGO_PKG_VERSION")))
@@ -77,6 +95,60 @@ fn add_roots(roots: &mut rustls::RootCertStore, file: &str) -> Result<(), Client
         added += 1;
     }
     if added == 0 { Err(ClientError::ExtraRootsInvalid) } else { Ok(()) }
+}
+
+/// The operating system's resolver.
+struct SystemResolver;
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            // The client puts the URL's port in.
+            let addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Gives a few addresses at a time, and others to the next try: so each has enough time, and dead ones are survived.
+struct FewAddresses<R> {
+    resolver: R,
+    /// What was given last, by name.
+    tried: Arc<Mutex<HashMap<String, Tried>>>,
+}
+
+struct Tried {
+    addresses: Vec<SocketAddr>,
+    at: Instant,
+}
+
+impl<R: Resolve> Resolve for FewAddresses<R> {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (key, tried) = (name.as_str().to_owned(), Arc::clone(&self.tried));
+        let resolving = self.resolver.resolve(name);
+        Box::pin(async move {
+            let found: Vec<_> = resolving.await?.collect();
+            // The lock is held for plain look-ups and assignments only, which cannot panic half way.
+            let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = tried.get(&key).filter(|last| last.at.elapsed() < SECOND_TRY);
+            let addresses = few(found, last.map_or(&[], |last| &last.addresses));
+            tried.insert(key, Tried { addresses: addresses.clone(), at: Instant::now() });
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// At most [`MAX_ADDRESSES`], in the resolver's order, but those that were tried last come last. Of two families each gives
+/// one: the client begins with the second family while it still waits for the first.
+fn few(mut found: Vec<SocketAddr>, tried_last: &[SocketAddr]) -> Vec<SocketAddr> {
+    found.sort_by_key(|address| tried_last.contains(address));
+    if let Some(first) = found.first().copied()
+        && let Some(other) = found.iter().position(|address| address.is_ipv4() != first.is_ipv4())
+    {
+        found.swap(1, other);
+    }
+    found.truncate(MAX_ADDRESSES);
+    found
 }
 
 /// How a call ended without an answer. Which one matters: only the first proves that nothing was sent.
@@ -165,4 +237,89 @@ async fn read_body(mut response: reqwest::Response) -> Option<Bytes> {
         body.extend_from_slice(&chunk);
     }
     Some(body.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io::{Read as _, Write as _},
+        net::{TcpListener, TcpStream},
+    };
+
+    use socket2::{Domain, Socket, Type};
+
+    struct Fixed(Vec<SocketAddr>);
+
+    impl Resolve for Fixed {
+        fn resolve(&self, _: Name) -> Resolving {
+            let addresses = self.0.clone();
+            Box::pin(async move { Ok(Box::new(addresses.into_iter()) as Addrs) })
+        }
+    }
+
+    /// An address that answers no SYN: its backlog is full. The sockets keep it so.
+    fn black_hole(address: SocketAddr) -> (Socket, TcpStream) {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&address.into()).unwrap();
+        socket.listen(0).unwrap();
+        let only = TcpStream::connect(socket.local_addr().unwrap().as_socket().unwrap()).unwrap();
+        (socket, only)
+    }
+
+    /// A server that answers each connection once, with 204.
+    fn server() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n");
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn two_dead_addresses_of_four_are_survived() {
+        let alive = server();
+        let at = |last: u8| SocketAddr::from(([127, 0, 0, last], alive.port()));
+        let _dead = [black_hole(at(2)), black_hole(at(3))];
+        let client = build_with(Fixed(vec![at(2), at(3), alive, at(4)]), None).unwrap();
+        let url = format!("http://verify.test:{}/", alive.port());
+        let timeout = Duration::from_secs(20);
+        assert_eq!(call(client.post(&url), timeout).await.unwrap_err(), CallError::NotConnected);
+        assert_eq!(call(client.post(&url), timeout).await.unwrap().status, 204, "the other two");
+        // One call that may be repeated does both.
+        let client = build_with(Fixed(vec![at(2), at(3), alive, at(4)]), None).unwrap();
+        assert_eq!(call_repeatable(client.get(&url), timeout).await.unwrap().status, 204);
+    }
+
+    #[tokio::test]
+    async fn one_dead_address_costs_no_try() {
+        let alive = server();
+        let at = |last: u8| SocketAddr::from(([127, 0, 0, last], alive.port()));
+        let _dead = black_hole(at(2));
+        let client = build_with(Fixed(vec![at(2), alive, at(3), at(4)]), None).unwrap();
+        let url = format!("http://verify.test:{}/", alive.port());
+        assert_eq!(call(client.post(&url), Duration::from_secs(20)).await.unwrap().status, 204);
+    }
+
+    #[test]
+    fn each_address_has_enough_time() {
+        let addresses =
+            |list: &[&str]| -> Vec<SocketAddr> { list.iter().map(|address| address.parse().unwrap()).collect() };
+        let eight: Vec<_> = (1..=8).map(|last| SocketAddr::from(([192, 0, 2, last], 0))).collect();
+        let first = few(eight.clone(), &[]);
+        assert_eq!(first, addresses(&["192.0.2.1:0", "192.0.2.2:0"]));
+        assert_eq!(few(eight, &first), addresses(&["192.0.2.3:0", "192.0.2.4:0"]));
+        let both = addresses(&["[2001:db8::1]:0", "[2001:db8::2]:0", "192.0.2.1:0", "192.0.2.2:0"]);
+        let first = few(both.clone(), &[]);
+        assert_eq!(first, addresses(&["[2001:db8::1]:0", "192.0.2.1:0"]));
+        assert_eq!(few(both, &first), addresses(&["[2001:db8::2]:0", "192.0.2.2:0"]));
+        assert_eq!(few(addresses(&["192.0.2.1:0"]), &addresses(&["192.0.2.1:0"])).len(), 1, "the only one, again");
+        let most = u32::try_from(MAX_ADDRESSES).unwrap();
+        assert!(CONNECT_TIMEOUT / most >= Duration::from_millis(450));
+    }
 }

@@ -15,6 +15,9 @@ use crate::{
 /// Name of the hooks secret.
 pub const HOOKS_SECRET_ID: &str = "okta-twilio/hooks";
 
+/// Name of the Okta secret.
+pub const OKTA_SECRET_ID: &str = "okta-twilio/okta";
+
 /// What Okta presents in the header `auth_secret`, in the local stack and in the recorded events.
 pub const AUTH_SECRET: &str = "local-development-only";
 

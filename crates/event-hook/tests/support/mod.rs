@@ -6,7 +6,7 @@ use std::{sync::Mutex, time::Duration};
 
 use sandbox::{
     Operation, Options,
-    deployment::{AUTH_SECRET, Deployment, HttpAnswer},
+    deployment::{AUTH_SECRET, Deployment, HttpAnswer, OKTA_SECRET_ID},
     events::PRIVATE_VALUES,
     lambda::{Builder, Function, GatewayEvent, Outcome},
     sqs::Sqs,
@@ -14,8 +14,6 @@ use sandbox::{
 use serde_json::{Value, json};
 
 pub(crate) use self::events::{ago, delivery, enrollment, sign_in};
-
-pub(crate) const OKTA_SECRET_ID: &str = "okta-twilio/okta";
 
 /// What is sent to every phone.
 const CODE: &str = "867530";

@@ -8,25 +8,9 @@ use crate::clock::Moment;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-pub(crate) const PARAMETERS: &[&str] = &[
-    "Fields",
-    "CountryCode",
-    "FirstName",
-    "LastName",
-    "AddressLine1",
-    "AddressLine2",
-    "City",
-    "State",
-    "PostalCode",
-    "AddressCountryCode",
-    "NationalId",
-    "DateOfBirth",
-    "LastVerifiedDate",
-    "VerificationSid",
-    "PartnerSubId",
-];
+pub(crate) const PARAMETERS: &[&str] = &["Fields", "CountryCode", "PartnerSubId"];
 
-/// What can be asked for beside the free `validation`, in the order of the answer.
+/// What can be asked for beside the free `validation`.
 const PACKAGES: [&str; 10] = [
     "caller_name",
     "sim_swap",
@@ -42,8 +26,6 @@ const PACKAGES: [&str; 10] = [
 
 /// The network for tests among the codes of mobile networks.
 const TEST_NETWORK: (&str, &str, &str) = ("Example Mobile", "001", "01");
-/// A package needs a parameter that was not given.
-const MISSING_PARAMETERS: u32 = 60617;
 /// Carrier data of Canada needs Twilio's approval.
 const NOT_AUTHORIZED_FOR_CANADA: u32 = 60601;
 const NOT_A_MOBILE_NUMBER: u32 = 60612;
@@ -68,7 +50,7 @@ pub(crate) fn fetch(text: &str, form: &Form, now: Moment) -> (Result<Value, Twil
         }
         (Some(LookupEffect::Invalid(reason)), _) => Ok(invalid(&e164, reason)),
         (_, Err(found)) => Ok(invalid(&e164, found.flaw.name())),
-        (_, Ok(number)) => Ok(valid(number, effect, &requested, form, now)),
+        (_, Ok(number)) => Ok(valid(number, effect, &requested, now)),
     });
     (result, transport)
 }
@@ -87,8 +69,8 @@ fn requested(form: &Form) -> Result<Vec<&str>, TwilioError> {
     Ok(fields)
 }
 
-fn valid(number: &PhoneNumber, effect: Option<LookupEffect>, requested: &[&str], form: &Form, now: Moment) -> Value {
-    let about = About { number, effect, form, now };
+fn valid(number: &PhoneNumber, effect: Option<LookupEffect>, requested: &[&str], now: Moment) -> Value {
+    let about = About { number, effect, now };
     let mut body = body(&number.e164);
     let country = (number.country != "001").then_some(number.country);
     body.insert("calling_country_code".to_owned(), number.calling_code.to_string().into());
@@ -124,38 +106,24 @@ fn body(e164: &str) -> Map<String, Value> {
 struct About<'lookup> {
     number: &'lookup PhoneNumber,
     effect: Option<LookupEffect>,
-    form: &'lookup Form,
     now: Moment,
 }
 
 impl About<'_> {
     fn package(&self, name: &str) -> Value {
         let package = match name {
-            "caller_name" => self.caller_name(),
             "sim_swap" => self.sim_swap(),
             "call_forwarding" => self.call_forwarding(),
             "line_status" => self.line_status(),
             "line_type_intelligence" => self.line_type_intelligence(),
-            "identity_match" => self.identity_match(),
-            "reassigned_number" => self.reassigned_number(),
             "sms_pumping_risk" => self.sms_pumping_risk(),
-            "phone_number_quality_score" => self.quality_score(),
-            _ => self.pre_fill(),
+            // The functions refuse to ask for any other package.
+            _ => Value::Null,
         };
-        let package = match self.effect {
+        match self.effect {
             Some(LookupEffect::PackageError(code)) => failed(package, code),
             _ => package,
-        };
-        // Of all packages, only this one writes its error code as a string.
-        match package.get("error_code").and_then(Value::as_u64) {
-            Some(code) if name == "reassigned_number" => failed(package, code.to_string()),
-            _ => package,
         }
-    }
-
-    fn caller_name(&self) -> Value {
-        let package = json!({ "caller_name": "EXAMPLE USER", "caller_type": "CONSUMER", "error_code": null });
-        if self.number.country == "US" { package } else { failed(package, 60600) }
     }
 
     fn sim_swap(&self) -> Value {
@@ -215,38 +183,6 @@ impl About<'_> {
         package
     }
 
-    fn identity_match(&self) -> Value {
-        let given = |name: &str| match value(self.form, name) {
-            Some(_) => "exact_match",
-            None => "no_data_available",
-        };
-        let package = json!({
-            "first_name_match": given("FirstName"),
-            "last_name_match": given("LastName"),
-            "address_lines_match": given("AddressLine1"),
-            "city_match": given("City"),
-            "state_match": given("State"),
-            "postal_code_match": given("PostalCode"),
-            "address_country_match": given("AddressCountryCode"),
-            "national_id_match": given("NationalId"),
-            "date_of_birth_match": given("DateOfBirth"),
-            "summary_score": 100,
-            "error_code": null,
-            "error_message": null,
-        });
-        self.with("FirstName", package)
-    }
-
-    fn reassigned_number(&self) -> Value {
-        let reassigned = if self.effect == Some(LookupEffect::Reassigned) { "yes" } else { "no" };
-        let package = json!({
-            "last_verified_date": value(self.form, "LastVerifiedDate"),
-            "is_number_reassigned": reassigned,
-            "error_code": null,
-        });
-        self.with("LastVerifiedDate", package)
-    }
-
     fn sms_pumping_risk(&self) -> Value {
         let (score, blocked) = match self.effect {
             Some(LookupEffect::SmsPumpingRisk { score, blocked }) => (score, blocked),
@@ -268,45 +204,6 @@ impl About<'_> {
         })
     }
 
-    fn quality_score(&self) -> Value {
-        let (score, category) = match self.effect {
-            Some(LookupEffect::LowQuality) => (95, "high"),
-            _ => (5, "low"),
-        };
-        json!({
-            "carrier_risk_score": score,
-            "carrier_risk_category": category,
-            "disposable_phone_risk_score": score,
-            "disposable_phone_risk_category": category,
-            "quality_score": score,
-            "quality_category": category,
-            "velocity_risk_score": score,
-            "velocity_risk_category": category,
-            "error_code": null,
-        })
-    }
-
-    fn pre_fill(&self) -> Value {
-        let package = json!({
-            "first_name": "Example",
-            "last_name": "User",
-            "address_line": "1 Example Street",
-            "country_code": self.number.country,
-            "state": "WA",
-            "postal_code": "98101",
-            "error_code": null,
-        });
-        self.with("VerificationSid", package)
-    }
-
-    /// The package, if the parameter is there without which it cannot be made.
-    fn with(&self, parameter: &str, package: Value) -> Value {
-        match value(self.form, parameter) {
-            Some(_) => package,
-            None => failed(package, MISSING_PARAMETERS),
-        }
-    }
-
     /// Name, country code and network code.
     fn carrier(&self) -> (&'static str, &'static str, &'static str) {
         match self.effect {
@@ -319,7 +216,7 @@ impl About<'_> {
 }
 
 /// The package as it looks when it has failed: nothing but the error code.
-fn failed(package: Value, code: impl Into<Value>) -> Value {
+fn failed(package: Value, code: u32) -> Value {
     let Value::Object(mut members) = package else { return package };
     for member in members.values_mut() {
         *member = Value::Null;

@@ -92,10 +92,6 @@ pub enum LookupEffect {
     LineStatus(&'static str),
     /// `call_forwarding.call_forwarding_enabled` is true.
     CallForwarding,
-    /// `reassigned_number.is_number_reassigned` is `yes`.
-    Reassigned,
-    /// `phone_number_quality_score` is bad in every respect.
-    LowQuality,
     /// The carrier's name and its codes.
     Carrier {
         /// `carrier_name`
@@ -192,8 +188,6 @@ pub const MAGIC_NUMBERS: &[MagicNumber] = &[
     lookup("+15005555004", LookupEffect::LineStatus("inactive"), "line not in use"),
     lookup("+15005555005", LookupEffect::LineStatus("unknown"), "line status not known"),
     lookup("+15005556001", LookupEffect::CallForwarding, "calls are forwarded"),
-    lookup("+15005556002", LookupEffect::Reassigned, "number belongs to someone else now"),
-    lookup("+15005556003", LookupEffect::LowQuality, "number of bad quality"),
     lookup("+15005557003", LookupEffect::PackageError(60003), "no data"),
     lookup("+15005557005", LookupEffect::PackageError(60005), "the carrier fails"),
     lookup("+15005557008", LookupEffect::PackageError(60008), "the carrier does not take part"),
@@ -303,8 +297,6 @@ mod tests {
             LookupEffect::SimSwap { .. } => "`sim_swap`".to_owned(),
             LookupEffect::LineStatus(status) => format!("`line_status`: `{status}`"),
             LookupEffect::CallForwarding => "`call_forwarding`".to_owned(),
-            LookupEffect::Reassigned => "`reassigned_number`: `yes`".to_owned(),
-            LookupEffect::LowQuality => "`phone_number_quality_score`: 95".to_owned(),
             LookupEffect::Carrier { name, mobile_country_code, mobile_network_code } => {
                 format!("`line_type_intelligence`: {name}, {mobile_country_code}-{mobile_network_code}")
             }

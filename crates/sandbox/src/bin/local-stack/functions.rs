@@ -14,7 +14,7 @@ use std::{
 use sandbox::{
     Options,
     aws_emulator::{ACCESS_KEY, REGION},
-    deployment::HOOKS_SECRET_ID,
+    deployment::{HOOKS_SECRET_ID, OKTA_SECRET_ID},
     queue::{EventSourceMapping, HttpFunction},
 };
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ use crate::{
     events::{Events, Waiter},
     http::{self, Answer},
     output::Output,
-    outside::{OKTA_SECRET_ID, Outside, TOOLS, free_port},
+    outside::{Outside, TOOLS, free_port},
     request::Request,
     terminal,
 };

@@ -10,7 +10,7 @@ use std::{
 use sandbox::{
     AwsError, Options, Sandbox,
     aws_emulator::{self, QueuePair},
-    deployment::{self, AUTH_SECRET, HOOKS_SECRET_ID},
+    deployment::{self, AUTH_SECRET, HOOKS_SECRET_ID, OKTA_SECRET_ID},
 };
 use serde_json::json;
 
@@ -23,9 +23,6 @@ use crate::{
 
 /// Where `make` installs the tools.
 pub(crate) const TOOLS: &str = ".tools/venv/bin";
-
-/// Name of the Okta secret.
-pub(crate) const OKTA_SECRET_ID: &str = "okta-twilio/okta";
 
 /// Where all but the functions listen.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
