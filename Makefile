@@ -82,6 +82,23 @@ build-cdk: $(CDK)/node_modules/.package-lock.json
 	@echo "Compiling the CDK construct"
 	@cd $(CDK) && npm run --silent build
 
+release: ## Build the files of a release into target/release-files: two release builds (TAG=v1.2.3 checks the changelog too)
+	tools/release check $(TAG)
+	rm -rf target/release-files
+	@for architecture in arm64 x86_64; do \
+		$(MAKE) build $(if $(wildcard crates/cli/Cargo.toml),build-cli) ARCH=$$architecture || exit 1; \
+		tools/release add $$architecture || exit 1; \
+	done
+	tools/release finish
+
+# Linked against the oldest glibc that is in use, so that it runs on any Linux.
+.PHONY: build-cli
+build-cli: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp
+	RUSTFLAGS="$(REMAP_PATHS)" cargo zigbuild --release --locked --package okta-twilio-cli --target $(RUST_TARGET).2.17
+
+check-versions: ## Check that there is one version everywhere, and that the changelog knows it (TAG=v1.2.3)
+	@tools/release check $(TAG)
+
 secrets: $(TOOLS)/infra.stamp ## Store Twilio's credential in the deployed stack's secret; asks, or FROM=file.json
 	@$(INFRA_VENV)/bin/python tools/secrets
 
@@ -95,7 +112,7 @@ test: $(TOOLS)/local-stack.stamp ## Run every test
 	cargo build --workspace --locked
 	cargo test --workspace --locked
 
-test-system: $(TOOLS)/system-test.stamp $(TOOLS)/infra.stamp ## Deploy the template into an emulator and use it as Okta does
+test-system: $(TOOLS)/system-test.stamp $(TOOLS)/infra.stamp build-cdk ## Deploy the template into an emulator and use it as Okta does
 	cargo build --workspace --locked
 	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/system --top-level-directory infra/system $(if $(TEST),-k $(TEST))
 
@@ -113,6 +130,7 @@ lint: $(CARGO_DENY) ## Check format, floor plan, clippy, docs, dependencies, lic
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	tools/check-advisories
 	tools/third-party-notices --check
+	tools/release check
 	cargo build --workspace --locked
 	tools/check-jitter-entropy $(TARGET_DIR)/debug
 

@@ -12,22 +12,25 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 
 import { OktaTwilioStack } from './stack';
 
-const app = new App();
-const get = (name: string): string | undefined => {
-  const value: unknown = app.node.tryGetContext(name);
-  return value === undefined || value === '' ? undefined : String(value);
-};
-const zips = get('Zips') ?? join(__dirname, '../../../../target/lambda');
-const zip = (hook: string) => lambda.Code.fromAsset(join(zips, hook, 'bootstrap.zip'));
-const hooks = get('Hooks') ?? 'both';
-
-new OktaTwilioStack(
-  app,
-  get('StackName') ?? 'okta-twilio',
-  {
+export function newApp(): App {
+  const app = new App({ analyticsReporting: false });
+  const get = (name: string): string | undefined => {
+    const value: unknown = app.node.tryGetContext(name);
+    return value === undefined || value === '' ? undefined : String(value);
+  };
+  const zips = get('Zips') ?? join(__dirname, '../../../../target/lambda');
+  const zip = (hook: string) => lambda.Code.fromAsset(join(zips, hook, 'bootstrap.zip'));
+  const hooks = get('Hooks') ?? 'both';
+  const code = {
     telephony: hooks === 'events' ? undefined : zip('telephony-hook'),
     event: hooks === 'telephony' ? undefined : zip('event-hook'),
-  },
-  get,
-  { description: "Okta's telephony inline hook and event hook, answered through Twilio Verify (okta-twilio)", analyticsReporting: false },
-);
+  };
+  new OktaTwilioStack(app, get('StackName') ?? 'okta-twilio', code, get, {
+    description: "Okta's telephony inline hook and event hook, answered through Twilio Verify (okta-twilio)",
+  });
+  return app;
+}
+
+if (require.main === module) {
+  newApp();
+}
