@@ -23,7 +23,7 @@ SERVICES = {
     "SQS": "sqs",
     "SecretsManager": "secretsmanager",
 }
-# The template's own description says that the record of a domain is left to a person, or needs a right more.
+# A record in a zone is a right that docs/pipelines.md leaves to the account's owner.
 LEFT_OUT = {"Route53"}
 
 
