@@ -79,8 +79,7 @@ pub fn readable(text: &str) -> Option<Cow<'_, str>> {
                     Ok(number) if number.is_infinite() => f64::MAX.copysign(number),
                     _ => continue,
                 };
-                changed.push_str(text.get(kept..start)?);
-                changed.push_str(&format!("{largest:e}"));
+                changed.extend([text.get(kept..start)?, &format!("{largest:e}")]);
                 kept = at;
             }
             _ => {}

@@ -122,8 +122,16 @@ pub enum Reason {
     EventTooOld,
     /// Okta knows no active phone of the channel.
     NoPhone,
-    /// No source is configured that could tell which verification it was.
-    NoPhoneSource,
+    /// The sends table knows of no verification that the event could be about.
+    NotRemembered,
+    /// The sends table could not be reached, or failed.
+    TableUnavailable,
+    /// The function's role may not use the sends table.
+    TableForbidden,
+    /// There is no such table.
+    TableNotFound,
+    /// The sends table has other keys.
+    TableRefused,
     /// The user was deleted.
     UserNotFound,
     /// Okta does not accept the credentials.
@@ -209,7 +217,11 @@ impl Reason {
             Self::NoPendingVerification => "no_pending_verification",
             Self::EventTooOld => "event_too_old",
             Self::NoPhone => "no_phone",
-            Self::NoPhoneSource => "no_phone_source",
+            Self::NotRemembered => "not_remembered",
+            Self::TableUnavailable => "table_unavailable",
+            Self::TableForbidden => "table_forbidden",
+            Self::TableNotFound => "table_not_found",
+            Self::TableRefused => "table_refused",
             Self::UserNotFound => "user_not_found",
             Self::OktaAuthentication => "okta_authentication",
             Self::OktaForbidden => "okta_forbidden",
@@ -226,6 +238,11 @@ impl Reason {
             Self::QueueRefused => "queue_refused",
             Self::MessageUnreadable => "message_unreadable",
         }
+    }
+
+    /// Whether the sends table failed.
+    pub fn is_tables(self) -> bool {
+        matches!(self, Self::TableUnavailable | Self::TableForbidden | Self::TableNotFound | Self::TableRefused)
     }
 
     /// Whether the policy refused the number.

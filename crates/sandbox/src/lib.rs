@@ -7,6 +7,7 @@ mod certificate;
 mod clock;
 mod control;
 pub mod deployment;
+pub mod dynamodb;
 pub mod events;
 pub mod exclusive;
 pub mod guard;

@@ -11,7 +11,7 @@
 )]
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -53,6 +53,7 @@ struct Store {
     fetches: HashMap<String, usize>,
     versions: u64,
     fault: Option<Fault>,
+    throttled: HashSet<String>,
     delay: Duration,
 }
 
@@ -123,6 +124,7 @@ impl SecretsManager {
         {
             let mut store = self.store();
             store.fault = None;
+            store.throttled.clear();
             store.delay = Duration::ZERO;
         }
         let mut port = self.port.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,6 +143,11 @@ impl SecretsManager {
     /// Answers `InternalServiceError` from now on.
     pub fn internal_error(&self) {
         self.store().fault = Some(Fault::InternalError);
+    }
+
+    /// Answers `ThrottlingException` to whoever asks for this secret from now on.
+    pub fn throttle(&self, id: &str) {
+        self.store().throttled.insert(id.to_owned());
     }
 
     /// Holds every answer back for so long from now on.
@@ -191,6 +198,9 @@ impl Store {
                 "InternalServiceError",
                 "An error occurred on the server side.",
             ),
+            (None, _) if self.throttled.contains(id) => {
+                failure(StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded")
+            }
             (None, None) => failure(
                 StatusCode::BAD_REQUEST,
                 "ResourceNotFoundException",

@@ -50,7 +50,10 @@ struct Queue {
     requests: usize,
     stored: u64,
     entries_to_fail: usize,
-    down: bool,
+    /// `Code` and `SenderFault` of the entries that fail.
+    entry_failure: Option<(&'static str, bool)>,
+    /// The error code of every answer.
+    fault: Option<&'static str>,
 }
 
 /// A message in the queue.
@@ -109,12 +112,23 @@ impl Sqs {
 
     /// The next entries of batches are answered as failed.
     pub fn fail_entries(&self, count: usize) {
-        self.lock().entries_to_fail = count;
+        self.fail_entries_with(count, "InternalError", false);
+    }
+
+    /// The next entries of batches are answered as failed with this code.
+    pub fn fail_entries_with(&self, count: usize, code: &'static str, sender_fault: bool) {
+        let mut queue = self.lock();
+        (queue.entries_to_fail, queue.entry_failure) = (count, Some((code, sender_fault)));
     }
 
     /// Whether every request is answered with an error from now on.
     pub fn set_down(&self, down: bool) {
-        self.lock().down = down;
+        self.set_fault(down.then_some("InternalFailure"));
+    }
+
+    /// Every request is answered with this error code from now on. The status is SQS's: 500 for its own failures, else 400.
+    pub fn set_fault(&self, code: Option<&'static str>) {
+        self.lock().fault = code;
     }
 
     /// Lets time pass.
@@ -210,7 +224,8 @@ impl Queue {
         for entry in entries {
             if self.entries_to_fail > 0 {
                 self.entries_to_fail -= 1;
-                failed.push(json!({ "Id": entry["Id"], "SenderFault": false, "Code": "InternalError" }));
+                let (code, sender_fault) = self.entry_failure.unwrap_or(("InternalError", false));
+                failed.push(json!({ "Id": entry["Id"], "SenderFault": sender_fault, "Code": code }));
             } else {
                 let text = |name: &str| entry[name].as_str().expect("a FIFO queue requires it");
                 let id = self.store(text("MessageBody"), text("MessageGroupId"), Some(text("MessageDeduplicationId")));
@@ -234,13 +249,15 @@ async fn answer(State(queue): State<Arc<Mutex<Queue>>>, headers: HeaderMap, body
     queue.requests += 1;
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let request: Value = serde_json::from_slice(&body).expect("a JSON request");
-    let (status, answer) = match target {
-        _ if queue.down => {
-            (StatusCode::INTERNAL_SERVER_ERROR, json!({ "__type": "com.amazonaws.sqs#InternalFailure" }))
+    let (status, answer) = match (queue.fault, target) {
+        (Some(code), _) => {
+            let own = code.starts_with("Internal") || code.starts_with("ServiceUnavailable");
+            let status = if own { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
+            (status, json!({ "__type": format!("com.amazonaws.sqs#{code}") }))
         }
-        "AmazonSQS.SendMessageBatch" => (StatusCode::OK, queue.send_batch(&request)),
-        "AmazonSQS.ChangeMessageVisibility" => (StatusCode::OK, queue.change_visibility(&request)),
-        other => panic!("the function must not ask SQS for {other}"),
+        (None, "AmazonSQS.SendMessageBatch") => (StatusCode::OK, queue.send_batch(&request)),
+        (None, "AmazonSQS.ChangeMessageVisibility") => (StatusCode::OK, queue.change_visibility(&request)),
+        (None, other) => panic!("the function must not ask SQS for {other}"),
     };
     (status, [(CONTENT_TYPE, "application/x-amz-json-1.0")], answer.to_string()).into_response()
 }

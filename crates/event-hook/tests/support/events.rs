@@ -28,6 +28,12 @@ pub(crate) fn ago(age: Duration) -> String {
     events::timestamp(now() - age)
 }
 
+/// The same in milliseconds since 1970.
+pub(crate) fn millis_ago(age: Duration) -> i64 {
+    let since = (now() - age).duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
+    i64::try_from(since.as_millis()).expect("a time that is not far")
+}
+
 /// Each has other ids.
 fn okta() -> Okta {
     static SEED: AtomicU64 = AtomicU64::new(1);

@@ -1,19 +1,28 @@
 //! An event-hook under test: the real binary, run as Lambda runs it, between the stand-ins of Okta, Twilio and AWS.
 
+#![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each test program uses a part of it")]
+
 mod events;
 
-use std::{sync::Mutex, time::Duration};
+use std::{fmt::Display, sync::Mutex, time::Duration};
 
 use sandbox::{
-    Operation, Options,
-    deployment::{AUTH_SECRET, Deployment, HttpAnswer, OKTA_SECRET_ID},
+    Operation, Options, Status,
+    deployment::{AUTH_SECRET, Deployment, HttpAnswer},
+    dynamodb::{self, DynamoDb},
     events::PRIVATE_VALUES,
     lambda::{Builder, Function, GatewayEvent, Outcome},
     sqs::Sqs,
 };
 use serde_json::{Value, json};
 
-pub(crate) use self::events::{ago, delivery, enrollment, sign_in};
+pub(crate) use sandbox::deployment::OKTA_SECRET_ID;
+
+pub(crate) use self::events::{ago, delivery, enrollment, millis_ago, sign_in};
+
+/// The sends table, and no source of Okta's.
+pub(crate) const TABLE_ONLY: [(&str, &str); 3] =
+    [("SENDS_TABLE", dynamodb::TABLE), ("OKTA_ORG_URL", ""), ("OKTA_SECRET_ID", "")];
 
 /// What is sent to every phone.
 const CODE: &str = "867530";
@@ -22,6 +31,8 @@ const CODE: &str = "867530";
 pub(crate) struct Hook {
     pub(crate) deployment: Deployment,
     pub(crate) sqs: Sqs,
+    /// The sends table; the function knows of it only where it was started so.
+    pub(crate) sends: DynamoDb,
     pub(crate) function: Function,
     private_values: Mutex<Vec<String>>,
 }
@@ -55,12 +66,42 @@ impl Hook {
         Self::launch(options, &secret, |builder, sqs| builder.env("FEEDBACK_QUEUE_URL", sqs.queue_url()))
     }
 
+    /// With the sends table and nothing of Okta's, without a queue.
+    pub(crate) fn with_table() -> Self {
+        Self::with_variables(&TABLE_ONLY)
+    }
+
+    /// With the sends table and nothing of Okta's, and with a queue.
+    pub(crate) fn with_table_and_queue() -> Self {
+        Self::launch(Options::default(), &json!({}), |builder, sqs| {
+            builder.envs(TABLE_ONLY).env("FEEDBACK_QUEUE_URL", sqs.queue_url())
+        })
+    }
+
+    /// Without a queue, in a deployment that `prepare` has seen before the function starts.
+    pub(crate) fn start_in(prepare: impl Fn(&Deployment)) -> Self {
+        let options = Options::default();
+        let secret = json!({"okta_api_token": options.okta.api_token});
+        Self::launch_in(options, &secret, prepare, |builder, _| builder)
+    }
+
     fn launch(options: Options, okta_secret: &Value, adapt: impl Fn(Builder, &Sqs) -> Builder) -> Self {
+        Self::launch_in(options, okta_secret, |_| {}, adapt)
+    }
+
+    fn launch_in(
+        options: Options,
+        okta_secret: &Value,
+        prepare: impl Fn(&Deployment),
+        adapt: impl Fn(Builder, &Sqs) -> Builder,
+    ) -> Self {
         let okta_api_token = options.okta.api_token.clone();
         let deployment = Deployment::start(options);
         deployment.secrets.put(OKTA_SECRET_ID, okta_secret);
-        let sqs = Sqs::start();
-        let function = adapt(variables(&deployment, &sqs), &sqs).spawn();
+        prepare(&deployment);
+        let (sqs, sends) = (Sqs::start(), DynamoDb::start());
+        let builder = variables(&deployment, &sqs).env("AWS_ENDPOINT_URL_DYNAMODB", sends.url());
+        let function = adapt(builder, &sqs).spawn();
         function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
         let mut private_values = deployment.private_values();
         private_values.extend(PRIVATE_VALUES.map(str::to_owned));
@@ -70,7 +111,7 @@ impl Hook {
         private_values.extend(okta_secret.pointer("/okta_private_key/d").and_then(Value::as_str).map(str::to_owned));
         // Every access token of the stand-in begins so.
         private_values.push("sandbox-access-token".to_owned());
-        Self { deployment, sqs, function, private_values: Mutex::new(private_values) }
+        Self { deployment, sqs, sends, function, private_values: Mutex::new(private_values) }
     }
 
     /// Another instance of the function, with a queue and this timeout.
@@ -95,7 +136,7 @@ impl Hook {
     }
 
     /// Lambda hands over this event, and gets this answer.
-    pub(crate) fn hand_over(&self, batch: &Value) -> Value {
+    pub(crate) fn hand_over(&self, batch: &(impl Display + ?Sized)) -> Value {
         match self.function.invoke(batch).outcome {
             Outcome::Response(answer) => answer,
             outcome => panic!("no answer: {outcome:?}"),
@@ -118,6 +159,25 @@ impl Hook {
     pub(crate) fn send_code(&self, number: &str) {
         self.private_values.lock().expect("the list").push(number.trim_start_matches('+').to_owned());
         self.deployment.twilio.send_code(number, CODE);
+    }
+
+    /// As [`send_code`](Self::send_code), and telephony-hook has remembered it in the table. Gives the verification's sid.
+    pub(crate) fn send_and_remember(&self, user_id: &str, number: &str, delivery: &str, age: Duration) -> String {
+        self.send_code(number);
+        let mut verifications = self.deployment.twilio.verifications().into_iter();
+        let pending = verifications.find(|it| it.to == number && it.status == Status::Pending);
+        let sid = pending.expect("a pending verification").sid;
+        self.sends.put(&sent(user_id, &sid, delivery, age));
+        sid
+    }
+
+    /// The sids of the verifications that are approved, sorted.
+    pub(crate) fn approved_sids(&self) -> Vec<String> {
+        let verifications = self.deployment.twilio.verifications().into_iter();
+        let approved = verifications.filter(|verification| verification.status == Status::Approved);
+        let mut sids: Vec<_> = approved.map(|verification| verification.sid).collect();
+        sids.sort();
+        sids
     }
 
     /// The numbers whose verification is approved, in order.
@@ -159,6 +219,17 @@ impl Drop for Hook {
             assert!(!output.contains(value.as_str()), "a private value of {} characters is in the output", value.len());
         }
     }
+}
+
+/// The item of a verification whose only message was sent so long ago.
+pub(crate) fn sent(user_id: &str, sid: &str, delivery: &str, age: Duration) -> Value {
+    let sent_at = millis_ago(age);
+    json!({
+        "user_id": {"S": user_id}, "verification_sid": {"S": sid}, "delivery": {"S": delivery}, "channel": {"S": delivery},
+        "request_type": {"S": "mfa-verification"}, "first_sent_at": {"N": sent_at.to_string()},
+        "sent_at": {"N": sent_at.to_string()}, "sends": {"N": "1"},
+        "expires_at": {"N": (sent_at / 1_000 + 900).to_string()},
+    })
 }
 
 /// The variables of every function here.

@@ -2,7 +2,8 @@
 //!
 //! Without this feedback Verify counts a user's sign-ins as five unanswered messages and stops (60203), and its Fraud
 //! Guard learns nothing. Okta's event names the user and neither the number nor Twilio's verification, so this has to be
-//! found first. Telling it twice does no harm: the second time there is nothing pending.
+//! found first: in the sends table by its sid, which is exact, or else by the numbers that Okta's API knows. Telling it
+//! twice does no harm: the second time there is nothing pending.
 
 use std::time::Duration;
 
@@ -10,10 +11,12 @@ use tokio::time::Instant;
 
 use crate::{
     config::{ConfigError, Variables},
+    id::SafeId,
     okta::{
         client::{OktaClient, OktaError},
         event::PhoneSuccess,
     },
+    otp::sends::{self, Remembered, SendsTable, TableError},
     phone::PhoneNumber,
     reason::Reason,
     secrets::SecretError,
@@ -29,6 +32,12 @@ use crate::{
 /// Longest wait for one answer of Verify. Its updates take some 100 to 300 ms.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Longest wait for the sends table to tell what it remembers.
+const TABLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Shortest and longest wait for it to delete what was used. The event is done without.
+const FORGET_TIMEOUT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(300));
+
 /// An event is begun only if this much is left.
 const LEAST_TIME: Duration = Duration::from_millis(300);
 
@@ -41,8 +50,11 @@ pub struct FeedbackConfig {
     /// `FEEDBACK_MAX_AGE_SECONDS` (600): older events are not acted on by phone number, which by then could name a newer
     /// verification.
     pub max_age: Duration,
-    /// `PHONE_SOURCE` (`factors`): what Okta is asked for, in order.
+    /// `PHONE_SOURCE` (`factors`; `none` where there is a table and neither `OKTA_ORG_URL` nor `OKTA_SECRET_ID`): what Okta
+    /// is asked for, in order, where the table does not tell.
     pub sources: Vec<PhoneSource>,
+    /// `SENDS_TABLE` (none): where telephony-hook remembers its sends.
+    pub sends_table: Option<String>,
 }
 
 /// What of Okta's tells a user's numbers.
@@ -54,12 +66,23 @@ pub enum PhoneSource {
     Profile,
 }
 
+impl PhoneSource {
+    /// The word in the log.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Factors => "factors",
+            Self::Profile => "profile",
+        }
+    }
+}
+
 impl FeedbackConfig {
     /// Reads the variables of feedback.
     ///
     /// # Errors
     /// At the first variable that cannot be used.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
+        const SOURCE: &str = "PHONE_SOURCE";
         let age_help = ("must be a number of seconds from 1 to 86400", "600");
         let source_help = ("must be factors, profile, factors,profile or none", "factors");
         let sources = |value: &str| match value {
@@ -69,11 +92,20 @@ impl FeedbackConfig {
             "none" => Some(Vec::new()),
             _ => None,
         };
+        let sends_table = sends::table_name(variables)?;
+        let has_okta = ["OKTA_ORG_URL", "OKTA_SECRET_ID"].iter().any(|variable| variables.optional(variable).is_some());
+        let sources = match variables.read(SOURCE, source_help, sources)? {
+            Some(none) if none.is_empty() && sends_table.is_none() => {
+                return Err(ConfigError::new(SOURCE, "can be none with SENDS_TABLE only", "factors"));
+            }
+            Some(sources) => sources,
+            None if sends_table.is_some() && !has_okta => Vec::new(),
+            None => vec![PhoneSource::Factors],
+        };
         Ok(Self {
             max_age: Duration::from_secs(variables.number("FEEDBACK_MAX_AGE_SECONDS", age_help, 1..=86_400, 600)?),
-            sources: variables
-                .read("PHONE_SOURCE", source_help, sources)?
-                .unwrap_or_else(|| vec![PhoneSource::Factors]),
+            sources,
+            sends_table,
         })
     }
 }
@@ -100,6 +132,14 @@ impl Outcome {
     /// A failure that may pass.
     pub fn transient(reason: Reason) -> Self {
         Self::Failed(Failure { reason, is_transient: true, retry_after: None })
+    }
+
+    /// Whether a second delivery of the event can mend it: Okta makes one after a 503. A table that cannot be used may be
+    /// a role whose new policy is on its way, which takes seconds.
+    pub fn wants_another_delivery(&self) -> bool {
+        use Reason::{TableForbidden, TableNotFound, TableRefused};
+        let Self::Failed(failure) = self else { return false };
+        failure.is_transient || matches!(failure.reason, TableForbidden | TableNotFound | TableRefused)
     }
 }
 
@@ -140,6 +180,7 @@ impl Outcome {
 pub struct Feedback {
     config: FeedbackConfig,
     verify: VerifyClient,
+    sends: Option<SendsTable>,
     okta: Option<OktaClient>,
     clock: Clock,
 }
@@ -151,9 +192,15 @@ impl std::fmt::Debug for Feedback {
 }
 
 impl Feedback {
-    /// Feedback to one Verify service. `okta` is asked if a source of the configuration needs it.
-    pub fn new(config: FeedbackConfig, verify: VerifyClient, okta: Option<OktaClient>, clock: Clock) -> Self {
-        Self { config, verify, okta, clock }
+    /// Feedback to one Verify service. `sends` is asked first, then `okta` if a source of the configuration needs it.
+    pub fn new(
+        config: FeedbackConfig,
+        verify: VerifyClient,
+        sends: Option<SendsTable>,
+        okta: Option<OktaClient>,
+        clock: Clock,
+    ) -> Self {
+        Self { config, verify, sends, okta, clock }
     }
 
     /// Finds the verification and approves it, within the deadline. Tells the log. `receive_count` is the queue's.
@@ -166,19 +213,24 @@ impl Feedback {
     ) -> Outcome {
         let started = Instant::now();
         let age_seconds = self.clock.now().as_secs().saturating_sub(success.published.as_secs());
+        // A negative one is from a clock that is ahead of ours.
+        let too_old = u64::try_from(age_seconds).is_ok_and(|age| Duration::from_secs(age) > self.config.max_age);
         let mut record = record_of(success, Reason::NoPendingVerification);
         (record.age_seconds, record.receive_count) = (Some(age_seconds), receive_count);
-        let outcome = match age_seconds.try_into() {
-            Ok(age) if Duration::from_secs(age) > self.config.max_age => Outcome::NotNeeded(Reason::EventTooOld),
-            _ if deadline.remaining() < LEAST_TIME => Outcome::transient(Reason::OutOfTime),
-            // A younger one, or one from a clock that is ahead of ours.
-            _ => {
-                let search = Search { feedback: self, success, deadline, log, record: &mut record };
-                // Each call ends by itself, but a secret may have to be fetched before.
-                let in_time = tokio::time::timeout(deadline.remaining() + GRACE, search.run()).await;
-                in_time.unwrap_or_else(|_elapsed| Outcome::transient(Reason::OutOfTime))
-            }
+        let outcome = if self.sends.is_none() && too_old {
+            Outcome::NotNeeded(Reason::EventTooOld)
+        } else if deadline.remaining() < LEAST_TIME {
+            Outcome::transient(Reason::OutOfTime)
+        } else {
+            let search = Search { feedback: self, success, too_old, deadline, log, record: &mut record };
+            // Each call ends by itself, but a secret may have to be fetched before.
+            let in_time = tokio::time::timeout(deadline.remaining() + GRACE, search.run()).await;
+            in_time.unwrap_or_else(|_elapsed| Outcome::transient(Reason::OutOfTime))
         };
+        if outcome == Outcome::Approved {
+            let delay = self.clock.now().as_millis().saturating_sub(success.published.as_millis());
+            record.delay_ms = Some(u64::try_from(delay).unwrap_or(0));
+        }
         record.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         emit(outcome, record, log);
         outcome
@@ -209,22 +261,76 @@ pub fn emit(outcome: Outcome, mut record: FeedbackRecord, log: &Log) {
     });
 }
 
-/// The search for one verification, by the numbers of its user.
+/// The search for one verification.
 struct Search<'a> {
     feedback: &'a Feedback,
     success: &'a PhoneSuccess,
+    /// By now a number could name a newer verification.
+    too_old: bool,
     deadline: &'a Deadline,
     log: &'a Log,
     record: &'a mut FeedbackRecord,
 }
 
 impl Search<'_> {
-    /// Asks source after source, and tries number after number, until Twilio finds a pending verification.
+    /// Asks the table, then Okta.
     async fn run(mut self) -> Outcome {
-        let Some(okta) = &self.feedback.okta else {
-            self.record.advice = Some("Set PHONE_SOURCE to factors or profile.");
-            return Outcome::permanent(Reason::NoPhoneSource);
+        let feedback = self.feedback;
+        let mut unfound = Reason::NotRemembered;
+        if let Some(sends) = &feedback.sends {
+            match self.ask_table(sends).await {
+                Ok(outcome) => return outcome,
+                Err(reason) => unfound = reason,
+            }
+        }
+        match &feedback.okta {
+            None => Outcome::NotNeeded(unfound),
+            Some(_) if self.too_old => Outcome::NotNeeded(Reason::EventTooOld),
+            Some(okta) => self.ask_okta(okta).await,
+        }
+    }
+
+    /// Tries what the table remembers of the user, until Twilio finds it pending, and deletes what is of no more use. An
+    /// error says why nothing was found, where it may be found in another way.
+    async fn ask_table(&mut self, sends: &SendsTable) -> Result<Outcome, Reason> {
+        let (user_id, happened) = (&self.success.user_id, self.success.published);
+        let remembered = match sends.verifications_of(user_id, self.deadline.at_most(TABLE_TIMEOUT)).await {
+            Ok(remembered) => remembered,
+            Err(error) => return Ok(Outcome::Failed(self.note_table(error))),
         };
+        let candidates = sends::candidates(&remembered, self.success.channel, happened, self.feedback.clock.now());
+        let unfound = if candidates.is_empty() { Reason::NotRemembered } else { Reason::NoPendingVerification };
+        // A number would name the newer verification, whose code nobody has typed.
+        let is_newer = |send: &Remembered| send.first_sent_at >= happened;
+        let mut found = if remembered.iter().any(is_newer) { Ok(Outcome::NotNeeded(unfound)) } else { Err(unfound) };
+        let mut used = Vec::new();
+        for candidate in candidates {
+            let sid = &candidate.verification_sid;
+            match self.approve(Target::Sid(sid)).await {
+                Ok(Updated::Done { .. }) => {
+                    used.push(sid.clone());
+                    self.note_approved("sends", Some(sid.clone()));
+                    found = Ok(Outcome::Approved);
+                    break;
+                }
+                Ok(Updated::NotPending) => used.push(sid.clone()),
+                // This may be the right one: another must not be approved in its place.
+                Err(failure) => {
+                    self.record.verification_sid = Some(sid.clone());
+                    found = Ok(Outcome::Failed(failure));
+                    break;
+                }
+            }
+        }
+        let limit = self.deadline.at_most(FORGET_TIMEOUT.1).max(FORGET_TIMEOUT.0);
+        if let Err(error) = sends.forget(user_id, &used, limit).await {
+            self.record.table_failure = Some(error.reason());
+        }
+        found
+    }
+
+    /// Asks source after source, and tries number after number, until Twilio finds a pending verification.
+    async fn ask_okta(mut self, okta: &OktaClient) -> Outcome {
         let mut tried = Vec::new();
         let mut failure = None;
         for source in &self.feedback.config.sources {
@@ -242,11 +348,10 @@ impl Search<'_> {
                     continue;
                 }
                 self.record.numbers += 1;
-                match self.approve(&number).await {
+                match self.approve(Target::Number(&number)).await {
                     Ok(Updated::Done { sid }) => {
-                        self.record.verification_sid = sid;
+                        self.note_approved(source.as_str(), sid);
                         self.record.phone = Some(number.masked());
-                        self.record.advice = None;
                         return Outcome::Approved;
                     }
                     Ok(Updated::NotPending) => tried.push(number),
@@ -275,11 +380,23 @@ impl Search<'_> {
         }
     }
 
-    /// Approves what is pending for a number.
-    async fn approve(&mut self, number: &PhoneNumber) -> Result<Updated, Failure> {
-        let (verify, deadline) = (&self.feedback.verify, self.deadline.within(CALL_TIMEOUT));
-        let updated = verify.approve(Target::Number(number), deadline, self.log).await;
+    /// Approves a verification.
+    async fn approve(&mut self, target: Target<'_>) -> Result<Updated, Failure> {
+        let deadline = self.deadline.within(CALL_TIMEOUT);
+        let updated = self.feedback.verify.approve(target, deadline, self.log).await;
         updated.map_err(|error| self.note_twilio(error))
+    }
+
+    fn note_approved(&mut self, source: &'static str, sid: Option<SafeId>) {
+        self.record.source = Some(source);
+        self.record.verification_sid = sid;
+        self.record.advice = None;
+    }
+
+    fn note_table(&mut self, error: TableError) -> Failure {
+        self.record.table_failure = Some(error.reason());
+        self.record.advice = Some(error.advice());
+        Failure { reason: error.reason(), is_transient: error.is_transient(), retry_after: None }
     }
 
     fn note_secret(&mut self, error: SecretError) -> Failure {
@@ -344,7 +461,19 @@ mod tests {
             ("factors,profile", &[PhoneSource::Factors, PhoneSource::Profile]),
             ("none", &[]),
         ] {
-            assert_eq!(read(&[("PHONE_SOURCE", value)]).unwrap().sources, sources);
+            assert_eq!(read(&[("SENDS_TABLE", "sends"), ("PHONE_SOURCE", value)]).unwrap().sources, sources);
+        }
+    }
+
+    #[test]
+    fn with_a_table_and_nothing_of_okta_no_source_is_asked() {
+        let table = ("SENDS_TABLE", "sends");
+        let sources = |list: &[_]| read(&[&[table], list].concat()).unwrap().sources;
+        assert_eq!(sources(&[]), []);
+        for set in
+            [("OKTA_ORG_URL", "https://example.okta.com"), ("OKTA_SECRET_ID", "okta"), ("PHONE_SOURCE", "factors")]
+        {
+            assert_eq!(sources(&[set]), [PhoneSource::Factors], "{set:?}");
         }
     }
 
@@ -353,11 +482,14 @@ mod tests {
         for (variable, value) in [
             ("PHONE_SOURCE", "enrollments"),
             ("PHONE_SOURCE", "profile,factors"),
+            ("SENDS_TABLE", "a table"),
             ("FEEDBACK_MAX_AGE_SECONDS", "0"),
             ("FEEDBACK_MAX_AGE_SECONDS", "10m"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{variable}: must be ")), "{error}");
         }
+        let nothing = read(&[("PHONE_SOURCE", "none")]).unwrap_err().to_string();
+        assert_eq!(nothing, "PHONE_SOURCE: can be none with SENDS_TABLE only; for example PHONE_SOURCE=factors");
     }
 }

@@ -183,7 +183,7 @@ impl Queue {
             }
             drop(answers);
             open.retain(|index| matches!(results.get(*index), Some(Err(error)) if error.is_transient()));
-            let pause = pauses.next();
+            let pause = pauses.take();
             if open.is_empty() || tries == MOST_TRIES || deadline.remaining() < pause + LEAST_TIME_FOR_RETRY {
                 break;
             }

@@ -26,6 +26,7 @@ use crate::{
         client::{OktaClient, OktaConfig},
         event::{Delivery, PhoneChannel, PhoneSuccess, UnusableEvent},
     },
+    otp::sends::SendsTable,
     reason::Reason,
     secrets::Cached,
     telemetry::{FeedbackRecord, Log, Metric},
@@ -89,7 +90,8 @@ impl EventHook {
         let okta_secret = okta.as_ref().map(|okta| parts.secrets.cached(&okta.secret_id, parts.secret_ttl));
         let okta = okta.zip(okta_secret.clone());
         let okta = okta.map(|(okta, secret)| OktaClient::new(parts.http.clone(), &okta, secret, parts.clock.clone()));
-        let feedback = Feedback::new(config, parts.verify.clone(), okta, parts.clock.clone());
+        let sends = config.sends_table.clone().map(|table| SendsTable::new(&parts.sdk, table));
+        let feedback = Feedback::new(config, parts.verify.clone(), sends, okta, parts.clock.clone());
         let queue = queue_url.map(|url| Queue::new(&parts.sdk, url));
         Ok(Self { parts, okta_secret, feedback, queue })
     }
@@ -168,9 +170,8 @@ impl EventHook {
     ) -> (Vec<(&'a PhoneSuccess, Outcome)>, bool) {
         let give = |success| async move { (success, self.feedback.give(success, None, deadline, log).await) };
         let outcomes: Vec<_> = stream::iter(successes).map(give).buffer_unordered(CONCURRENCY).collect().await;
-        let can_be_mended = |outcome: &Outcome| matches!(outcome, Outcome::Failed(Failure { is_transient: true, .. }));
-        let mended = outcomes.iter().any(|(_, outcome)| can_be_mended(outcome));
-        (outcomes, !mended)
+        let can_be_mended = outcomes.iter().any(|(_, outcome)| outcome.wants_another_delivery());
+        (outcomes, !can_be_mended)
     }
 
     /// Works through a batch of the queue: users side by side, one user's events in order. What failed stays in the queue,

@@ -21,6 +21,7 @@ use crate::{
         outcome::Outcome,
         policy::Policy,
         send::{Report, Sender},
+        sends::SendsTable,
     },
     reason::Reason,
     telemetry::{Log, LogEvent, Metric, Metrics},
@@ -58,7 +59,9 @@ impl TelephonyHook {
         let policy = Policy::from_variables(variables, lookup.as_ref().map(|lookup| &lookup.packages))?;
         let parts = Parts::build(variables, clock).await?;
         let lookup = lookup.map(|config| NumberLookup::new(config, parts.twilio.clone()));
-        let sender = Sender::new(config, policy, lookup.clone(), parts.verify.clone(), parts.clock.clone());
+        let sends = config.sends_table.clone().map(|table| SendsTable::new(&parts.sdk, table));
+        let (verify, clock) = (parts.verify.clone(), parts.clock.clone());
+        let sender = Sender::new(config, policy, lookup.clone(), verify, sends, clock);
         Ok(Self { parts, lookup, sender })
     }
 
@@ -118,13 +121,11 @@ fn answer(report: Report, log: &Log, metrics: &mut Metrics) -> Response {
     let Report { outcome, record, verify_latency, lookup } = report;
     metrics.set("Outcome", &outcome.as_str()).set("Channel", &record.channel).set("Reason", &record.reason);
     metrics.count(Metric::Sends, 1);
-    let error = match verdict {
-        Verdict::Sent { .. } => Some(0),
-        Verdict::NotSent { .. } => (!refused && !record.reason.is_users_own()).then_some(1),
-        Verdict::Swallowed => None,
-    };
-    if let Some(error) = error {
-        metrics.count(Metric::SendErrors, error);
+    match &outcome {
+        Outcome::Sent(_) => _ = metrics.count(Metric::SendErrors, 0),
+        // A user's own number or pace is no fault of the system.
+        Outcome::Failed(failure) if !failure.reason.is_users_own() => _ = metrics.count(Metric::SendErrors, 1),
+        Outcome::Failed(_) | Outcome::Refused { .. } => {}
     }
     if let Some(country) = &record.country {
         metrics.set("Country", country);

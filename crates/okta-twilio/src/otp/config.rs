@@ -6,6 +6,7 @@ use crate::{
     config::{ConfigError, Variables},
     id::{SafeId, Sid},
     okta::telephony::{Delivery, OtpRequest},
+    otp::sends,
     phone::PhoneNumber,
     twilio::{
         locale::{self, supported},
@@ -33,6 +34,8 @@ pub struct SendConfig {
     pub rate_limits: Vec<RateLimit>,
     /// `REPLACE_PENDING` (false): what is pending for the number is cancelled before a send.
     pub replace_pending: bool,
+    /// `SENDS_TABLE` (none): where accepted messages are remembered for feedback.
+    pub sends_table: Option<String>,
 }
 
 /// Which language the message has.
@@ -87,6 +90,7 @@ impl SendConfig {
             template_sid: variables.read("VERIFY_TEMPLATE_SID", template_help, |value| Sid::parse(value, "HJ"))?,
             rate_limits: variables.list("VERIFY_RATE_LIMITS", rate_limit_help, RateLimit::parse)?,
             replace_pending: variables.flag("REPLACE_PENDING")?,
+            sends_table: sends::table_name(variables)?,
         })
     }
 

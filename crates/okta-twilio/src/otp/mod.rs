@@ -1,4 +1,4 @@
-//! Sends one code: the number, the policy, the attempts.
+//! Sends one code: the number, the policy, the attempts, and what is remembered of it.
 
 mod attempts;
 mod cache;
@@ -8,3 +8,4 @@ pub mod outcome;
 pub mod policy;
 mod prepare;
 pub mod send;
+pub mod sends;

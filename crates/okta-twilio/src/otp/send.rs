@@ -14,11 +14,15 @@ use crate::{
         outcome::{Failure, Outcome},
         policy::{DenyResponse, Policy},
         prepare::{Known, Preparation, Prepared, Route, Stop},
+        sends::{Send, SendsTable},
     },
     phone::PhoneNumber,
     reason::Reason,
-    telemetry::{Log, SendRecord},
-    time::{clock::Clock, deadline::Deadline},
+    telemetry::{Log, LogEvent, SendRecord},
+    time::{
+        clock::{Clock, Timestamp},
+        deadline::Deadline,
+    },
     twilio::{
         lookup::LineType,
         verify::{Channel, Target, Updated, Verification, VerifyClient},
@@ -29,6 +33,10 @@ use crate::{
 const MAX_REPLACE_TIME: Duration = Duration::from_millis(400);
 const REPLACE_SHARE_OF_BUDGET: u32 = 3;
 
+/// The longest wait for the sends table, and the wait that it gets even if the budget has passed.
+const MAX_REMEMBER_TIME: Duration = Duration::from_millis(300);
+const MIN_REMEMBER_TIME: Duration = Duration::from_millis(150);
+
 /// Sends codes.
 #[derive(Clone)]
 pub struct Sender {
@@ -36,6 +44,7 @@ pub struct Sender {
     policy: Policy,
     lookup: Option<NumberLookup>,
     verify: VerifyClient,
+    sends: Option<SendsTable>,
     clock: Clock,
 }
 
@@ -59,15 +68,16 @@ pub struct Report {
 }
 
 impl Sender {
-    /// A sender for one Verify service. Without `lookup`, Lookup is never asked.
+    /// A sender for one Verify service. Without `lookup`, Lookup is never asked; without `sends`, the table is not.
     pub fn new(
         config: SendConfig,
         policy: Policy,
         lookup: Option<NumberLookup>,
         verify: VerifyClient,
+        sends: Option<SendsTable>,
         clock: Clock,
     ) -> Self {
-        Self { config, policy, lookup, verify, clock }
+        Self { config, policy, lookup, verify, sends, clock }
     }
 
     /// What works and is probably not meant, for the log at start.
@@ -112,7 +122,12 @@ impl Sender {
         }
         let (config, verify) = (&self.config, &self.verify);
         let attempts = Attempts { config, verify, request, to: &route.to, deadline, log };
+        // Before the message, so that no event of its code can be older.
+        let asked_at = self.clock.now();
         let Attempted { channel, requests, latency, result } = attempts.run(route.channel).await;
+        if let (Some(table), Ok(verification)) = (&self.sends, &result) {
+            remember(table, request, verification, (channel, asked_at), deadline, log).await;
+        }
         let outcome = self.outcome_of_attempts(result);
         Done { channel, requests, latency: Some(latency), replaced, outcome }
     }
@@ -155,6 +170,38 @@ impl Sender {
     fn swallows(&self) -> bool {
         self.policy.deny_response == DenyResponse::Swallow
     }
+}
+
+/// Remembers an accepted message, so that feedback finds its verification. A failure is logged and changes nothing else.
+async fn remember(
+    table: &SendsTable,
+    request: &OtpRequest,
+    verification: &Verification,
+    (channel, sent_at): (Channel, Timestamp),
+    deadline: &Deadline,
+    log: &Log,
+) {
+    // Nobody signs in with a preview's code: no event will ask for it.
+    if request.preview {
+        return;
+    }
+    let (user_id, verification_sid) = (request.user_id.as_ref(), verification.sid.as_ref());
+    let (reason, advice) = match (user_id, verification_sid) {
+        (Some(user_id), Some(verification_sid)) => {
+            let OtpRequest { delivery, request_type, .. } = *request;
+            let send = Send { user_id, verification_sid, delivery, channel, request_type, sent_at, to_mac: None };
+            let limit = deadline.for_duty(MIN_REMEMBER_TIME, MAX_REMEMBER_TIME);
+            match table.remember(&send, limit).await {
+                Ok(()) => return,
+                Err(error) => (error.reason(), Some(error.advice())),
+            }
+        }
+        (None, _) => (Reason::EventWithoutUser, None),
+        // The body of Twilio's response was lost.
+        (_, None) => (Reason::TwilioInterrupted, None),
+    };
+    let (user_id, verification_sid) = (user_id.cloned(), verification_sid.cloned());
+    log.emit(&LogEvent::SendNotRemembered { reason, user_id, verification_sid, advice });
 }
 
 /// Whether Twilio's own protection refused, which `DENY_RESPONSE` answers like the policy.

@@ -7,7 +7,7 @@ use super::{
     record::{FeedbackRecord, LookupFailure, SendRecord},
     safe::{SourceFile, log_events, safe_to_log},
 };
-use crate::{config::StartError, reason::Reason};
+use crate::{config::StartError, id::SafeId, reason::Reason};
 
 log_events! {
     /// INIT is over; what could be prepared is.
@@ -43,6 +43,17 @@ log_events! {
         reason: Reason,
         /// Twilio's code, where it answered with one.
         twilio_code: Option<u32>,
+    },
+    /// Twilio accepted the message, and the sends table does not know of it: its feedback cannot be exact.
+    "send_not_remembered" SendNotRemembered {
+        /// Why.
+        reason: Reason,
+        /// Okta's user id.
+        user_id: Option<SafeId>,
+        /// The `VE…` sid.
+        verification_sid: Option<SafeId>,
+        /// What an admin can do about it.
+        advice: Option<&'static str>,
     },
     /// Lookup, or one of its packages, could not tell about a number; the send goes on without.
     "lookup_failed" LookupFailed(LookupFailure),
@@ -98,7 +109,7 @@ impl LogEvent {
             | Self::FeedbackApproved(_)
             | Self::SecretRefreshed { .. } => Level::INFO,
             Self::FeedbackNotNeeded(record) => match record.reason {
-                Reason::NoPendingVerification | Reason::UserNotFound => Level::INFO,
+                Reason::NoPendingVerification | Reason::UserNotFound | Reason::NotRemembered => Level::INFO,
                 _ => Level::WARN,
             },
             // A package without data is everyday, unless there is something to do about it.
@@ -106,6 +117,7 @@ impl LogEvent {
             Self::FeedbackFailed(record) if record.transient => Level::WARN,
             Self::OtpRefused(_)
             | Self::ConfigurationWarning { .. }
+            | Self::SendNotRemembered { .. }
             | Self::LookupFailed(_)
             | Self::OtpRetried { .. }
             | Self::RequestRejected { .. }

@@ -150,21 +150,39 @@ impl Metrics {
         metrics
     }
 
-    /// The count that belongs to a log event, if one does.
+    /// What a log event itself measures, if anything.
     pub(super) fn of_event(event: &LogEvent, new: impl FnOnce() -> Self) -> Option<Self> {
-        let metric = match event {
-            LogEvent::SecretRefreshFailed { .. } => Metric::SecretRefreshFailures,
-            LogEvent::LookupFailed(failure) if failure.package.is_none() => Metric::LookupFailures,
-            _ => return None,
+        let measure = |fill: &dyn Fn(&mut Self)| {
+            let mut metrics = new();
+            fill(&mut metrics);
+            Some(metrics)
         };
-        let mut metrics = new();
         match event {
-            LogEvent::SecretRefreshFailed { secret, reason, .. } => metrics.set("Secret", secret).set("Reason", reason),
-            LogEvent::LookupFailed(failure) => metrics.set("Reason", &failure.reason),
-            _ => &mut metrics,
-        };
-        metrics.count(metric, 1);
-        Some(metrics)
+            LogEvent::SecretRefreshFailed { secret, reason, .. } => measure(&|metrics| {
+                metrics.set("Secret", secret).set("Reason", reason).count(Metric::SecretRefreshFailures, 1);
+            }),
+            LogEvent::LookupFailed(failure) if failure.package.is_none() => measure(&|metrics| {
+                metrics.set("Reason", &failure.reason).count(Metric::LookupFailures, 1);
+            }),
+            LogEvent::SendNotRemembered { reason, .. } if reason.is_tables() => measure(&|metrics| {
+                metrics.set("Reason", reason).count(Metric::TableFailures, 1);
+            }),
+            LogEvent::FeedbackApproved(record)
+            | LogEvent::FeedbackNotNeeded(record)
+            | LogEvent::FeedbackFailed(record)
+                if record.delay_ms.is_some() || record.table_failure.is_some() =>
+            {
+                measure(&|metrics| {
+                    if let Some(delay) = record.delay_ms {
+                        metrics.duration(Metric::FeedbackDelay, Duration::from_millis(delay));
+                    }
+                    if let Some(reason) = &record.table_failure {
+                        metrics.set("Reason", reason).count(Metric::TableFailures, 1);
+                    }
+                })
+            }
+            _ => None,
+        }
     }
 
     /// Sets a dimension or a plain property.

@@ -82,6 +82,12 @@ log_record! {
         pub phone: Option<MaskedPhone>,
         /// How many numbers were tried.
         pub numbers: u32,
+        /// What told the verification: `sends`, `factors` or `profile`.
+        pub source: Option<&'static str>,
+        /// How the sends table failed, if it did.
+        pub table_failure: Option<Reason>,
+        /// From Okta's event to Twilio's approval.
+        pub delay_ms: Option<u64>,
         /// The `VE…` sid.
         pub verification_sid: Option<SafeId>,
         /// Twilio's own id of the request that failed, for its support.
@@ -115,6 +121,9 @@ impl FeedbackRecord {
             age_seconds: None,
             phone: None,
             numbers: 0,
+            source: None,
+            table_failure: None,
+            delay_ms: None,
             verification_sid: None,
             twilio_request_id: None,
             twilio_code: None,

@@ -6,6 +6,9 @@ use tokio::time::Instant;
 
 use crate::time::clock::Timestamp;
 
+/// The answer must leave this long after the request reached the gateway, so that it arrives while Okta waits.
+const LAST_MOMENT: Duration = Duration::from_millis(2_850);
+
 /// How long Okta waits for an answer.
 const OKTAS_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -17,6 +20,8 @@ const OLDEST_REQUEST: Duration = Duration::from_secs(30);
 pub struct Deadline {
     started: Instant,
     at: Instant,
+    /// When the answer must leave at the latest, whatever the budget was.
+    last: Instant,
 }
 
 impl Deadline {
@@ -37,14 +42,16 @@ impl Deadline {
 
     fn starting_ago(age: Duration, budget: Duration) -> Self {
         let arrived = Instant::now();
-        Self { started: arrived.checked_sub(age).unwrap_or(arrived), at: arrived + budget.saturating_sub(age) }
+        let started = arrived.checked_sub(age).unwrap_or(arrived);
+        Self { started, at: arrived + budget.saturating_sub(age), last: started + LAST_MOMENT }
     }
 
     /// Ends at a given time of day, such as the end that Lambda sets for an invocation.
     pub fn until(end: Timestamp, now: Timestamp) -> Self {
         let left = u64::try_from(end.as_millis().saturating_sub(now.as_millis())).unwrap_or(0);
         let started = Instant::now();
-        Self { started, at: started + Duration::from_millis(left) }
+        let at = started + Duration::from_millis(left);
+        Self { started, at, last: at }
     }
 
     /// The earlier of this one and the end that Lambda sets for the invocation, less `margin` for the answer. An end in
@@ -55,7 +62,7 @@ impl Deadline {
             return self;
         }
         let end = Self::until(end, now).earlier_by(margin);
-        Self { at: self.at.min(end.at), ..self }
+        Self { at: self.at.min(end.at), last: self.last.min(end.at), ..self }
     }
 
     /// One that is over after `most`, or earlier.
@@ -78,6 +85,12 @@ impl Deadline {
     /// What is left, but no more than `most`.
     pub fn at_most(&self, most: Duration) -> Duration {
         self.remaining().min(most)
+    }
+
+    /// What is left for work that must not be skipped where the budget has passed: `most`, but at least `least` even then,
+    /// and never beyond the moment at which the answer must leave.
+    pub fn for_duty(&self, least: Duration, most: Duration) -> Duration {
+        self.at_most(most).max(least).min(self.last.saturating_duration_since(Instant::now()))
     }
 
     /// Since the request reached the gateway.
@@ -158,6 +171,25 @@ mod tests {
         let deadline = Deadline::until(Timestamp::from_millis(NOW + 700), Timestamp::from_millis(NOW));
         assert_eq!(deadline.earlier_by(Duration::from_millis(200)).remaining(), Duration::from_millis(500));
         assert_eq!(deadline.earlier_by(Duration::from_secs(1)).remaining(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_duty_has_its_time_until_the_last_moment() {
+        let (least, most) = (Duration::from_millis(150), Duration::from_millis(300));
+        let now = Timestamp::from_millis(NOW);
+        let left = |age: i64, end: Option<i64>| {
+            let gateway = Some(Timestamp::from_millis(NOW - age));
+            let deadline = Deadline::starting(Duration::from_millis(2_600), now, gateway);
+            let end = end.map_or(now, |end| Timestamp::from_millis(NOW + end));
+            deadline.before_end(end, now, Duration::from_millis(100)).for_duty(least, most).as_millis()
+        };
+        assert_eq!(left(0, None), 300);
+        assert_eq!(left(2_400, None), 200, "what the budget has left");
+        assert_eq!(left(2_590, None), 150, "the least");
+        assert_eq!(left(2_650, None), 150, "the least, where the budget has passed");
+        assert_eq!(left(2_800, None), 50, "until the last moment");
+        assert_eq!(left(2_900, None), 0);
+        assert_eq!(left(0, Some(180)), 80, "Lambda ends the invocation before");
     }
 
     #[tokio::test(start_paused = true)]

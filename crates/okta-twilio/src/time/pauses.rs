@@ -25,7 +25,7 @@ impl Pauses {
     }
 
     /// The next pause.
-    pub fn next(&mut self) -> Duration {
+    pub fn take(&mut self) -> Duration {
         let full = self.next.min(self.longest);
         self.next = full.saturating_mul(2);
         let half = full / 2;
@@ -47,7 +47,7 @@ mod tests {
 
     fn pauses(chance: fn() -> u8) -> Vec<u128> {
         let mut pauses = Pauses::by(chance, Duration::from_millis(50), Duration::from_millis(800));
-        (0..6).map(|_| pauses.next().as_millis()).collect()
+        (0..6).map(|_| pauses.take().as_millis()).collect()
     }
 
     #[test]

@@ -1,0 +1,197 @@
+//! What a delivery meets on its way: sizes at the edge, parts that nobody can read, and AWS in trouble. With the real binary.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "clippy knows tests, but not the functions that they share")]
+
+mod support;
+
+use std::time::Duration;
+
+use sandbox::Status;
+use serde_json::{Value, json};
+use support::{Hook, OKTA_SECRET_ID, delivery, enrollment, sign_in};
+
+const USER: &str = "00uyxxSknGtK8022w0g3";
+const NUMBER: &str = "+12025550123";
+
+mod unreadable {
+    use super::*;
+
+    const ODD: [&str; 3] = [r#""M\u00fc\ud83d""#, "1e999", r#"{"\udc00":[-1e999,"\ud83d\ud83d"]}"#];
+
+    #[test]
+    fn parts_that_nobody_needs_lose_nothing_else() {
+        let hook = Hook::with_queue();
+        let mut stored = 0;
+        for odd in ODD {
+            let (first, last) = (sign_in(USER, "SMS_FACTOR"), sign_in(USER, "CALL_FACTOR"));
+            let mut spoilt = sign_in(USER, "SMS_FACTOR");
+            spoilt["actor"]["displayName"] = json!("spoil");
+            let mut body = delivery(&[first, json!("spoil"), spoilt, last]);
+            body["source"] = json!("spoil");
+            let answer = hook.post(&body.to_string().replace(r#""spoil""#, odd));
+            stored += 3;
+            assert_eq!((answer.status, hook.sqs.messages().len()), (200, stored), "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_whole_is_one_json_value_without_a_byte_order_mark_and_of_a_limited_depth() {
+        let hook = Hook::with_queue();
+        let nested = |depth: usize| {
+            let mut body = delivery(&[sign_in(USER, "SMS_FACTOR")]);
+            body["spoil"] = json!("spoil");
+            let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+            body.to_string().replace(r#""spoil":"spoil""#, &format!(r#""spoil":{open}{close}"#))
+        };
+        let (good, deep) = (nested(128), nested(129));
+        let (marked, twice) = (format!("\u{feff}{good}"), format!("{good}{good}"));
+        for body in [deep, marked, twice] {
+            assert_eq!(hook.post(&body).status, 400);
+        }
+        assert!(hook.sqs.messages().is_empty());
+        assert_eq!((hook.post(&good).status, hook.sqs.messages().len()), (200, 1));
+    }
+
+    #[test]
+    fn a_message_is_read_whatever_else_it_and_its_record_hold() {
+        let hook = Hook::with_queue();
+        hook.send_code(NUMBER);
+        assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
+        let mut batch = hook.sqs.receive().expect("a batch");
+        let body =
+            batch["Records"][0]["body"].as_str().expect("a text").replacen('{', r#"{"note":"\ud83d","n":1e999,"#, 1);
+        batch["Records"][0]["body"] = json!(body);
+        batch["Records"][0]["messageAttributes"] = json!("spoil");
+        let event = batch.to_string().replace(r#""spoil""#, r#"{"a":"\ud83d","b":[1e999]}"#);
+        assert_eq!(hook.hand_over(&event), json!({"batchItemFailures": []}));
+        assert_eq!(hook.approved(), [NUMBER]);
+    }
+}
+
+mod sizes {
+    use super::*;
+
+    /// Lambda takes 6 MB for an invocation; the gateway's envelope and the escapes of a body within it need room.
+    const LARGE: usize = 5_000_000;
+
+    #[test]
+    fn a_delivery_may_have_all_that_lambda_takes_and_memory_stays_small() {
+        let hook = Hook::with_queue();
+        assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
+        let before = hook.function.peak_memory_kib().expect("the process");
+        let mut events = vec![sign_in(USER, "SMS_FACTOR")];
+        let mut size = 0;
+        while size < LARGE {
+            let mut noise = sign_in(USER, "PASSWORD_AS_FACTOR");
+            noise["debugContext"]["debugData"]["behaviors"] = json!("x".repeat(60_000));
+            size += noise.to_string().len();
+            events.push(noise);
+        }
+        events.push(sign_in(USER, "CALL_FACTOR"));
+        assert_eq!(hook.deliver(&events).status, 200);
+        assert_eq!(hook.sqs.messages().len(), 3);
+        let grown = hook.function.peak_memory_kib().expect("the process") - before;
+        // Some copies of the text, and no tree of all its values.
+        assert!(grown < 40_000, "{grown} KiB for {size} bytes");
+    }
+
+    #[test]
+    fn a_thousand_phone_events_fit() {
+        let hook = Hook::with_queue();
+        let users: Vec<_> = (0..1_000).map(|number| format!("00uburst{number:012}")).collect();
+        let events: Vec<_> = users.iter().map(|user| sign_in(user, "SMS_FACTOR")).collect();
+        assert!(delivery(&events).to_string().len() > 1024 * 1024);
+        assert_eq!(hook.deliver(&events).status, 200);
+        assert_eq!((hook.sqs.messages().len(), hook.sqs.requests()), (1_000, 100));
+    }
+}
+
+mod aws_in_trouble {
+    use super::*;
+
+    #[test]
+    fn a_throttled_secret_never_ends_in_200() {
+        let hook = Hook::start_in(|deployment| deployment.secrets.throttle(OKTA_SECRET_ID));
+        hook.send_code(NUMBER);
+        assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 503);
+        let line = hook.logged_once("feedback_failed");
+        assert_eq!((&line["reason"], &line["transient"]), (&json!("secret_unavailable"), &json!(true)));
+    }
+
+    #[test]
+    fn a_queue_that_throttles_is_asked_a_dozen_times_at_most() {
+        for code in ["RequestThrottled", "KmsThrottled", "InternalError", "ServiceUnavailable", "ThrottlingException"] {
+            let hook = Hook::with_queue();
+            hook.sqs.set_fault(Some(code));
+            let answer = hook.deliver(&[sign_in(USER, "SMS_FACTOR")]);
+            assert_eq!(answer.status, 503, "{code}");
+            assert!(answer.duration < Duration::from_secs(3), "{code} took {:?}", answer.duration);
+            assert!((2..=12).contains(&hook.sqs.requests()), "{code}: {} requests", hook.sqs.requests());
+            let line = hook.logged_once("feedback_failed");
+            assert_eq!((&line["reason"], &line["level"]), (&json!("queue_unavailable"), &json!("WARN")), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_used_is_told_by_its_name() {
+        for code in ["KmsAccessDenied", "KMS.AccessDeniedException", "KmsDisabled", "KmsInvalidState", "KmsNotFound"] {
+            let hook = Hook::with_queue();
+            hook.sqs.set_fault(Some(code));
+            assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 503, "{code}");
+            assert_eq!(hook.sqs.requests(), 1, "{code}");
+            let line = hook.logged_once("feedback_failed");
+            assert_eq!((&line["reason"], &line["level"]), (&json!("queue_forbidden"), &json!("ERROR")), "{code}");
+            let advice = line["advice"].as_str().expect("advice");
+            assert!(advice.contains("kms:GenerateDataKey") && !advice.contains("status page"), "{code}: {advice}");
+        }
+    }
+
+    #[test]
+    fn who_may_not_send_or_has_no_queue_is_told_so() {
+        for (code, reason, advice) in [
+            ("AccessDenied", "queue_forbidden", "sqs:SendMessage"),
+            ("QueueDoesNotExist", "queue_not_found", "FEEDBACK_QUEUE_URL"),
+        ] {
+            let hook = Hook::with_queue();
+            hook.sqs.set_fault(Some(code));
+            assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 503, "{code}");
+            assert_eq!(hook.sqs.requests(), 1, "{code}");
+            let line = hook.logged_once("feedback_failed");
+            assert_eq!(line["reason"], reason);
+            assert!(line["advice"].as_str().is_some_and(|text| text.contains(advice)), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_sqs_throttles_is_sent_again_whosever_fault_it_says_it_is() {
+        for code in ["RequestThrottled", "KmsThrottled", "InternalError"] {
+            let hook = Hook::with_queue();
+            hook.sqs.fail_entries_with(3, code, true);
+            let events: Vec<_> = (0..12).map(|_| sign_in(USER, "SMS_FACTOR")).collect();
+            assert_eq!(hook.deliver(&events).status, 200, "{code}");
+            assert_eq!(hook.sqs.messages().len(), 12, "{code}");
+        }
+    }
+}
+
+mod words {
+    use super::*;
+
+    #[test]
+    fn the_log_says_enrollment_and_the_queue_is_read_in_the_words_of_both_releases() {
+        let hook = Hook::with_queue();
+        hook.send_code(NUMBER);
+        assert_eq!(hook.deliver(&[enrollment(USER, "SMS_FACTOR")]).status, 200);
+        assert_eq!(hook.logged_once("feedback_queued")["kind"], "enrollment");
+        // The release before this one reads its own word only.
+        let written: Value = serde_json::from_str(&hook.sqs.messages()[0].body).expect("JSON");
+        assert_eq!(written["kind"], "enrolment");
+        let mut next = written.clone();
+        next["kind"] = json!("enrollment");
+        hook.sqs.put(&next.to_string(), USER);
+        hook.work_off();
+        assert_eq!(hook.logged_once("feedback_approved")["kind"], "enrollment");
+        assert_eq!(hook.logged_once("feedback_not_needed")["kind"], "enrollment");
+        assert_eq!(hook.deployment.twilio.verifications()[0].status, Status::Approved);
+    }
+}

@@ -1,0 +1,484 @@
+//! The sends table: which verification was started for which user, for a quarter of an hour.
+//!
+//! telephony-hook knows the user and the verification at the moment of sending, and event-hook is told of the user only.
+//! Remembering the pair makes feedback exact, without a question to Okta: the verification is approved by its own sid, and
+//! a newer one of the same number is never taken for it. The table holds ids and times: no number, no code, no name.
+//!
+//! | Attribute | Type | What it is |
+//! |---|---|---|
+//! | `user_id` | S, partition key | Okta's id of the user |
+//! | `verification_sid` | S, sort key | `VE…`; a resend has the same |
+//! | `delivery` | S | `sms` or `call`: what Okta asked for |
+//! | `channel` | S | `sms`, `call` or `whatsapp`: what Twilio was asked for |
+//! | `request_type` | S | the last part of Okta's `requestType` |
+//! | `first_sent_at`, `sent_at` | N | milliseconds since 1970, of the first and the last message |
+//! | `sends` | N | how many messages |
+//! | `to_mac` | B | 16 bytes that tell whether two sends went to the same number; only with `RESEND_CHANNELS` |
+//! | `expires_at` | N | seconds since 1970, the table's TTL attribute |
+//!
+//! Every call is bounded by its caller and none is vital: a send goes out without the table, feedback waits for it.
+//! Sources: AWS, the DynamoDB API reference (`UpdateItem`, `Query`, `DeleteItem`) and "Using time to live (TTL)", which
+//! says that an expired item can be read for some days before it is deleted.
+
+use std::{collections::HashMap, fmt, future::Future, time::Duration};
+
+use aws_lc_rs::{hkdf, hmac};
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::Blob,
+    types::AttributeValue,
+};
+use aws_smithy_runtime_api::http::Response;
+use futures_util::future;
+
+use crate::{
+    aws::error::AwsFailure,
+    config::{ConfigError, Variables},
+    id::SafeId,
+    okta::{
+        event::PhoneChannel,
+        telephony::{Delivery, RequestType},
+    },
+    phone::PhoneNumber,
+    reason::Reason,
+    time::clock::Timestamp,
+    twilio::verify::Channel,
+};
+
+/// How long an item is kept after the last message. Verify gives a verification ten minutes.
+const LIFETIME_SECONDS: i64 = 15 * 60;
+
+/// A further request for a code counts as a resend for so long.
+const LADDER_MS: i64 = 10 * 60 * 1_000;
+
+/// `SENDS_TABLE` (none): name or ARN of the table.
+///
+/// # Errors
+/// If DynamoDB could not have a table of that name.
+pub fn table_name(variables: &Variables<'_>) -> Result<Option<String>, ConfigError> {
+    let is_name = |name: &str| {
+        (3..=255).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    };
+    let read = |value: &str| {
+        let name = if value.starts_with("arn:") { value.rsplit_once(":table/")?.1 } else { value };
+        is_name(name).then(|| value.to_owned())
+    };
+    variables.read("SENDS_TABLE", ("must be the name or ARN of a DynamoDB table", "okta-twilio-sends"), read)
+}
+
+/// A message that Twilio has accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Send<'a> {
+    /// Okta's id of the user.
+    pub user_id: &'a SafeId,
+    /// `VE…`
+    pub verification_sid: &'a SafeId,
+    /// What Okta asked for.
+    pub delivery: Delivery,
+    /// What Twilio was asked for.
+    pub channel: Channel,
+    /// Which flow asked.
+    pub request_type: RequestType,
+    /// When Twilio was asked.
+    pub sent_at: Timestamp,
+    /// Only with `RESEND_CHANNELS`.
+    pub to_mac: Option<&'a ToMac>,
+}
+
+/// A verification that was started for a user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remembered {
+    /// `VE…`
+    pub verification_sid: SafeId,
+    /// What Okta asked for, the last time.
+    pub delivery: Delivery,
+    /// When its first message was sent.
+    pub first_sent_at: Timestamp,
+    /// When its last message was sent.
+    pub sent_at: Timestamp,
+    /// When its time has passed.
+    pub expires_at: Timestamp,
+}
+
+impl Remembered {
+    /// `None` for an item that this program did not write.
+    fn read(item: &HashMap<String, AttributeValue>) -> Option<Self> {
+        let text = |name| item.get(name)?.as_s().ok().map(String::as_str);
+        let first_sent_at = number(item, "first_sent_at")?;
+        Some(Self {
+            verification_sid: SafeId::parse(text("verification_sid")?)?,
+            delivery: [Delivery::Sms, Delivery::Call]
+                .into_iter()
+                .find(|known| Some(word(*known)) == text("delivery"))?,
+            first_sent_at: Timestamp::from_millis(first_sent_at),
+            sent_at: Timestamp::from_millis(number(item, "sent_at").unwrap_or(first_sent_at)),
+            expires_at: Timestamp::from_millis(number(item, "expires_at")?.checked_mul(1_000)?),
+        })
+    }
+
+    /// When its last message was sent that the table knows to be older than `moment`.
+    fn last_sent_before(&self, moment: Timestamp) -> Timestamp {
+        if self.sent_at < moment { self.sent_at } else { self.first_sent_at }
+    }
+}
+
+/// The verifications whose code can have been typed when an event happened, the likeliest first: the one that a message
+/// was sent for last before the event.
+///
+/// A verification counts if it was first sent before the event, its time has not passed, and its delivery fits the
+/// event's channel. So an old event never approves a newer verification.
+pub fn candidates(
+    remembered: &[Remembered],
+    channel: PhoneChannel,
+    happened: Timestamp,
+    now: Timestamp,
+) -> Vec<&Remembered> {
+    let fits = |delivery| match channel {
+        PhoneChannel::Sms => delivery == Delivery::Sms,
+        PhoneChannel::Call => delivery == Delivery::Call,
+        PhoneChannel::Either => true,
+    };
+    let counts = |send: &&Remembered| send.first_sent_at < happened && send.expires_at > now && fits(send.delivery);
+    let mut found: Vec<_> = remembered.iter().filter(counts).collect();
+    found.sort_by_key(|send| std::cmp::Reverse(send.last_sent_before(happened).as_millis()));
+    found
+}
+
+/// Tells whether two sends went to the same number, and nothing else of it: 16 bytes of an HMAC whose key is stored
+/// nowhere. A plain hash of a number could be found by trying all numbers, which takes seconds.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ToMac([u8; 16]);
+
+impl ToMac {
+    /// The number's mark. The key is made from the Twilio credential, so that all instances have the same; a rotation
+    /// only begins the ladder anew. `None` if the cryptographic library refuses, which it does not.
+    pub fn of(number: &PhoneNumber, twilio_secret: &[u8]) -> Option<Self> {
+        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(twilio_secret);
+        let mut key = [0; 32];
+        extracted.expand(&[b"okta-twilio to_mac"], hkdf::HKDF_SHA256).ok()?.fill(&mut key).ok()?;
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), number.on_the_wire().as_bytes());
+        tag.as_ref().first_chunk().copied().map(Self)
+    }
+}
+
+impl fmt::Debug for ToMac {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ToMac(private)")
+    }
+}
+
+/// Why the table did not do what it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sends table cannot be used: {0:?}")]
+pub struct TableError(pub AwsFailure);
+
+impl TableError {
+    /// The stable code.
+    pub fn reason(self) -> Reason {
+        match self.0 {
+            AwsFailure::Throttled | AwsFailure::Unavailable => Reason::TableUnavailable,
+            AwsFailure::AccessDenied | AwsFailure::KeyDenied => Reason::TableForbidden,
+            AwsFailure::NotFound => Reason::TableNotFound,
+            AwsFailure::Refused => Reason::TableRefused,
+        }
+    }
+
+    /// What an admin should do.
+    pub fn advice(self) -> &'static str {
+        match self.0 {
+            AwsFailure::Throttled => "Nothing if it passes; else give the table on-demand capacity.",
+            AwsFailure::Unavailable => "Check AWS's status page and the function's way to DynamoDB.",
+            AwsFailure::AccessDenied => {
+                "Allow dynamodb:UpdateItem and dynamodb:Query on the table to telephony-hook's role, dynamodb:Query and dynamodb:DeleteItem to event-hook's."
+            }
+            AwsFailure::KeyDenied => {
+                "The table's KMS key must be enabled, and allow kms:Decrypt to the function's role."
+            }
+            AwsFailure::NotFound => "Check SENDS_TABLE and the function's region.",
+            AwsFailure::Refused => "The table's keys must be user_id (S) and verification_sid (S).",
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody's help.
+    pub fn is_transient(self) -> bool {
+        self.0.is_transient()
+    }
+}
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct SendsTable {
+    client: aws_sdk_dynamodb::Client,
+    name: String,
+}
+
+impl SendsTable {
+    /// A table, by the SDK's configuration on the shared HTTP client. Nothing is asked before the first call.
+    pub fn new(sdk: &aws_config::SdkConfig, name: String) -> Self {
+        Self { client: aws_sdk_dynamodb::Client::new(sdk), name }
+    }
+
+    /// Remembers a message: one `UpdateItem`, so that a resend keeps the time of the first one.
+    ///
+    /// # Errors
+    /// If DynamoDB does not do it within `limit`. The message is on its way all the same.
+    pub async fn remember(&self, send: &Send<'_>, limit: Duration) -> Result<(), TableError> {
+        let sent_at = n(send.sent_at.as_millis());
+        let mut set = String::from(
+            "SET #delivery = :delivery, #channel = :channel, #request_type = :request_type, #sent_at = :sent_at, \
+             #first_sent_at = if_not_exists(#first_sent_at, :sent_at), #expires_at = :expires_at",
+        );
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("user_id", s(send.user_id.as_str()))
+            .key("verification_sid", s(send.verification_sid.as_str()))
+            .expression_attribute_values(":delivery", s(word(send.delivery)))
+            .expression_attribute_values(":channel", s(send.channel.as_str()))
+            .expression_attribute_values(":request_type", s(send.request_type.as_str()))
+            .expression_attribute_values(":sent_at", sent_at)
+            .expression_attribute_values(":expires_at", n(send.sent_at.as_secs() + LIFETIME_SECONDS))
+            .expression_attribute_values(":one", n(1));
+        // By placeholders, since some of the names could be among DynamoDB's reserved words.
+        for name in ["delivery", "channel", "request_type", "first_sent_at", "sent_at", "expires_at", "sends"] {
+            request = request.expression_attribute_names(format!("#{name}"), name);
+        }
+        if let Some(ToMac(to_mac)) = send.to_mac {
+            set.push_str(", #to_mac = :to_mac");
+            request = request.expression_attribute_names("#to_mac", "to_mac");
+            request = request.expression_attribute_values(":to_mac", AttributeValue::B(Blob::new(*to_mac)));
+        }
+        within(limit, request.update_expression(set + " ADD #sends :one").send()).await.map(|_done| ())
+    }
+
+    /// What is remembered of a user, also what was written a moment ago. Items that this program did not write are left
+    /// out; choose by [`candidates`].
+    ///
+    /// # Errors
+    /// If DynamoDB does not tell within `limit`.
+    pub async fn verifications_of(&self, user_id: &SafeId, limit: Duration) -> Result<Vec<Remembered>, TableError> {
+        let items = self.items_of(user_id, limit).await?;
+        Ok(items.iter().filter_map(Remembered::read).collect())
+    }
+
+    /// Forgets verifications that are of no more use: approved, or not pending any more.
+    ///
+    /// # Errors
+    /// If DynamoDB does not do it within `limit`. What it keeps, its TTL deletes.
+    pub async fn forget(&self, user_id: &SafeId, sids: &[SafeId], limit: Duration) -> Result<(), TableError> {
+        let delete = |sid: &SafeId| {
+            let request = self.client.delete_item().table_name(&self.name);
+            let request = request.key("user_id", s(user_id.as_str())).key("verification_sid", s(sid.as_str()));
+            within(limit, request.send())
+        };
+        future::join_all(sids.iter().map(delete)).await.into_iter().try_for_each(|deleted| deleted.map(|_done| ()))
+    }
+
+    /// How many messages went to the user at this number within the last ten minutes: the step of the ladder that
+    /// `RESEND_CHANNELS` describes, 0 for the first.
+    ///
+    /// # Errors
+    /// If DynamoDB does not tell within `limit`. The first way is right then.
+    pub async fn ladder_step(
+        &self,
+        user_id: &SafeId,
+        to_mac: &ToMac,
+        now: Timestamp,
+        limit: Duration,
+    ) -> Result<u32, TableError> {
+        let items = self.items_of(user_id, limit).await?;
+        let is_same_number = |item: &&HashMap<String, AttributeValue>| {
+            item.get("to_mac").and_then(|mac| mac.as_b().ok()).is_some_and(|mac| mac.as_ref() == to_mac.0)
+        };
+        let is_recent = |item: &&HashMap<String, AttributeValue>| {
+            number(item, "sent_at").is_some_and(|sent_at| now.as_millis().saturating_sub(sent_at) < LADDER_MS)
+        };
+        let sends = items.iter().filter(is_same_number).filter(is_recent).filter_map(|item| number(item, "sends"));
+        Ok(sends.filter_map(|sends| u32::try_from(sends).ok()).fold(0, u32::saturating_add))
+    }
+
+    async fn items_of(
+        &self,
+        user_id: &SafeId,
+        limit: Duration,
+    ) -> Result<Vec<HashMap<String, AttributeValue>>, TableError> {
+        let request = self.client.query().table_name(&self.name).consistent_read(true);
+        let request = request.key_condition_expression("#user_id = :user_id");
+        let request = request.expression_attribute_names("#user_id", "user_id");
+        // One page: a user's items of a quarter of an hour are far below its 1 MB.
+        let request = request.expression_attribute_values(":user_id", s(user_id.as_str()));
+        within(limit, request.send()).await.map(|answer| answer.items.unwrap_or_default())
+    }
+}
+
+async fn within<T, E: ProvideErrorMetadata>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, SdkError<E, Response>>>,
+) -> Result<T, TableError> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(answer) => answer.map_err(|error| TableError(AwsFailure::of(&error))),
+        Err(_elapsed) => Err(TableError(AwsFailure::Unavailable)),
+    }
+}
+
+/// The word for what Okta asked for.
+fn word(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Sms => "sms",
+        Delivery::Call => "call",
+    }
+}
+
+fn s(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn n(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn number(item: &HashMap<String, AttributeValue>, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::tests::lookup, phone::DialableNumber};
+
+    const NOW: i64 = 1_800_000_000_000;
+    const EVENT: i64 = NOW - 5_000;
+
+    /// A verification of which messages were sent so many seconds before the event; its time ends 15 minutes after the
+    /// last one.
+    fn send(name: &str, delivery: Delivery, first: i64, last: i64) -> Remembered {
+        let at = |seconds: i64| Timestamp::from_millis(EVENT - seconds * 1_000);
+        Remembered {
+            verification_sid: SafeId::parse(name).unwrap(),
+            delivery,
+            first_sent_at: at(first),
+            sent_at: at(last),
+            expires_at: at(last - LIFETIME_SECONDS),
+        }
+    }
+
+    fn chosen(channel: PhoneChannel, remembered: &[Remembered]) -> Vec<&str> {
+        let found = candidates(remembered, channel, Timestamp::from_millis(EVENT), Timestamp::from_millis(NOW));
+        found.into_iter().map(|send| send.verification_sid.as_str()).collect()
+    }
+
+    #[test]
+    fn the_newest_before_the_event_comes_first() {
+        let sms = |name, first, last| send(name, Delivery::Sms, first, last);
+        for (remembered, expected) in [
+            (vec![], &[][..]),
+            (vec![sms("VEa", 20, 20)], &["VEa"]),
+            (vec![sms("VEa", 60, 60), sms("VEb", 20, 20)], &["VEb", "VEa"]),
+            // The event is older than the second verification.
+            (vec![sms("VEa", 60, 60), sms("VEb", -1, -1)], &["VEa"]),
+            (vec![sms("VEb", -1, -1)], &[]),
+            (vec![sms("VEb", 0, 0)], &[]),
+            // First sent before, a resend after the event.
+            (vec![sms("VEa", 60, -2)], &["VEa"]),
+            // A resend before the event counts as new, one after it does not.
+            (vec![sms("VEa", 90, 10), sms("VEb", 30, 30)], &["VEa", "VEb"]),
+            (vec![sms("VEa", 90, -2), sms("VEb", 30, 30)], &["VEb", "VEa"]),
+        ] {
+            assert_eq!(chosen(PhoneChannel::Sms, &remembered), expected, "{remembered:?}");
+            assert_eq!(chosen(PhoneChannel::Either, &remembered), expected, "{remembered:?}");
+        }
+    }
+
+    #[test]
+    fn the_delivery_fits_the_event() {
+        let remembered = [send("VEs", Delivery::Sms, 60, 60), send("VEc", Delivery::Call, 20, 20)];
+        assert_eq!(chosen(PhoneChannel::Sms, &remembered), ["VEs"]);
+        assert_eq!(chosen(PhoneChannel::Call, &remembered), ["VEc"]);
+        assert_eq!(chosen(PhoneChannel::Either, &remembered), ["VEc", "VEs"]);
+    }
+
+    #[test]
+    fn an_expired_item_that_is_not_deleted_yet_does_not_count() {
+        let expired = send("VEa", Delivery::Sms, LIFETIME_SECONDS, LIFETIME_SECONDS);
+        assert_eq!(chosen(PhoneChannel::Sms, &[expired]), [""; 0]);
+        let nearly = send("VEa", Delivery::Sms, LIFETIME_SECONDS - 10, LIFETIME_SECONDS - 10);
+        assert_eq!(chosen(PhoneChannel::Sms, &[nearly]), ["VEa"]);
+    }
+
+    fn item(list: &[(&str, AttributeValue)]) -> HashMap<String, AttributeValue> {
+        list.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    #[test]
+    fn an_item_of_odd_shape_is_not_ours() {
+        let good = [
+            ("user_id", s("00u1")),
+            ("verification_sid", s("VEa")),
+            ("delivery", s("sms")),
+            ("first_sent_at", n(NOW - 2)),
+            ("sent_at", n(NOW - 1)),
+            ("expires_at", n(NOW / 1_000 + 900)),
+        ];
+        let read = |name: &str, value: Option<AttributeValue>| {
+            let mut item = item(&good);
+            match value {
+                Some(value) => item.insert(name.to_owned(), value),
+                None => item.remove(name),
+            };
+            Remembered::read(&item)
+        };
+        assert_eq!(read("none", None).unwrap().verification_sid.as_str(), "VEa");
+        for name in ["verification_sid", "delivery", "first_sent_at", "expires_at"] {
+            for value in
+                [None, Some(s("")), Some(s("+12025550123")), Some(AttributeValue::Null(true)), Some(n(i64::MAX))]
+            {
+                let odd_time = name == "first_sent_at" && value == Some(n(i64::MAX));
+                assert!(read(name, value.clone()).is_none() || odd_time, "{name} {value:?}");
+            }
+        }
+        // Not needed to choose.
+        assert_eq!(read("sent_at", None).unwrap().sent_at, Timestamp::from_millis(NOW - 2));
+        assert!(read("request_type", Some(n(7))).is_some());
+    }
+
+    fn mac(number: &str, secret: &str) -> ToMac {
+        let Ok((DialableNumber::International(number), _)) = crate::phone::parse(number) else { panic!("a number") };
+        ToMac::of(&number, secret.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_mark_tells_numbers_apart_and_depends_on_the_credential() {
+        let one = mac("+12025550123", "secret");
+        assert!(one == mac("+1 202 555 0123", "secret"));
+        assert!(one != mac("+12025550124", "secret") && one != mac("+12025550123", "rotated"));
+        assert_eq!(format!("{one:?}"), "ToMac(private)");
+    }
+
+    #[test]
+    fn the_table_has_a_name_or_an_arn() {
+        let read = |value| table_name(&Variables::new(&lookup(&[("SENDS_TABLE", value)])));
+        for name in ["okta-twilio-sends", "arn:aws:dynamodb:eu-west-1:123456789012:table/okta-twilio_Sends.2"] {
+            assert_eq!(read(name), Ok(Some(name.to_owned())));
+        }
+        assert_eq!(read(""), Ok(None));
+        for name in ["x", "a table", "https://dynamodb.eu-west-1.amazonaws.com", "arn:aws:sqs:eu-west-1:1:q"] {
+            assert!(read(name).unwrap_err().to_string().starts_with("SENDS_TABLE: must be "), "{name}");
+        }
+    }
+
+    #[test]
+    fn advice_is_for_an_admin() {
+        for failure in [
+            AwsFailure::Throttled,
+            AwsFailure::Unavailable,
+            AwsFailure::AccessDenied,
+            AwsFailure::KeyDenied,
+            AwsFailure::NotFound,
+            AwsFailure::Refused,
+        ] {
+            assert!(TableError(failure).advice().ends_with('.'), "{failure:?}");
+        }
+    }
+}
