@@ -49,7 +49,6 @@ function alarm(scope: Construct, definition: Definition, names: Names): cloudwat
       statistic: definition.statistic,
       period: definition.period,
     }),
-    evaluateLowSampleCountPercentile: definition.statistic.startsWith('p') ? 'ignore' : undefined,
     datapointsToAlarm,
     evaluationPeriods,
     threshold: definition.above,

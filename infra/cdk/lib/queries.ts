@@ -21,8 +21,8 @@ export const QUERIES: Query[] = [
   ] },
   { id: 'SlowestSendsQuery', of: 'telephony', name: 'Slowest sends', lines: [
     'filter message in ["otp_sent", "otp_failed"]',
-    '| display timestamp, milliseconds, verify_milliseconds, lookup_milliseconds, attempts, cold_start, country, channel, reason',
-    '| sort milliseconds desc',
+    '| display timestamp, duration_ms, verify_ms, lookup_ms, attempts, cold_start, country, channel, reason',
+    '| sort duration_ms desc',
     '| limit 50',
   ] },
   { id: 'RefusalsByCountryQuery', of: 'telephony', name: 'Refusals by country', lines: [
