@@ -477,7 +477,7 @@ def queries_ask_for_fields_of_the_log(stack):
 
 
 # In the contract and not yet in docs/logging.md.
-FIELDS_TO_COME = {"would_refuse"}
+FIELDS_TO_COME = set()
 
 OUTPUTS = {
     "TelephonyUrl": "TelephonyFunction",

@@ -126,6 +126,8 @@ class Parameters(unittest.TestCase):
             ("VerifyServiceSid", "AC0123456789abcdef0123456789abcdef"),
             ("Revision", "main"),
             ("HookBudgetMs", "2.6"),
+            ("JwtScope", "send read"),
+            ("JwtScope", "[send]"),
             ("MaxSmsPumpingRisk", "101"),
             ("LogLevel", "trace"),
             ("Hooks", "none"),

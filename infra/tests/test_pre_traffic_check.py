@@ -4,12 +4,14 @@ import base64
 import io
 import json
 import os
+import re
 import sys
 import types
 import unittest
 from unittest import mock
 
 import modes
+import sam
 
 VERSIONS = {"TELEPHONY_VERSION": "telephony:2", "EVENT_VERSION": "event:2"}
 HEADER = {"AUTH_MODE": "header", "AUTH_HEADER": "", "JWT_SCOPE": "", "JWT_CLIENT_ID": ""}
@@ -50,9 +52,11 @@ class Aws:
         self.verdicts.append(verdict)
 
 
+CODE = modes.stack("default").properties("PreTrafficCheck")["Code"]["ZipFile"]
+
+
 def check(aws, settings=HEADER, versions=VERSIONS):
     """Runs the code of the template."""
-    code = modes.stack("default").properties("PreTrafficCheck")["Code"]["ZipFile"]
     module = types.ModuleType("index")
     with (
         mock.patch.dict(sys.modules, {"boto3": types.SimpleNamespace(client=aws.client)}),
@@ -60,7 +64,7 @@ def check(aws, settings=HEADER, versions=VERSIONS):
         mock.patch("time.sleep"),
         mock.patch("builtins.print"),
     ):
-        exec(compile(code, "index.py", "exec"), module.__dict__)  # noqa: S102
+        exec(compile(CODE, "index.py", "exec"), module.__dict__)  # noqa: S102
         module.handler({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "h-1"}, None)
     return [verdict["status"] for verdict in aws.verdicts]
 
@@ -107,6 +111,13 @@ class PreTrafficCheck(unittest.TestCase):
         # The first answer may come from a failure that INIT has logged.
         later = [answer(503), answer(503, "twilio_credentials_unusable")]
         self.assertEqual(check(Aws(telephony=later, event=REFUSED)), ["Succeeded"])
+
+    def test_its_reasons_are_those_of_the_functions(self):
+        known = (sam.ROOT / "crates" / "okta-twilio" / "src" / "secrets" / "error.rs").read_text()
+        reasons = re.findall(r'"([a-z_]+)"', " ".join(re.findall(r"^(?:NOT_FILLED_YET|FATAL) = (.*)$", CODE, re.MULTILINE)))
+        self.assertEqual(len(reasons), 4)
+        for reason in reasons:
+            self.assertIn(f'"{reason}"', known)
 
     def test_a_failure_that_passes_stops_no_update(self):
         self.assertEqual(check(Aws(telephony=[answer(503, "unreachable"), answer(401)], event=REFUSED)), ["Succeeded"])

@@ -1,5 +1,7 @@
 //! What the front of the function makes of events that are none of Okta's, with the real binary.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "what goes wrong here fails the test that uses it")]
+
 mod support;
 
 use sandbox::deployment::HttpAnswer;

@@ -86,3 +86,30 @@ async fn sdk_call(client: &reqwest::Client, request: HttpRequest) -> Result<Http
 fn connector_error(error: reqwest::Error) -> ConnectorError {
     if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+
+    use aws_sdk_secretsmanager::config::{Builder, Credentials};
+
+    use crate::http_client::tests::{black_hole, client_of, server};
+
+    #[tokio::test]
+    async fn two_dead_addresses_of_four_are_survived() {
+        let alive = server(r#"{"SecretString":"{}"}"#);
+        let at = |last: u8| SocketAddr::from(([127, 0, 0, last], alive.port()));
+        let _dead = [black_hole(at(5)), black_hole(at(6))];
+        let client = client_of(&[at(5), at(6), alive, at(7)]);
+        let sdk = sdk_config(Some("eu-west-1".to_owned()), &client).await;
+        let config = Builder::from(&sdk)
+            .endpoint_url(format!("http://secretsmanager.test:{}", alive.port()))
+            .credentials_provider(Credentials::new("example", "example", None, None, "test"))
+            // The machine may be busy: the retry counts here, not the time.
+            .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build());
+        let secrets = aws_sdk_secretsmanager::Client::from_conf(config.build());
+        let answer = secrets.get_secret_value().secret_id("hooks").send().await.unwrap();
+        assert_eq!(answer.secret_string(), Some("{}"));
+    }
+}

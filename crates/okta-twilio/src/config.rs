@@ -14,9 +14,10 @@ use crate::{http_client::ClientError, id::Sid};
 
 /// A variable that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{variable}: {problem}; for example {variable}={example}")]
+#[error("{variable}: {place}{problem}; for example {variable}={example}")]
 pub struct ConfigError {
     variable: &'static str,
+    place: Place,
     problem: &'static str,
     example: &'static str,
 }
@@ -24,7 +25,42 @@ pub struct ConfigError {
 impl ConfigError {
     /// For what `variable` must be, and an example that is.
     pub(crate) const fn new(variable: &'static str, problem: &'static str, example: &'static str) -> Self {
-        Self { variable, problem, example }
+        Self { variable, place: Place { key: None, field: None }, problem, example }
+    }
+
+    /// The same error, at a place in a variable that holds more than one value.
+    pub(crate) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+}
+
+/// Where in a variable's JSON an error is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    key: Option<String>,
+    field: Option<&'static str>,
+}
+
+impl Place {
+    /// At the member with this key. Only one of the length of a country code is shown: a longer one could be a secret.
+    pub(crate) fn of_key(key: &str) -> Self {
+        let is_short = key == "*" || ((1..=3).contains(&key.len()) && key.bytes().all(|it| it.is_ascii_alphanumeric()));
+        Self { key: Some(if is_short { key } else { "one key" }.to_owned()), field: None }
+    }
+
+    /// At this field of it.
+    pub(crate) fn field(self, field: &'static str) -> Self {
+        Self { field: Some(field), ..self }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.key, self.field) {
+            (Some(key), Some(field)) => write!(formatter, "{key}, {field}: "),
+            (Some(key), None) => write!(formatter, "{key}: "),
+            (None, _) => Ok(()),
+        }
     }
 }
 
@@ -70,7 +106,7 @@ impl<'a> Variables<'a> {
     /// # Errors
     /// If it is not.
     pub fn required(&self, variable: &'static str, example: &'static str) -> Result<String, ConfigError> {
-        self.optional(variable).ok_or(ConfigError { variable, problem: "is required and not set", example })
+        self.optional(variable).ok_or(ConfigError::new(variable, "is required and not set", example))
     }
 
     /// The value of a variable, read by `read`; `None` if it is not set.
@@ -86,7 +122,7 @@ impl<'a> Variables<'a> {
         let Some(value) = self.optional(variable) else {
             return Ok(None);
         };
-        read(&value).map(Some).ok_or(ConfigError { variable, problem, example })
+        read(&value).map(Some).ok_or(ConfigError::new(variable, problem, example))
     }
 
     /// A number within limits, or a default.
@@ -221,11 +257,7 @@ fn verify_service_sid(variables: &Variables<'_>) -> Result<Option<Sid>, ConfigEr
 
 /// A URL that is part of this program.
 pub(crate) fn default_url(url: &'static str) -> Result<Url, ConfigError> {
-    Url::parse(url).map_err(|_never| ConfigError {
-        variable: "TWILIO_VERIFY_URL",
-        problem: "must be a URL",
-        example: url,
-    })
+    Url::parse(url).map_err(|_never| ConfigError::new("TWILIO_VERIFY_URL", "must be a URL", url))
 }
 
 #[cfg(test)]

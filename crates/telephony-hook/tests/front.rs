@@ -1,14 +1,19 @@
 //! What the front of the function makes of a request, with the real binary: which number it reads, whom it lets in,
 //! and what it does with events that are none of Okta's.
 
-#![expect(clippy::indexing_slicing, reason = "an answer without the field fails the test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what goes wrong here fails the test that uses it"
+)]
 
 mod support;
 
 use std::time::Duration;
 
 use sandbox::{
-    Options,
+    Operation, Options,
     deployment::{Deployment, HttpAnswer, TelephonyRequest},
     lambda::StartError,
 };
@@ -397,5 +402,145 @@ mod countries {
         ] {
             assert_does_not_start(&[(variable, value)], variable);
         }
+    }
+}
+
+mod rules_by_country {
+    use super::*;
+
+    const TEMPLATE: &str = "HJ0123456789abcdef0123456789abcdef";
+    const OTHER_TEMPLATE: &str = "HJ00000000000000000000000000000001";
+    const BRITAIN: &str = "+447400123456";
+    const BRAZIL: &str = "+5511987654321";
+
+    /// Channel, template and locale of the one request that reaches Verify.
+    fn sent(hook: &Hook, request: &TelephonyRequest) -> [Option<String>; 3] {
+        hook.deployment.twilio.reset();
+        hook.ask(request);
+        let [send] = &hook.sends()[..] else { panic!("one request") };
+        ["Channel", "TemplateSid", "Locale"].map(|name| send.parameter(name).map(str::to_owned))
+    }
+
+    fn expected(values: [Option<&str>; 3]) -> [Option<String>; 3] {
+        values.map(|value| value.map(str::to_owned))
+    }
+
+    #[test]
+    fn choose_channel_template_and_locale() {
+        let rules = format!(
+            r#"{{"*":{{"channel":"whatsapp"}},"US":{{"template":"{OTHER_TEMPLATE}","locale":"pt-BR"}},"GB":{{"locale":"fr"}}}}"#
+        );
+        let hook = Hook::with_variables(&[("COUNTRY_RULES", &rules), ("VERIFY_TEMPLATE_SID", TEMPLATE)]);
+        for (number, by_sms, by_call) in [
+            (BRAZIL, [Some("whatsapp"), None, Some("en-us")], [Some("call"), Some(TEMPLATE), Some("en")]),
+            (
+                NUMBER,
+                [Some("sms"), Some(OTHER_TEMPLATE), Some("pt-BR")],
+                [Some("call"), Some(OTHER_TEMPLATE), Some("pt-BR")],
+            ),
+            (BRITAIN, [Some("sms"), Some(TEMPLATE), Some("fr")], [Some("call"), Some(TEMPLATE), Some("fr")]),
+        ] {
+            assert_eq!(sent(&hook, &TelephonyRequest::sms(number, CODE)), expected(by_sms), "{number}");
+            assert_eq!(sent(&hook, &TelephonyRequest::call(number, CODE)), expected(by_call), "{number}");
+        }
+    }
+
+    #[test]
+    fn go_before_the_global_channel_and_behind_a_landline() {
+        let hook = Hook::with_variables(&[
+            ("COUNTRY_RULES", r#"{"US":{"channel":"sms"}}"#),
+            ("SMS_CHANNEL", "whatsapp"),
+            ("LOOKUP_FIELDS", "line_type_intelligence"),
+            ("LANDLINE_TO_CALL", "true"),
+        ]);
+        let channel = |number| sent(&hook, &TelephonyRequest::sms(number, CODE))[0].clone();
+        assert_eq!(channel(NUMBER).as_deref(), Some("sms"));
+        assert_eq!(channel(BRITAIN).as_deref(), Some("whatsapp"));
+        assert_eq!(channel("+15005552001").as_deref(), Some("call"), "a landline");
+    }
+
+    #[test]
+    fn fall_back_to_sms_where_the_account_has_no_whatsapp() {
+        let options = Options { whatsapp_configured: false, ..Options::default() };
+        let hook = Hook::with(options, &[("COUNTRY_RULES", r#"{"US":{"channel":"whatsapp"}}"#)]);
+        assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms(NUMBER, CODE))), "SUCCESSFUL");
+        let channels: Vec<_> = hook.sends().iter().map(|send| send.parameter("Channel").map(str::to_owned)).collect();
+        assert_eq!(channels, [Some("whatsapp".to_owned()), Some("sms".to_owned())]);
+    }
+
+    #[test]
+    fn that_cannot_be_read_end_the_start_and_name_country_and_field() {
+        let whatsapp = format!(r#"{{"DE":{{"channel":"whatsapp","template":"{TEMPLATE}"}}}}"#);
+        let long = format!("{{{}}}", " ".repeat(2_560));
+        for (value, named) in [
+            ("sms", "a JSON object"),
+            (r#"{"UK":{}}"#, "UK: "),
+            (r#"{"DE":{"channel":"call"}}"#, "DE, channel: "),
+            (r#"{"DE":{"locale":"german"}}"#, "DE, locale: "),
+            (&whatsapp, "DE, template: "),
+            (&long, "2560 bytes"),
+        ] {
+            let problem = assert_does_not_start(&[("COUNTRY_RULES", value)], "COUNTRY_RULES");
+            assert!(problem.contains(named), "{problem}");
+        }
+    }
+}
+
+mod observing {
+    use super::*;
+
+    fn lines(hook: &Hook, message: &str) -> Vec<Value> {
+        hook.function.log_lines().into_iter().filter(|line| line["message"] == message).collect()
+    }
+
+    #[test]
+    fn sends_and_shows_what_would_be_refused() {
+        let observe = [
+            ("POLICY_MODE", "observe"),
+            ("BLOCKED_COUNTRIES", "GB"),
+            ("BLOCKED_LINE_TYPES", "premium"),
+            ("LOOKUP_FIELDS", "line_type_intelligence"),
+            ("DENY_RESPONSE", "swallow"),
+        ];
+        let hook = Hook::with_variables(&observe);
+        // A magic number of the sandbox: Lookup says that it is premium.
+        for (number, reason, lookups) in [
+            ("+442079460123", Some("country_blocked"), 0),
+            ("+97912345678", Some("country_blocked"), 0),
+            ("+15005552007", Some("line_type_blocked"), 1),
+            (NUMBER, None, 1),
+        ] {
+            hook.deployment.twilio.reset();
+            let before = (lines(&hook, "would_refuse").len(), lines(&hook, "otp_refused").len());
+            hook.ask(&TelephonyRequest::sms(number, CODE));
+            assert_eq!(hook.sends().len(), 1, "{number}");
+            assert_eq!(hook.deployment.twilio.requests_for(Operation::Lookup).len(), lookups, "{number}");
+            let would_refuse = lines(&hook, "would_refuse");
+            assert_eq!(would_refuse.len() - before.0, usize::from(reason.is_some()), "{number}");
+            assert_eq!(lines(&hook, "otp_refused").len(), before.1, "{number}");
+            if let Some(reason) = reason {
+                let line = would_refuse.last().expect("a line");
+                assert_eq!((&line["reason"], &line["channel"]), (&json!(reason), &json!("sms")), "{number}");
+                let metrics = lines(&hook, "metrics");
+                let counted = metrics.iter().rev().find(|line| line.get("WouldRefuse").is_some()).expect("a count");
+                assert_eq!((&counted["WouldRefuse"], &counted["Reason"]), (&json!(1), &json!(reason)), "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn does_not_send_what_nobody_could_receive() {
+        let hook = Hook::with_variables(&[("POLICY_MODE", "observe"), ("LOOKUP_FIELDS", "basic")]);
+        let expired =
+            TelephonyRequest::sms(NUMBER, CODE).with("/data/messageProfile/otpExpires", "2022-01-28T21:48:34.321Z");
+        assert_eq!(verdict(&hook.ask(&expired)), "code_expired");
+        // A magic number of the sandbox: Lookup says that it is not valid.
+        assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms("+15005558101", CODE))), "phone_number_invalid");
+        assert!(hook.sends().is_empty() && lines(&hook, "would_refuse").is_empty());
+    }
+
+    #[test]
+    fn or_enforcing_and_nothing_else() {
+        assert_does_not_start(&[("POLICY_MODE", "off")], "POLICY_MODE");
     }
 }

@@ -39,7 +39,7 @@ fn every_event_has_its_answer() {
 fn replay_all(variables: &BTreeMap<String, String>, events: &[RecordedEvent]) {
     let deployment = Deployment::start(Options::default());
     let function = deployment.function(env!("CARGO_BIN_EXE_telephony-hook")).envs(variables).spawn();
-    function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
+    function.wait_until_ready(Duration::from_secs(10)).unwrap_or_else(|error| panic!("the function starts: {error:?}"));
     for event in events {
         replay(&deployment, &function, event);
     }

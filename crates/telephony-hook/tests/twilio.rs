@@ -11,7 +11,7 @@ use std::{
 };
 
 use sandbox::{
-    Fault, Operation, Options, RecordedRequest, Times,
+    Fault, Operation, Options, RecordedRequest, SecondCode, Times,
     deployment::{AUTH_SECRET, Deployment, HOOKS_SECRET_ID, HttpAnswer, TelephonyRequest},
 };
 use serde_json::{Value, json};
@@ -239,6 +239,21 @@ mod replacing {
         assert!(updates.iter().all(|update| update.path.ends_with("/Verifications/%2B12025550123")));
         assert!(updates[1].at < hook.sends()[1].at);
         assert_eq!(hook.sends().len(), 2);
+    }
+
+    #[test]
+    fn the_phone_gets_the_newest_code_whatever_verify_keeps() {
+        for (second_code, replace_pending, expected) in [
+            (SecondCode::First, "false", CODE),
+            (SecondCode::First, "true", "112233"),
+            (SecondCode::Newest, "true", "112233"),
+        ] {
+            let options = Options { second_code, ..Options::default() };
+            let hook = Hook::with(options, &[("REPLACE_PENDING", replace_pending)]);
+            hook.ask(&sms());
+            assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms(NUMBER, "112233"))), "SUCCESSFUL");
+            assert_eq!(hook.messages()[1].code, expected, "{second_code:?} {replace_pending}");
+        }
     }
 
     #[test]

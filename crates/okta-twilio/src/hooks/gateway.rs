@@ -55,9 +55,8 @@ impl Request {
     /// # Errors
     /// If it is not a request in payload format 2.0, or its body is not what it claims to be.
     pub fn from_event(event: &str) -> Result<Self, NotARequest> {
-        let mut event = match json::read(event.as_bytes()) {
-            Some(Value::Object(event)) => event,
-            _ => return Err(NotARequest::Other),
+        let Some(Value::Object(mut event)) = json::read(event.as_bytes()) else {
+            return Err(NotARequest::Other);
         };
         let context = event.remove("requestContext").unwrap_or_default();
         let Some(method) = context.pointer("/http/method").and_then(Value::as_str) else {

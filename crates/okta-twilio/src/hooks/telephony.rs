@@ -111,7 +111,8 @@ impl TelephonyHook {
         }
         let otp_request = OtpRequest::parse(&request.body)
             .map_err(|error| Rejection { reason: Reason::NotAHookRequest, location: error.location() })?;
-        let report = self.sender.send(&otp_request, &deadline, log).await;
+        // Boxed, because the compiler limits how deep futures may lie in one another, and the SDK's are deep.
+        let report = Box::pin(self.sender.send(&otp_request, &deadline, log)).await;
         Ok(answer(report, log, metrics))
     }
 }

@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use strum::{IntoStaticStr, VariantArray};
 
 use super::field::{text, untrimmed_text};
 use crate::{
@@ -78,7 +79,8 @@ impl Delivery {
 }
 
 /// The flow of Okta that asks for a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum RequestType {
     /// Enrolment.
     PreEnrollment,
@@ -93,25 +95,16 @@ pub enum RequestType {
 }
 
 impl RequestType {
-    /// All that Okta documents.
-    pub const DOCUMENTED: [Self; 4] =
-        [Self::PreEnrollment, Self::MfaVerification, Self::AccountUnlock, Self::PasswordReset];
-
     /// The last part of Okta's name.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PreEnrollment => "pre-enrollment",
-            Self::MfaVerification => "mfa-verification",
-            Self::AccountUnlock => "account-unlock",
-            Self::PasswordReset => "password-reset",
-            Self::Other => "other",
-        }
+        self.into()
     }
 
     /// From Okta's full name, such as `com.okta.user.telephony.mfa-verification`, or its last part.
     pub fn parse(text: &str) -> Self {
         let last = text.trim().rsplit('.').next().unwrap_or_default();
-        Self::DOCUMENTED.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(last)).unwrap_or(Self::Other)
+        let known = Self::VARIANTS.iter().find(|known| known.as_str().eq_ignore_ascii_case(last));
+        known.copied().unwrap_or(Self::Other)
     }
 }
 

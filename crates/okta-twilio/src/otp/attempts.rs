@@ -12,7 +12,7 @@ use crate::{
     http_client::CallError,
     okta::telephony::OtpRequest,
     otp::{config::SendConfig, outcome::Failure},
-    phone::PhoneNumber,
+    phone::{PhoneNumber, Region},
     telemetry::{Log, LogEvent},
     time::deadline::Deadline,
     twilio::{
@@ -52,6 +52,8 @@ pub(super) struct Attempts<'a> {
     pub(super) verify: &'a VerifyClient,
     pub(super) request: &'a OtpRequest,
     pub(super) to: &'a PhoneNumber,
+    /// Where the number belongs.
+    pub(super) region: Region,
     pub(super) deadline: &'a Deadline,
     pub(super) log: &'a Log,
 }
@@ -63,7 +65,7 @@ impl Attempts<'_> {
         let (mut with_locale, mut done) = (true, Vec::new());
         let (mut requests, mut latency) = (0, Duration::ZERO);
         loop {
-            let locale = self.config.locale.of(self.request, channel).filter(|_| with_locale);
+            let locale = self.config.locale(self.request, self.region, channel).filter(|_| with_locale);
             let started = Instant::now();
             let Started { result, refused } = self.start(channel, locale, rate_limits.as_deref()).await;
             latency += started.elapsed();
@@ -102,7 +104,7 @@ impl Attempts<'_> {
             code: &self.request.code,
             locale,
             extension: self.request.extension.as_ref().ok().and_then(Option::as_ref),
-            template_sid: self.config.template_sid.as_ref(),
+            template_sid: self.config.template(self.region),
             rate_limits,
             okta_event_id: self.request.event_id.as_ref(),
         };

@@ -6,12 +6,12 @@ use crate::{
     config::{ConfigError, Variables},
     id::{SafeId, Sid},
     okta::telephony::{Delivery, OtpRequest},
-    otp::sends,
-    phone::PhoneNumber,
-    twilio::{
-        locale::{self, supported},
-        verify::Channel,
+    otp::{
+        rules::{self, CountryRules},
+        sends,
     },
+    phone::{PhoneNumber, Region},
+    twilio::{locale, verify::Channel},
 };
 
 /// The warning for `REPLACE_PENDING` alone: a cancelled verification does not count towards Twilio's five messages in ten
@@ -30,6 +30,8 @@ pub struct SendConfig {
     pub locale: LocaleChoice,
     /// `VERIFY_TEMPLATE_SID` (none): `HJ…`.
     pub template_sid: Option<Sid>,
+    /// `COUNTRY_RULES` (none): goes before the three above.
+    pub country_rules: CountryRules,
     /// `VERIFY_RATE_LIMITS` (none).
     pub rate_limits: Vec<RateLimit>,
     /// `REPLACE_PENDING` (false): what is pending for the number is cancelled before a send.
@@ -70,11 +72,6 @@ impl SendConfig {
     /// # Errors
     /// At the first variable that cannot be used.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
-        let channel = |value: &str| match value {
-            "sms" => Some(Channel::Sms),
-            "whatsapp" => Some(Channel::WhatsApp),
-            _ => None,
-        };
         let budget_help = ("must be a number of milliseconds from 500 to 2900", "2600");
         let template_help = ("must be HJ and 32 hexadecimal digits", "HJ0123456789abcdef0123456789abcdef");
         let rate_limit_help =
@@ -82,24 +79,33 @@ impl SendConfig {
         Ok(Self {
             budget: Duration::from_millis(variables.number("HOOK_BUDGET_MS", budget_help, 500..=2_900, 2_600)?),
             sms_channel: variables
-                .read("SMS_CHANNEL", ("must be sms or whatsapp", "sms"), channel)?
+                .read("SMS_CHANNEL", ("must be sms or whatsapp", "sms"), rules::sms_channel)?
                 .unwrap_or(Channel::Sms),
             locale: variables
                 .read("VERIFY_LOCALE", ("must be okta, auto or a locale of Twilio", "okta"), LocaleChoice::parse)?
                 .unwrap_or(LocaleChoice::Okta),
             template_sid: variables.read("VERIFY_TEMPLATE_SID", template_help, |value| Sid::parse(value, "HJ"))?,
+            country_rules: CountryRules::from_variables(variables)?,
             rate_limits: variables.list("VERIFY_RATE_LIMITS", rate_limit_help, RateLimit::parse)?,
             replace_pending: variables.flag("REPLACE_PENDING")?,
             sends_table: sends::table_name(variables)?,
         })
     }
 
-    /// The channel for what Okta asks for.
-    pub(super) fn channel(&self, delivery: Delivery) -> Channel {
-        match delivery {
-            Delivery::Sms => self.sms_channel,
-            Delivery::Call => Channel::Call,
-        }
+    /// The channel for what Okta asks for; `resend` is what `RESEND_CHANNELS` has for a further request.
+    pub(super) fn channel(&self, delivery: Delivery, region: Region, resend: Option<Channel>) -> Channel {
+        rules::channel(delivery, resend, self.country_rules.of(region), self.sms_channel)
+    }
+
+    /// The template for the numbers of a region.
+    pub(super) fn template(&self, region: Region) -> Option<&Sid> {
+        self.country_rules.of(region).template.as_ref().or(self.template_sid.as_ref())
+    }
+
+    /// The locale to send for the numbers of a region, if any.
+    pub(super) fn locale<'a>(&'a self, request: &'a OtpRequest, region: Region, channel: Channel) -> Option<&'a str> {
+        let by_country = self.country_rules.of(region).locale(channel);
+        by_country.unwrap_or_else(|| self.locale.of(request, channel))
     }
 
     /// What works and is probably not meant. One line each, for the log at start.
@@ -120,16 +126,12 @@ impl LocaleChoice {
         match text {
             "okta" => Some(Self::Okta),
             "auto" => Some(Self::Auto),
-            fixed => {
-                let channels = [Channel::Sms, Channel::Call, Channel::WhatsApp];
-                let known = |channel| supported(channel).iter().any(|locale| locale.eq_ignore_ascii_case(fixed));
-                channels.into_iter().any(known).then(|| Self::Fixed(fixed.to_owned()))
-            }
+            fixed => rules::is_of_any_channel(fixed).then(|| Self::Fixed(fixed.to_owned())),
         }
     }
 
     /// The locale to send, if any.
-    pub(super) fn of<'a>(&'a self, request: &OtpRequest, channel: Channel) -> Option<&'a str> {
+    fn of<'a>(&'a self, request: &OtpRequest, channel: Channel) -> Option<&'a str> {
         match self {
             Self::Okta => locale::for_okta(request.locale.as_deref()?, channel),
             Self::Auto => None,

@@ -7,5 +7,6 @@ pub mod number;
 pub mod outcome;
 pub mod policy;
 mod prepare;
+pub mod rules;
 pub mod send;
 pub mod sends;

@@ -24,6 +24,9 @@
 //! The numbers of no country (`001`) are expensive and nobody's home: where either list is set, they are refused unless
 //! `001` is allowed. The reason is `country_blocked` where `001` is blocked or only a list of blocked countries is set.
 //!
+//! With `POLICY_MODE=observe` rules 2 to 9 are judged and nothing is refused: the decision says what they would have
+//! done. Rule 10 acts.
+//!
 //! # What is not known
 //!
 //! Rules 4 to 10 let pass what Lookup has no data for: it fails open. Rules 2 and 3 never do, because a number tells its
@@ -65,8 +68,20 @@ pub struct Policy {
     pub landline_to_call: bool,
     /// `POLICY_EXEMPT_REQUEST_TYPES` (none)
     pub exempt_request_types: Vec<RequestType>,
+    /// `POLICY_MODE` (enforce)
+    pub mode: PolicyMode,
     /// `DENY_RESPONSE` (error)
     pub deny_response: DenyResponse,
+}
+
+/// Whether rules 2 to 9 act.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PolicyMode {
+    /// What a rule objects to is refused.
+    #[default]
+    Enforce,
+    /// It is sent all the same; the log and the metrics show what would have been refused.
+    Observe,
 }
 
 /// A choice of countries.
@@ -128,6 +143,8 @@ pub enum Decision {
     Send {
         /// By this channel.
         channel: Channel,
+        /// Why it would have been refused, if the policy did not only observe.
+        would_refuse: Option<Reason>,
     },
     /// Do not send it.
     Refuse {
@@ -141,8 +158,11 @@ impl Policy {
     pub fn decide(&self, request: Request, facts: Facts<'_>, now: Timestamp) -> Decision {
         let channel = self.channel(request.channel, facts);
         match self.objection(channel, facts, now) {
-            Some(reason) if !self.exempts(request.request_type) => Decision::Refuse { reason },
-            _ => Decision::Send { channel },
+            Some(reason) if !self.exempts(request.request_type) => match self.mode {
+                PolicyMode::Enforce => Decision::Refuse { reason },
+                PolicyMode::Observe => Decision::Send { channel, would_refuse: Some(reason) },
+            },
+            _ => Decision::Send { channel, would_refuse: None },
         }
     }
 
@@ -200,13 +220,11 @@ impl Policy {
         if by_number.into_iter().chain([region]).any(|region| self.blocked_countries.contains(&region)) {
             return Some(Reason::CountryBlocked);
         }
-        match &self.allowed_countries {
-            Some(allowed) => (!allowed.contains(region)).then_some(Reason::CountryNotAllowed),
-            None => {
-                let is_refused = region == Region::World && !self.blocked_countries.is_empty();
-                is_refused.then_some(Reason::CountryBlocked)
-            }
+        if let Some(allowed) = &self.allowed_countries {
+            return (!allowed.contains(region)).then_some(Reason::CountryNotAllowed);
         }
+        let is_refused = region == Region::World && !self.blocked_countries.is_empty();
+        is_refused.then_some(Reason::CountryBlocked)
     }
 
     fn blocks_line_type(&self, line: &Line) -> bool {
@@ -270,6 +288,11 @@ impl Policy {
             "swallow" => Some(DenyResponse::Swallow),
             _ => None,
         };
+        let mode = |value: &str| match value {
+            "enforce" => Some(PolicyMode::Enforce),
+            "observe" => Some(PolicyMode::Observe),
+            _ => None,
+        };
         let risk_help = ("must be a whole number from 0 to 100", "75");
         let hours_help = ("must be a whole number of hours from 1 to 8760", "72");
         let policy = Self {
@@ -289,6 +312,7 @@ impl Policy {
                 .map(|hours| Duration::from_secs(hours * 3_600)),
             landline_to_call: variables.flag("LANDLINE_TO_CALL")?,
             exempt_request_types: variables.list("POLICY_EXEMPT_REQUEST_TYPES", exempt_help, request_type)?,
+            mode: variables.read("POLICY_MODE", ("must be enforce or observe", "observe"), mode)?.unwrap_or_default(),
             deny_response: variables
                 .read("DENY_RESPONSE", ("must be error or swallow", "error"), deny)?
                 .unwrap_or_default(),

@@ -6,11 +6,12 @@
 use crate::{
     okta::telephony::{OTP_EXPIRES, OtpRequest, PHONE_NUMBER},
     otp::{
+        config::SendConfig,
         number::{KnownNumber, LookupUsage, NumberLookup},
         outcome::Failure,
         policy::{self, Decision, Facts, Policy},
     },
-    phone::{CountryCode, DialableNumber, MaskedPhone, NetworkCode, PhoneNumber},
+    phone::{CountryCode, DialableNumber, MaskedPhone, NetworkCode, PhoneNumber, Region},
     reason::Reason,
     telemetry::Log,
     time::{clock::Clock, deadline::Deadline},
@@ -31,7 +32,11 @@ pub(super) struct Prepared {
 /// How a code goes out.
 pub(super) struct Route {
     pub(super) to: PhoneNumber,
+    /// Where the number belongs; Lookup knows best.
+    pub(super) region: Region,
     pub(super) channel: Channel,
+    /// Why the policy would refuse it if it did not only observe.
+    pub(super) would_refuse: Option<Reason>,
 }
 
 /// Why nothing is sent.
@@ -76,12 +81,11 @@ impl From<Stop> for Prepared {
 
 /// The way from a request to a decision.
 pub(super) struct Preparation<'a> {
+    pub(super) config: &'a SendConfig,
     pub(super) policy: &'a Policy,
     pub(super) lookup: Option<&'a NumberLookup>,
     pub(super) clock: &'a Clock,
     pub(super) request: &'a OtpRequest,
-    /// The channel that is asked for.
-    pub(super) channel: Channel,
     pub(super) deadline: &'a Deadline,
     pub(super) log: &'a Log,
 }
@@ -99,7 +103,8 @@ impl Preparation<'_> {
         };
         match (number, self.lookup) {
             (DialableNumber::International(to), lookup) => match (self.decide(to, None), lookup) {
-                (Ok(_), Some(lookup)) => self.look_up(lookup, number).await,
+                // What would be refused costs no Lookup, whether it is refused or not.
+                (Ok(Route { would_refuse: None, .. }), Some(lookup)) => self.look_up(lookup, number).await,
                 (decision, _) => Prepared { known: Known::of(to), lookup: None, decision },
             },
             (DialableNumber::National(_), Some(lookup)) if lookup.completes_national_numbers() => {
@@ -110,21 +115,19 @@ impl Preparation<'_> {
     }
 
     async fn look_up(&self, lookup: &NumberLookup, number: &DialableNumber) -> Prepared {
-        let packages = self.policy.packages(self.asked(), lookup.packages());
-        let found = lookup.look_up(number, &packages, self.deadline, self.log).await;
-        let known = match number {
-            DialableNumber::International(to) => Known::of(to),
-            DialableNumber::National(_) => Known::default(),
+        let (known, country) = match number {
+            DialableNumber::International(to) => (Known::of(to), to.country()),
+            DialableNumber::National(_) => (Known::default(), None),
         };
+        let packages = self.policy.packages(self.asked(country.into()), lookup.packages());
+        let found = lookup.look_up(number, &packages, self.deadline, self.log).await;
         let (known, decision) = match (found.number, number) {
             (KnownNumber::Invalid, _) => (known, Err(number_invalid())),
             (KnownNumber::Valid { number, facts }, _) => {
                 (Known::of(&number).with(&facts), self.decide(&number, Some(&facts)))
             }
             // It fails open: what the number itself says has been decided before.
-            (KnownNumber::Unknown, DialableNumber::International(to)) => {
-                (known, Ok(Route { to: to.clone(), channel: self.channel }))
-            }
+            (KnownNumber::Unknown, DialableNumber::International(to)) => (known, self.decide(to, None)),
             (KnownNumber::Unknown, DialableNumber::National(_)) => {
                 (known, Err(Stop::Failed(Failure::at(PHONE_NUMBER, Reason::LookupUnavailable))))
             }
@@ -134,16 +137,18 @@ impl Preparation<'_> {
 
     fn decide(&self, to: &PhoneNumber, lookup: Option<&NumberFacts>) -> Result<Route, Stop> {
         let facts = Facts { country: to.country(), lookup };
-        match self.policy.decide(self.asked(), facts, self.clock.now()) {
+        let region = Region::from(lookup.and_then(|facts| facts.country).or(facts.country));
+        match self.policy.decide(self.asked(region), facts, self.clock.now()) {
             // Without its extension the code would be read out to whoever answers.
-            Decision::Send { channel: Channel::Call } if self.request.extension.is_err() => Err(number_invalid()),
-            Decision::Send { channel } => Ok(Route { to: to.clone(), channel }),
+            Decision::Send { channel: Channel::Call, .. } if self.request.extension.is_err() => Err(number_invalid()),
+            Decision::Send { channel, would_refuse } => Ok(Route { to: to.clone(), region, channel, would_refuse }),
             Decision::Refuse { reason } => Err(Stop::Refused(reason)),
         }
     }
 
-    fn asked(&self) -> policy::Request {
-        policy::Request { channel: self.channel, request_type: self.request.request_type }
+    fn asked(&self, region: Region) -> policy::Request {
+        let channel = self.config.channel(self.request.delivery, region, None);
+        policy::Request { channel, request_type: self.request.request_type }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         prepare::{Known, Preparation, Prepared, Route, Stop},
         sends::{Send, SendsTable},
     },
-    phone::PhoneNumber,
+    phone::{DialableNumber, PhoneNumber, Region},
     reason::Reason,
     telemetry::{Log, LogEvent, SendRecord},
     time::{
@@ -92,17 +92,34 @@ impl Sender {
 
     /// Does what the request asks for, within the deadline.
     pub async fn send(&self, request: &OtpRequest, deadline: &Deadline, log: &Log) -> Report {
-        let channel = self.config.channel(request.delivery);
+        let region = match &request.number {
+            Ok(DialableNumber::International(to)) => to.country().into(),
+            _ => Region::World,
+        };
+        let channel = self.config.channel(request.delivery, region, None);
         // Before Lookup, which costs money.
         let prepared = if deadline.remaining() < LEAST_TIME_FOR_FIRST_ATTEMPT {
             Stop::Failed(Failure::new(Reason::OutOfTime)).into()
         } else {
-            let Self { policy, lookup, clock, .. } = self;
-            Preparation { policy, lookup: lookup.as_ref(), clock, request, channel, deadline, log }.run().await
+            let Self { config, policy, lookup, clock, .. } = self;
+            Preparation { config, policy, lookup: lookup.as_ref(), clock, request, deadline, log }.run().await
         };
         let Prepared { known, lookup, decision } = prepared;
         let done = match decision {
-            Ok(route) => self.send_by(&route, request, deadline, log).await,
+            Ok(route) => {
+                if let Some(reason) = route.would_refuse {
+                    log.emit(&LogEvent::WouldRefuse {
+                        reason,
+                        request_type: request.request_type.as_str(),
+                        channel: route.channel.as_str(),
+                        phone: known.phone.clone(),
+                        country: known.country,
+                        user_id: request.user_id.clone(),
+                        okta_event_id: request.event_id.clone(),
+                    });
+                }
+                self.send_by(&route, request, deadline, log).await
+            }
             Err(stop) => Done::nothing(channel, self.outcome_of_stop(stop)),
         };
         Report {
@@ -121,12 +138,13 @@ impl Sender {
             return Done { replaced, ..Done::nothing(route.channel, outcome) };
         }
         let (config, verify) = (&self.config, &self.verify);
-        let attempts = Attempts { config, verify, request, to: &route.to, deadline, log };
+        let attempts = Attempts { config, verify, request, to: &route.to, region: route.region, deadline, log };
         // Before the message, so that no event of its code can be older.
         let asked_at = self.clock.now();
         let Attempted { channel, requests, latency, result } = attempts.run(route.channel).await;
         if let (Some(table), Ok(verification)) = (&self.sends, &result) {
-            remember(table, request, verification, (channel, asked_at), deadline, log).await;
+            // Boxed: the SDK's call is deeply nested, and not part of every send.
+            Box::pin(remember(table, request, verification, (channel, asked_at), deadline, log)).await;
         }
         let outcome = self.outcome_of_attempts(result);
         Done { channel, requests, latency: Some(latency), replaced, outcome }

@@ -7,7 +7,12 @@ use super::{
     record::{FeedbackRecord, LookupFailure, SendRecord},
     safe::{SourceFile, log_events, safe_to_log},
 };
-use crate::{config::StartError, id::SafeId, reason::Reason};
+use crate::{
+    config::StartError,
+    id::SafeId,
+    phone::{CountryCode, MaskedPhone},
+    reason::Reason,
+};
 
 log_events! {
     /// INIT is over; what could be prepared is.
@@ -35,6 +40,23 @@ log_events! {
     "otp_sent" OtpSent(Box<SendRecord>),
     /// Policy decided against sending.
     "otp_refused" OtpRefused(Box<SendRecord>),
+    /// The policy only observes and would have decided against sending; the code goes out.
+    "would_refuse" WouldRefuse {
+        /// The rule's reason.
+        reason: Reason,
+        /// Okta's `requestType`, last part.
+        request_type: &'static str,
+        /// `sms`, `call` or `whatsapp`.
+        channel: &'static str,
+        /// Country and last two digits.
+        phone: Option<MaskedPhone>,
+        /// Lookup's country, else the number's own.
+        country: Option<CountryCode>,
+        /// Okta's user id.
+        user_id: Option<SafeId>,
+        /// Okta's `eventId`.
+        okta_event_id: Option<SafeId>,
+    },
     /// The code could not be sent.
     "otp_failed" OtpFailed(Box<SendRecord>),
     /// A request to Twilio is made again because the first provably sent nothing.
@@ -116,6 +138,7 @@ impl LogEvent {
             Self::LookupFailed(failure) if failure.reason == Reason::NoData && failure.advice.is_none() => Level::INFO,
             Self::FeedbackFailed(record) if record.transient => Level::WARN,
             Self::OtpRefused(_)
+            | Self::WouldRefuse { .. }
             | Self::ConfigurationWarning { .. }
             | Self::SendNotRemembered { .. }
             | Self::LookupFailed(_)

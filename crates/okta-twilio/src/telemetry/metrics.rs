@@ -164,6 +164,12 @@ impl Metrics {
             LogEvent::LookupFailed(failure) if failure.package.is_none() => measure(&|metrics| {
                 metrics.set("Reason", &failure.reason).count(Metric::LookupFailures, 1);
             }),
+            LogEvent::WouldRefuse { reason, country, .. } => measure(&|metrics| {
+                if let Some(country) = country {
+                    metrics.set("Country", country);
+                }
+                metrics.set("Reason", reason).count(Metric::WouldRefuse, 1);
+            }),
             LogEvent::SendNotRemembered { reason, .. } if reason.is_tables() => measure(&|metrics| {
                 metrics.set("Reason", reason).count(Metric::TableFailures, 1);
             }),

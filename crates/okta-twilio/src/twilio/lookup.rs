@@ -9,6 +9,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
+use strum::{IntoStaticStr, VariantArray};
 use url::Url;
 
 use crate::{
@@ -21,7 +22,8 @@ use crate::{
 };
 
 /// Data that Lookup sells, as far as a decision about sending can use it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Package {
     /// Kind of line, and its carrier.
     LineTypeIntelligence,
@@ -39,24 +41,14 @@ pub enum Package {
 pub type Packages = BTreeSet<Package>;
 
 impl Package {
-    /// All that are supported.
-    pub const ALL: [Self; 5] =
-        [Self::LineTypeIntelligence, Self::SmsPumpingRisk, Self::SimSwap, Self::LineStatus, Self::CallForwarding];
-
     /// Twilio's name: in `Fields`, in the answer, in metrics.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LineTypeIntelligence => "line_type_intelligence",
-            Self::SmsPumpingRisk => "sms_pumping_risk",
-            Self::SimSwap => "sim_swap",
-            Self::LineStatus => "line_status",
-            Self::CallForwarding => "call_forwarding",
-        }
+        self.into()
     }
 
     /// From Twilio's name.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|package| package.as_str() == text)
+        Self::VARIANTS.iter().copied().find(|package| package.as_str() == text)
     }
 }
 
@@ -106,7 +98,8 @@ pub struct Line {
 }
 
 /// Twilio's kinds of line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "camelCase")]
 pub enum LineType {
     /// A fixed line; most take no SMS.
     Landline,
@@ -135,43 +128,14 @@ pub enum LineType {
 }
 
 impl LineType {
-    /// All that Twilio documents.
-    pub const ALL: [Self; 12] = [
-        Self::Landline,
-        Self::Mobile,
-        Self::FixedVoip,
-        Self::NonFixedVoip,
-        Self::Personal,
-        Self::TollFree,
-        Self::Premium,
-        Self::SharedCost,
-        Self::Uan,
-        Self::Voicemail,
-        Self::Pager,
-        Self::Unknown,
-    ];
-
     /// Twilio's word.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Landline => "landline",
-            Self::Mobile => "mobile",
-            Self::FixedVoip => "fixedVoip",
-            Self::NonFixedVoip => "nonFixedVoip",
-            Self::Personal => "personal",
-            Self::TollFree => "tollFree",
-            Self::Premium => "premium",
-            Self::SharedCost => "sharedCost",
-            Self::Uan => "uan",
-            Self::Voicemail => "voicemail",
-            Self::Pager => "pager",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 
     /// From Twilio's word.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|line_type| line_type.as_str() == text)
+        Self::VARIANTS.iter().copied().find(|line_type| line_type.as_str() == text)
     }
 }
 
@@ -386,7 +350,7 @@ mod tests {
     use serde_json::json;
 
     fn all() -> Packages {
-        Package::ALL.into()
+        Package::VARIANTS.iter().copied().collect()
     }
 
     fn facts(body: &Value) -> (NumberFacts, Vec<(Package, Option<u32>)>) {
@@ -444,7 +408,7 @@ mod tests {
         for (code, expected) in
             [(json!(60606), Some(60606)), (json!("60606"), Some(60606)), (json!("no"), None), (json!(-1), None)]
         {
-            for package in Package::ALL {
+            for package in Package::VARIANTS.iter().copied() {
                 let mut body = answer();
                 body[package.as_str()]["error_code"] = code.clone();
                 let (facts, without_data) = facts(&body);
@@ -501,7 +465,7 @@ mod tests {
     fn an_odd_package_is_no_data() {
         for odd in [json!(null), json!([]), json!("x"), json!(7), json!({}), json!({"type": null, "status": "unknown"})]
         {
-            for package in Package::ALL {
+            for package in Package::VARIANTS.iter().copied() {
                 let mut body = answer();
                 body[package.as_str()] = odd.clone();
                 assert_eq!(facts(&body).1, [(package, None)], "{} {odd}", package.as_str());
@@ -537,7 +501,7 @@ mod tests {
 
     #[test]
     fn knows_what_twilio_calls_a_line_and_its_status() {
-        for line_type in LineType::ALL {
+        for line_type in LineType::VARIANTS.iter().copied() {
             assert_eq!(line(&json!({"type": line_type.as_str()})).unwrap().line_type, Some(line_type));
         }
         assert_eq!(LineType::parse("satellite"), None);
@@ -586,9 +550,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics(field in 0_usize..Package::ALL.len(), name in "[a-z_]{0,24}", value in any::<i64>()) {
+        fn never_panics(field in 0_usize..Package::VARIANTS.len(), name in "[a-z_]{0,24}", value in any::<i64>()) {
             let mut body = answer();
-            body[Package::ALL[field].as_str()] = json!({name: value, "last_sim_swap": value});
+            body[Package::VARIANTS[field].as_str()] = json!({name: value, "last_sim_swap": value});
             prop_assert!(read(&body, &all()).is_some());
         }
     }

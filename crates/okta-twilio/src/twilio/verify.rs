@@ -165,7 +165,7 @@ impl VerifyClient {
         ];
         let optional = [
             ("Locale", new.locale),
-            ("SendDigits", send_digits.as_deref()),
+            ("SendDigits", send_digits),
             ("TemplateSid", template_sid),
             ("RateLimits", new.rate_limits),
             ("Tags", tags.as_deref()),

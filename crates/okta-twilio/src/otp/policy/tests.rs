@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use proptest::{prelude::*, sample};
+use strum::VariantArray as _;
 
 use super::*;
 use crate::config::tests::lookup;
@@ -20,7 +21,7 @@ fn country(code: &str) -> CountryCode {
 }
 
 fn all_packages() -> Packages {
-    Package::ALL.into()
+    Package::VARIANTS.iter().copied().collect()
 }
 
 fn read_with(packages: Option<&Packages>, list: &[(&'static str, &'static str)]) -> Result<Policy, ConfigError> {
@@ -38,7 +39,7 @@ fn refused(reason: Reason) -> Decision {
 }
 
 fn sent(channel: Channel) -> Decision {
-    Decision::Send { channel }
+    Decision::Send { channel, would_refuse: None }
 }
 
 fn decide(policy: &Policy, request: Request, number: &str, lookup: &NumberFacts) -> Decision {
@@ -85,7 +86,7 @@ fn suspect_from(rule: usize) -> NumberFacts {
 #[test]
 fn without_rules_everything_is_sent_as_asked() {
     for channel in [Channel::Sms, Channel::WhatsApp, Channel::Call] {
-        for line_type in LineType::ALL {
+        for line_type in LineType::VARIANTS.iter().copied() {
             assert_eq!(decide(&Policy::default(), Request { channel, ..SMS }, "US", &line(line_type)), sent(channel));
         }
         let unknown = Facts { country: None, lookup: None };
@@ -98,6 +99,61 @@ fn each_rule_objects_by_itself() {
     for (index, (variable, value, reason)) in RULES.into_iter().enumerate() {
         let policy = policy(&[(variable, value)]);
         assert_eq!(decide(&policy, SMS, "US", &suspect_from(index)), refused(reason), "{variable}");
+    }
+}
+
+#[test]
+fn observing_names_the_rule_and_sends() {
+    for (index, (variable, value, reason)) in RULES.into_iter().enumerate() {
+        let policy = policy(&[(variable, value), ("POLICY_MODE", "observe")]);
+        let channel = if variable == "LANDLINE_TO_CALL" { Channel::Call } else { Channel::Sms };
+        let decision = decide(&policy, SMS, "US", &suspect_from(index));
+        assert_eq!(decision, Decision::Send { channel, would_refuse: Some(reason) }, "{variable}");
+    }
+}
+
+/// `LANDLINE_TO_CALL`, `RESEND_CHANNELS`, `COUNTRY_RULES`, `SMS_CHANNEL`: of each pair the first decides.
+#[test]
+fn precedence_of_the_channel() {
+    use crate::{okta::telephony::Delivery, otp::config::SendConfig};
+    let landline = line(LineType::Landline);
+    let mobile = line(LineType::Mobile);
+    for to_call in [false, true] {
+        for resend in [None, Some(Channel::Sms), Some(Channel::WhatsApp), Some(Channel::Call)] {
+            for by_country in [None, Some("sms"), Some("whatsapp")] {
+                for sms_channel in ["sms", "whatsapp"] {
+                    for facts in [&landline, &mobile] {
+                        let rules = by_country.map_or(String::new(), |it| format!(r#"{{"US":{{"channel":"{it}"}}}}"#));
+                        let variables = |name: &str| match name {
+                            "SMS_CHANNEL" => Some(sms_channel.to_owned()),
+                            "COUNTRY_RULES" => Some(rules.clone()),
+                            _ => None,
+                        };
+                        let config = SendConfig::from_variables(&Variables::new(&variables)).unwrap();
+                        let policy = Policy { landline_to_call: to_call, ..Policy::default() };
+                        let region = Region::Country(country("US"));
+                        let decided = |delivery| {
+                            let channel = config.channel(delivery, region, resend);
+                            decide(&policy, Request { channel, ..SMS }, "US", facts)
+                        };
+                        let word = |it: &str| if it == "sms" { Channel::Sms } else { Channel::WhatsApp };
+                        let expected = if to_call && facts == &landline {
+                            Channel::Call
+                        } else if let Some(resend) = resend {
+                            resend
+                        } else {
+                            word(by_country.unwrap_or(sms_channel))
+                        };
+                        let case = format!("{to_call} {resend:?} {by_country:?} {sms_channel} {facts:?}");
+                        assert_eq!(decided(Delivery::Sms), sent(expected), "{case}");
+                        assert_eq!(decided(Delivery::Call), sent(Channel::Call), "{case}");
+                        // Another country's rule says nothing.
+                        let elsewhere = config.channel(Delivery::Sms, Region::World, resend);
+                        assert_eq!(elsewhere, resend.unwrap_or(word(sms_channel)), "{case}");
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -194,7 +250,7 @@ fn what_is_not_known_is_sent() {
 #[test]
 fn line_types() {
     let policy = policy(&[("BLOCKED_LINE_TYPES", "premium, tollFree ,unknown")]);
-    for line_type in LineType::ALL {
+    for line_type in LineType::VARIANTS.iter().copied() {
         let blocked = matches!(line_type, LineType::Premium | LineType::TollFree | LineType::Unknown);
         let expected = if blocked { refused(Reason::LineTypeBlocked) } else { sent(Channel::Sms) };
         assert_eq!(decide(&policy, SMS, "US", &line(line_type)), expected, "{}", line_type.as_str());
@@ -377,6 +433,7 @@ fn every_example_in_an_error_is_taken() {
         "MAX_SIM_SWAP_AGE_HOURS",
         "LANDLINE_TO_CALL",
         "POLICY_EXEMPT_REQUEST_TYPES",
+        "POLICY_MODE",
         "DENY_RESPONSE",
     ] {
         let error = read_with(Some(&all_packages()), &[(variable, ",")]).unwrap_err().to_string();
@@ -384,6 +441,10 @@ fn every_example_in_an_error_is_taken() {
         let taken = move |name: &str| (name == variable).then(|| example.clone());
         assert!(Policy::from_variables(&Variables::new(&taken), Some(&all_packages())).is_ok(), "{error}");
     }
+}
+
+fn documented_types() -> Vec<RequestType> {
+    RequestType::VARIANTS.iter().copied().filter(|it| *it != RequestType::Other).collect()
 }
 
 fn some_country() -> impl Strategy<Value = CountryCode> {
@@ -401,7 +462,7 @@ fn some_countries() -> impl Strategy<Value = Option<Countries>> {
 }
 
 fn some_line_type() -> impl Strategy<Value = LineType> {
-    sample::select(LineType::ALL.to_vec())
+    sample::select(LineType::VARIANTS.to_vec())
 }
 
 prop_compose! {
@@ -445,7 +506,7 @@ prop_compose! {
         max_sms_pumping_risk in proptest::option::of(0_u8..=100),
         max_sim_swap_age in proptest::option::of(1_u64..200),
         landline_to_call in any::<bool>(),
-        exempt_request_types in sample::subsequence(RequestType::DOCUMENTED.to_vec(), 0..=4),
+        exempt_request_types in sample::subsequence(documented_types(), 0..=4),
     ) -> Policy {
         Policy {
             allowed_countries,
@@ -456,6 +517,7 @@ prop_compose! {
             max_sim_swap_age: max_sim_swap_age.map(|hours| Duration::from_secs(hours * 3_600)),
             landline_to_call,
             exempt_request_types,
+            mode: PolicyMode::Enforce,
             deny_response: DenyResponse::Error,
         }
     }
@@ -463,9 +525,8 @@ prop_compose! {
 
 fn some_request() -> impl Strategy<Value = Request> {
     let channel = sample::select(vec![Channel::Sms, Channel::Call, Channel::WhatsApp]);
-    let mut types = RequestType::DOCUMENTED.to_vec();
-    types.push(RequestType::Other);
-    (channel, sample::select(types)).prop_map(|(channel, request_type)| Request { channel, request_type })
+    (channel, sample::select(RequestType::VARIANTS))
+        .prop_map(|(channel, request_type)| Request { channel, request_type })
 }
 
 proptest! {
@@ -497,7 +558,7 @@ proptest! {
     #[test]
     fn what_is_sent_breaks_no_rule(policy in some_policy(), request in some_request(), facts in some_facts()) {
         let decision = policy.decide(request, Facts { country: None, lookup: Some(&facts) }, now());
-        let Decision::Send { channel } = decision else { return Ok(()) };
+        let Decision::Send { channel, .. } = decision else { return Ok(()) };
         if policy.exempt_request_types.contains(&request.request_type) {
             return Ok(());
         }
@@ -528,6 +589,24 @@ proptest! {
         }
         prop_assert!(facts.line_is_inactive != Some(true));
         prop_assert!(channel != Channel::Call || facts.calls_are_forwarded != Some(true));
+    }
+
+    /// Observing sends everything, by the channel and with the reason that enforcing would have.
+    #[test]
+    fn observing_judges_like_enforcing(
+        policy in some_policy(), request in some_request(), facts in proptest::option::of(some_facts()),
+        number in proptest::option::of(some_country()),
+    ) {
+        let observing = Policy { mode: PolicyMode::Observe, ..policy.clone() };
+        let facts = Facts { country: number, lookup: facts.as_ref() };
+        let Decision::Send { channel, would_refuse } = observing.decide(request, facts, now()) else {
+            return Err(TestCaseError::fail("observing refused"));
+        };
+        match policy.decide(request, facts, now()) {
+            Decision::Refuse { reason } => prop_assert_eq!(would_refuse, Some(reason)),
+            sent @ Decision::Send { .. } => prop_assert_eq!(sent, Decision::Send { channel, would_refuse }),
+        }
+        prop_assert_eq!(policy.packages(request, &all_packages()), observing.packages(request, &all_packages()));
     }
 
     #[test]
