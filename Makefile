@@ -42,7 +42,7 @@ REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo dev invoke build test lint doc fmt bench fuzz notices redrive test-infra update-countries tools clean check-arch \
-	deploy deploy-cdk release check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
+	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,9 +75,8 @@ deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with S
 
 deploy-cdk: build-cdk ## Build and deploy the same stack with CDK (PARAMETERS="AllowedCountries=US,CA Hooks=both" ARCH=arm64)
 	$(MAKE) build
-	cd $(CDK) && npx cdk deploy --context Architecture=$(ARCH) $(addprefix --context ,$(PARAMETERS))
+	cd $(CDK) && CDK_DISABLE_CLI_TELEMETRY=1 npx cdk deploy --context Architecture=$(ARCH) $(addprefix --context ,$(PARAMETERS))
 
-.PHONY: build-cdk
 build-cdk: $(CDK)/node_modules/.package-lock.json
 	@echo "Compiling the CDK construct"
 	@cd $(CDK) && npm run --silent build
@@ -92,7 +91,6 @@ release: ## Build the files of a release into target/release-files: two release 
 	tools/release finish
 
 # Linked against the oldest glibc that is in use, so that it runs on any Linux.
-.PHONY: build-cli
 build-cli: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp
 	RUSTFLAGS="$(REMAP_PATHS)" cargo zigbuild --release --locked --package okta-twilio-cli --target $(RUST_TARGET).2.17
 
