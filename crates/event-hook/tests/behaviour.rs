@@ -429,7 +429,7 @@ mod okta_credentials {
     #[test]
     fn a_secret_that_cannot_be_used_is_told_and_no_second_delivery_asked_for() {
         let hook = Hook::with(Options::default(), &json!({"okta_client_id": "0oa1"}), &[]);
-        assert_eq!(hook.logged_once("secret_refresh_failed")["reason"], "okta_credentials_unusable");
+        assert_eq!(hook.logged_once("secret_refresh_failed")["reason"], "okta_private_key_unusable");
         assert_eq!(hook.logged_once("started")["okta_secret"], "failed");
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
         assert_eq!(hook.logged_once("feedback_failed")["reason"], "secret_unavailable");

@@ -4,12 +4,15 @@
 //! process with one line that names the variable, the problem and an example; the value itself is not printed, since it
 //! could be a secret pasted into the wrong place.
 
+mod names;
+
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Serialize, Serializer};
 use tracing::Level;
 use url::Url;
 
+pub use self::names::{MisspeltVariable, PROXY_VARIABLES, VARIABLES, misspelt, nearest};
 use crate::{http_client::ClientError, id::Sid};
 
 /// A variable that cannot be used.
@@ -195,6 +198,11 @@ pub fn environment(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
 }
 
+/// The names of all variables of the process environment that are not empty.
+pub fn names_in_environment() -> impl Iterator<Item = String> {
+    std::env::vars_os().filter(|(_, value)| !value.is_empty()).filter_map(|(name, _)| name.into_string().ok())
+}
+
 /// What both functions need.
 #[derive(Clone, Debug)]
 pub struct CommonConfig {
@@ -265,8 +273,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// The least that a function needs.
-    pub(crate) const REQUIRED: &[(&str, &str)] =
-        &[("HOOKS_SECRET_ID", "okta-twilio/hooks"), ("VERIFY_SERVICE_SID", "VA0123456789abcdef0123456789abcdef")];
+    pub(crate) const REQUIRED: &[(&str, &str)] = &[("HOOKS_SECRET_ID", "okta-twilio/hooks")];
 
     /// Looks variables up in a list, the last one first.
     pub(crate) fn lookup(list: &[(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
@@ -283,6 +290,7 @@ pub(crate) mod tests {
         let config = read(&[]).unwrap();
         assert_eq!(config.secret_ttl, Duration::from_secs(300));
         assert_eq!(config.verify_url.as_str(), "https://verify.twilio.com/");
+        assert_eq!(config.verify_service_sid, None, "of the hooks secret");
         assert_eq!(log_level(&Variables::new(&lookup(&[]))).unwrap(), Level::INFO);
     }
 

@@ -11,7 +11,7 @@
 )]
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -25,6 +25,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
@@ -53,19 +54,22 @@ struct Store {
     fetches: HashMap<String, usize>,
     versions: u64,
     fault: Option<Fault>,
-    throttled: HashSet<String>,
     delay: Duration,
 }
 
 struct Secret {
     value: String,
+    is_binary: bool,
     version: String,
 }
 
-#[derive(Clone, Copy)]
-enum Fault {
-    AccessDenied,
-    InternalError,
+/// An error instead of the secret.
+struct Fault {
+    code: String,
+    /// Instead of which; `None`: of any.
+    id: Option<String>,
+    /// How often; `None`: until [`SecretsManager::up`].
+    times: Option<usize>,
 }
 
 impl SecretsManager {
@@ -89,10 +93,12 @@ impl SecretsManager {
 
     /// Stores a secret whose text need not be JSON.
     pub fn put_text(&self, id: &str, text: &str) {
-        let mut store = self.store();
-        store.versions += 1;
-        let version = format!("00000000-0000-4000-8000-{:012x}", store.versions);
-        store.secrets.insert(id.to_owned(), Secret { value: text.to_owned(), version });
+        self.store().put(id, text.to_owned(), false);
+    }
+
+    /// Stores a secret as `SecretBinary`, as `--secret-binary fileb://…` does.
+    pub fn put_bytes(&self, id: &str, bytes: &[u8]) {
+        self.store().put(id, BASE64_STANDARD.encode(bytes), true);
     }
 
     /// Forgets a secret: `ResourceNotFoundException` from now on.
@@ -124,7 +130,6 @@ impl SecretsManager {
         {
             let mut store = self.store();
             store.fault = None;
-            store.throttled.clear();
             store.delay = Duration::ZERO;
         }
         let mut port = self.port.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,17 +142,33 @@ impl SecretsManager {
 
     /// Answers `AccessDeniedException` from now on.
     pub fn deny(&self) {
-        self.store().fault = Some(Fault::AccessDenied);
+        self.refuse("AccessDeniedException");
     }
 
     /// Answers `InternalServiceError` from now on.
     pub fn internal_error(&self) {
-        self.store().fault = Some(Fault::InternalError);
+        self.refuse("InternalServiceError");
+    }
+
+    /// Answers an error with this code from now on.
+    pub fn refuse(&self, code: &str) {
+        self.store().fault = Some(Fault { code: code.to_owned(), id: None, times: None });
+    }
+
+    /// Answers the next requests with an error of this code.
+    pub fn refuse_next(&self, code: &str, times: usize) {
+        self.store().fault = Some(Fault { code: code.to_owned(), id: None, times: Some(times) });
+    }
+
+    /// Answers the next requests for this secret with an error of this code.
+    pub fn refuse_next_for(&self, id: &str, code: &str, times: usize) {
+        self.store().fault = Some(Fault { code: code.to_owned(), id: Some(id.to_owned()), times: Some(times) });
     }
 
     /// Answers `ThrottlingException` to whoever asks for this secret from now on.
     pub fn throttle(&self, id: &str) {
-        self.store().throttled.insert(id.to_owned());
+        let code = "ThrottlingException".to_owned();
+        self.store().fault = Some(Fault { code, id: Some(id.to_owned()), times: None });
     }
 
     /// Holds every answer back for so long from now on.
@@ -186,27 +207,30 @@ async fn call(State(store): State<Arc<Mutex<Store>>>, headers: HeaderMap, body: 
 }
 
 impl Store {
-    fn answer(&self, id: &str) -> Response {
-        match (self.fault, self.secrets.get(id)) {
-            (Some(Fault::AccessDenied), _) => failure(
-                StatusCode::BAD_REQUEST,
-                "AccessDeniedException",
-                "no identity-based policy allows the secretsmanager:GetSecretValue action",
-            ),
-            (Some(Fault::InternalError), _) => failure(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "InternalServiceError",
-                "An error occurred on the server side.",
-            ),
-            (None, _) if self.throttled.contains(id) => {
-                failure(StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded")
-            }
-            (None, None) => failure(
+    fn put(&mut self, id: &str, value: String, is_binary: bool) {
+        self.versions += 1;
+        let version = format!("00000000-0000-4000-8000-{:012x}", self.versions);
+        self.secrets.insert(id.to_owned(), Secret { value, is_binary, version });
+    }
+
+    fn answer(&mut self, id: &str) -> Response {
+        self.fault.take_if(|fault| fault.times == Some(0));
+        let is_meant = |fault: &&mut Fault| fault.id.as_deref().is_none_or(|meant| meant == id);
+        if let Some(fault) = self.fault.as_mut().filter(is_meant) {
+            fault.times = fault.times.map(|times| times - 1);
+            let status = match fault.code.as_str() {
+                "InternalServiceError" => StatusCode::INTERNAL_SERVER_ERROR,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            return failure(status, &fault.code, "the sandbox was told to refuse");
+        }
+        match self.secrets.get(id) {
+            None => failure(
                 StatusCode::BAD_REQUEST,
                 "ResourceNotFoundException",
                 "Secrets Manager can't find the specified secret.",
             ),
-            (None, Some(secret)) => answer(StatusCode::OK, &secret.describe(id)),
+            Some(secret) => answer(StatusCode::OK, &secret.describe(id)),
         }
     }
 }
@@ -223,7 +247,7 @@ impl Secret {
             "ARN": arn,
             "Name": name,
             "VersionId": self.version,
-            "SecretString": self.value,
+            if self.is_binary { "SecretBinary" } else { "SecretString" }: self.value,
             "VersionStages": ["AWSCURRENT"],
             "CreatedDate": 1_767_225_600.0,
         })

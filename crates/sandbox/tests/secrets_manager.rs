@@ -93,6 +93,29 @@ fn faults_last_until_up() {
 }
 
 #[test]
+fn an_error_can_come_a_number_of_times() {
+    let secrets = SecretsManager::start();
+    secrets.put("hooks", &json!({}));
+    secrets.refuse_next("ThrottlingException", 2);
+    for expected in [400, 400, 200] {
+        assert_eq!(get(&secrets, "hooks").0, expected);
+    }
+    secrets.put("okta", &json!({}));
+    secrets.refuse_next_for("okta", "ThrottlingException", 1);
+    for (id, expected) in [("hooks", 200), ("okta", 400), ("okta", 200)] {
+        assert_eq!(get(&secrets, id).0, expected);
+    }
+}
+
+#[test]
+fn a_secret_can_be_binary() {
+    let secrets = SecretsManager::start();
+    secrets.put_bytes("hooks", b"{}");
+    let (status, body) = get(&secrets, "hooks");
+    assert_eq!((status, &body["SecretBinary"], &body["SecretString"]), (200, &json!("e30="), &json!(null)));
+}
+
+#[test]
 fn an_answer_can_be_held_back() {
     let secrets = SecretsManager::start();
     secrets.put("hooks", &json!({}));

@@ -522,13 +522,7 @@ mod secrets {
         assert!(refused(&hook.ask(&sms())));
         assert!(hook.sends().is_empty());
         hook.deployment.secrets.up();
-        let served = || {
-            (0..40).any(|_| {
-                std::thread::sleep(Duration::from_millis(50));
-                hook.ask(&sms()).status == 200
-            })
-        };
-        assert!(served(), "the next fetch is allowed after a second");
+        assert_eq!(verdict(&hook.ask(&sms())), "SUCCESSFUL", "the next request fetches again");
     }
 
     #[test]
@@ -542,8 +536,6 @@ mod secrets {
         assert_eq!(verdict(&answer), "SUCCESSFUL");
         assert!(answer.duration < Duration::from_millis(500), "does not wait for the refresh");
         let stale = |line: &Value| line["message"] == "secret_refresh_failed" && line["stale_value_in_use"] == true;
-        // The refresh goes on beside the following requests, while the function is not frozen.
-        hook.ask(&sms());
         assert_eq!(hook.function.wait_for_log(stale, Duration::from_secs(5))["level"], "WARN");
     }
 
@@ -555,7 +547,7 @@ mod secrets {
         let hook = Hook::on(deployment, &[]);
         let answer = hook.ask(&sms());
         assert!(refused(&answer));
-        assert!(answer.duration < Duration::from_secs(2), "{:?}", answer.duration);
+        assert!(answer.duration < Duration::from_secs(3), "{:?}", answer.duration);
     }
 
     #[test]

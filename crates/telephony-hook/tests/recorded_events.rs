@@ -1,6 +1,8 @@
 //! Every recorded invocation of `events/`, replayed with the real binary: the answer, what reaches Verify and the phones,
 //! and that nothing private of it reaches the log.
 
+#![expect(clippy::expect_used, reason = "clippy knows tests, but not the functions that they share")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, thread,
@@ -39,7 +41,7 @@ fn every_event_has_its_answer() {
 fn replay_all(variables: &BTreeMap<String, String>, events: &[RecordedEvent]) {
     let deployment = Deployment::start(Options::default());
     let function = deployment.function(env!("CARGO_BIN_EXE_telephony-hook")).envs(variables).spawn();
-    function.wait_until_ready(Duration::from_secs(10)).unwrap_or_else(|error| panic!("the function starts: {error:?}"));
+    function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
     for event in events {
         replay(&deployment, &function, event);
     }

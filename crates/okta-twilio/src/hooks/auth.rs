@@ -136,11 +136,10 @@ pub async fn authenticate(
         AuthMode::Jwt(rule) if request.claims.as_ref().is_some_and(|claims| rule.accepts(claims)) => None,
         AuthMode::Jwt(_) => return Err(Reason::NotAuthenticated),
     };
-    let current =
-        secret.get_within(deadline.remaining(), log).await.map_err(|_secret_error| Reason::SecretUnavailable)?;
+    let current = secret.get(deadline, log).await.map_err(|_secret_error| Reason::SecretUnavailable)?;
     match presented {
         Some(presented) if !current.accepts(presented) => {
-            let newer = secret.newer_than_within(deadline.remaining(), &current, log).await;
+            let newer = secret.newer_than(&current, deadline, log).await;
             newer.filter(|newer| newer.accepts(presented)).ok_or(Reason::NotAuthenticated)
         }
         _ => Ok(current),
@@ -150,7 +149,7 @@ pub async fn authenticate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::tests::lookup, secrets::FromSecret as _};
+    use crate::config::tests::lookup;
     use http::HeaderValue;
     use proptest::prelude::*;
     use serde_json::json;
@@ -195,8 +194,9 @@ mod tests {
                 "auth_secret": secret,
                 "twilio_api_key_sid": "SK00000000000000000000000000000000",
                 "twilio_api_key_secret": "key",
+                "verify_service_sid": "VA00000000000000000000000000000000",
             });
-            let hooks = HooksSecret::from_secret(&json.to_string().into()).ok().unwrap();
+            let hooks = HooksSecret::read(&json.to_string().into(), None).ok().unwrap();
             prop_assert!(hooks.accepts(secret.as_bytes()));
             prop_assert_eq!(hooks.accepts(other.as_bytes()), other == secret);
             prop_assert!(!hooks.accepts(&secret.as_bytes()[1..]));

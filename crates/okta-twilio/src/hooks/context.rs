@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
+use secrecy::SecretString;
 use tokio::time::Instant;
+use url::Url;
 
 use crate::{
     aws,
@@ -11,19 +13,20 @@ use crate::{
     hooks::{
         auth::{self, AuthMode},
         gateway::{NotARequest, Request, Response},
+        warm_up::{self, WarmUp},
     },
     http_client,
     okta::{OktaSecret, telephony::AnswerBody},
-    otp::number::NumberLookup,
     reason::Reason,
-    secrets::{Cached, FromSecret, HooksSecret, SecretsManager},
+    secrets::{Cached, HooksSecret, SecretsManager},
     telemetry::{Log, LogEvent, Metric, Metrics, Readiness},
     time::{clock::Clock, deadline::Deadline},
     twilio::{client::TwilioClient, verify::VerifyClient},
 };
 
-/// Longest time that INIT waits for the secrets and the connection. What is not ready then is made good later.
-const PREPARATION_TIMEOUT: Duration = Duration::from_millis(1_600);
+/// Longest time that INIT waits for the secrets. A request that waits for INIT cannot do without them, and Okta waits 3 s
+/// for its answer.
+const SECRETS_TIMEOUT: Duration = Duration::from_millis(2_400);
 
 /// What a hook is built of, once.
 #[derive(Clone)]
@@ -38,12 +41,16 @@ pub struct Parts {
     pub secrets: SecretsManager,
     /// How long a fetched secret is used.
     pub secret_ttl: Duration,
-    /// Whom to believe, and how to speak to Twilio.
+    /// Accepted caller secrets, Twilio's credentials and service, and what is paused.
     pub hooks_secret: Arc<Cached<HooksSecret>>,
     /// Calls to Twilio.
     pub twilio: TwilioClient,
-    /// The Verify service.
+    /// Twilio Verify.
     pub verify: VerifyClient,
+    /// Where it is.
+    pub verify_url: Url,
+    /// The connections that INIT opens.
+    warm_up: Arc<WarmUp>,
     /// The time of day.
     pub clock: Clock,
 }
@@ -65,42 +72,63 @@ impl Parts {
         let http = http_client::build(common.extra_ca_file.as_deref())?;
         let sdk = aws::sdk_config(common.region, &http).await;
         let secrets = SecretsManager::new(&sdk);
-        let hooks_secret = secrets.cached(&common.hooks_secret_id, common.secret_ttl);
+        let (secret_ttl, service_sid) = (common.secret_ttl, common.verify_service_sid);
+        let read = move |text: &SecretString| HooksSecret::read(text, service_sid.as_ref());
+        let hooks_secret = secrets.cached(&common.hooks_secret_id, secret_ttl, read);
         let twilio = TwilioClient::new(http.clone(), Arc::clone(&hooks_secret));
-        let verify = VerifyClient::new(twilio.clone(), common.verify_url, common.verify_service_sid);
-        Ok(Self { auth, http, sdk, secrets, secret_ttl: common.secret_ttl, hooks_secret, twilio, verify, clock })
+        let verify = VerifyClient::new(twilio.clone(), common.verify_url.clone());
+        Ok(Self {
+            auth,
+            http,
+            sdk,
+            secrets,
+            secret_ttl,
+            hooks_secret,
+            twilio,
+            verify,
+            verify_url: common.verify_url,
+            warm_up: Arc::default(),
+            clock,
+        })
     }
 
-    /// Fetches the secrets and opens the connections to Twilio, side by side: INIT has the full CPU, a request has not.
-    /// A failure is logged and made good on the first request.
-    pub async fn prepare(
-        &self,
-        okta_secret: Option<&Arc<Cached<OktaSecret>>>,
-        lookup: Option<&NumberLookup>,
-        log: &Log,
-    ) {
+    /// Uses INIT, which has the full CPU: fetches the secrets that the first request needs, and opens connections to where
+    /// it leads. What fails is logged, and the first request tries again.
+    pub async fn prepare(&self, okta_secret: Option<&Arc<Cached<OktaSecret>>>, first_urls: &[Url], log: &Log) {
         let started = Instant::now();
+        let deadline = Deadline::starting(SECRETS_TIMEOUT, self.clock.now(), None);
         let okta_secret = async {
             match okta_secret {
-                Some(secret) => Some(fetch(secret, log).await),
+                Some(secret) => Some(readiness(secret.prepare(&deadline, log).await)),
                 None => None,
             }
         };
-        let lookup = async {
-            match lookup {
-                Some(lookup) => lookup.connect(PREPARATION_TIMEOUT).await,
-                None => Ok(()),
-            }
-        };
-        let verify = self.verify.connect(PREPARATION_TIMEOUT);
-        let (secret, okta_secret, verify, lookup) =
-            tokio::join!(fetch(&self.hooks_secret, log), okta_secret, verify, lookup);
+        let secrets = async { tokio::join!(self.hooks_secret.prepare(&deadline, log), okta_secret) };
+        let connections = warm_up::connections(&self.http, first_urls);
+        let ((secret, okta_secret), connection) = self.warm_up.hold(connections, secrets).await;
         log.emit(&LogEvent::Started {
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            secret,
+            secret: readiness(secret),
             okta_secret,
-            connection: readiness(verify.is_ok() && lookup.is_ok()),
+            connection,
         });
+        self.warm_up.leave(&self.clock);
+    }
+
+    /// An invocation begins. Lambda may have frozen the process since INIT.
+    pub fn begin_invocation(&self) {
+        self.warm_up.resume(&self.clock);
+    }
+
+    /// An invocation ends: what runs beside it ends too, before the answer leaves, since Lambda freezes it then.
+    pub async fn end_invocation(&self, okta_secret: Option<&Arc<Cached<OktaSecret>>>, log: &Log) {
+        let okta_secret = async {
+            if let Some(secret) = okta_secret {
+                secret.settle(log).await;
+            }
+        };
+        tokio::join!(self.hooks_secret.settle(log), okta_secret);
+        self.warm_up.end();
     }
 
     /// Lets Okta in.
@@ -109,17 +137,8 @@ impl Parts {
     /// For any other caller, and while the secret is missing or incomplete.
     pub async fn authenticate(&self, request: &Request, deadline: &Deadline, log: &Log) -> Result<(), Rejection> {
         let authenticated = auth::authenticate(&self.auth, request, &self.hooks_secret, deadline, log).await;
-        match authenticated {
-            Ok(secret) if self.verify.has_service(&secret) => Ok(()),
-            // It lacks verify_service_sid, and VERIFY_SERVICE_SID is not set either.
-            Ok(_) => Err(Rejection::new(Reason::SecretUnavailable)),
-            Err(reason) => Err(Rejection::new(reason)),
-        }
+        authenticated.map(|_secret| ()).map_err(Rejection::new)
     }
-}
-
-async fn fetch<T: FromSecret>(secret: &Arc<Cached<T>>, log: &Log) -> Readiness {
-    readiness(matches!(tokio::time::timeout(PREPARATION_TIMEOUT, secret.get(log)).await, Ok(Ok(_))))
 }
 
 fn readiness(ready: bool) -> Readiness {

@@ -10,6 +10,7 @@ use futures_util::{StreamExt as _, stream};
 use http::{Method, StatusCode};
 use serde::Serialize;
 use tokio::time::Instant;
+use url::Url;
 
 use crate::{
     config::{StartError, Variables},
@@ -61,6 +62,8 @@ pub struct EventHook {
     okta_secret: Option<Arc<Cached<OktaSecret>>>,
     feedback: Feedback,
     queue: Option<Queue>,
+    /// Where the first delivery of Okta leads: to the queue, or to Okta and Twilio.
+    first_urls: Vec<Url>,
 }
 
 impl std::fmt::Debug for EventHook {
@@ -87,27 +90,37 @@ impl EventHook {
         let problem = "must be header for this function: Okta's event hooks have no other authentication";
         variables.read("AUTH_MODE", (problem, "header"), |mode| (mode == "header").then_some(()))?;
         let parts = Parts::build(variables, clock).await?;
-        let okta_secret = okta.as_ref().map(|okta| parts.secrets.cached(&okta.secret_id, parts.secret_ttl));
+        let first_urls = match (&queue_url, &okta) {
+            (Some(queue), _) => sqs_url(variables, queue).into_iter().collect(),
+            (None, okta) => okta.iter().map(|okta| okta.api_url.clone()).chain([parts.verify_url.clone()]).collect(),
+        };
+        let okta_secret =
+            okta.as_ref().map(|okta| parts.secrets.cached(&okta.secret_id, parts.secret_ttl, OktaSecret::read));
         let okta = okta.zip(okta_secret.clone());
         let okta = okta.map(|(okta, secret)| OktaClient::new(parts.http.clone(), &okta, secret, parts.clock.clone()));
         let sends = config.sends_table.clone().map(|table| SendsTable::new(&parts.sdk, table));
         let feedback = Feedback::new(config, parts.verify.clone(), sends, okta, parts.clock.clone());
         let queue = queue_url.map(|url| Queue::new(&parts.sdk, url));
-        Ok(Self { parts, okta_secret, feedback, queue })
+        Ok(Self { parts, okta_secret, feedback, queue, first_urls })
     }
 
     /// Uses INIT for what a request would have to wait for.
     pub async fn prepare(&self, log: &Log) {
-        self.parts.prepare(self.okta_secret.as_ref(), None, log).await;
+        // With a queue, Okta is asked by the queue's batches only, which have time.
+        let okta_secret = self.okta_secret.as_ref().filter(|_| self.queue.is_none());
+        self.parts.prepare(okta_secret, &self.first_urls, log).await;
     }
 
     /// Answers one invocation, a request's or a batch's. Always: what cannot be served gets an answer that says so.
     /// `end` is when Lambda ends the invocation.
     pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> Answer {
-        match queue::records(event) {
+        self.parts.begin_invocation();
+        let answer = match queue::records(event) {
             None => Answer::Gateway(self.answer_request(event, log).await.into_event()),
             Some(records) => Answer::Batch(self.answer_batch(records, end, log).await),
-        }
+        };
+        self.parts.end_invocation(self.okta_secret.as_ref(), log).await;
+        answer
     }
 
     async fn answer_request(&self, event: &str, log: &Log) -> Response {
@@ -238,6 +251,14 @@ impl EventHook {
             let _ = queue.postpone(receipt_handle, delay).await;
         }
     }
+}
+
+/// Where the SDK finds SQS: by its own variables, else where the queue's URL leads.
+fn sqs_url(variables: &Variables<'_>, queue_url: &str) -> Option<Url> {
+    let endpoint = variables.optional("AWS_ENDPOINT_URL_SQS").or_else(|| variables.optional("AWS_ENDPOINT_URL"));
+    let mut url = Url::parse(endpoint.as_deref().unwrap_or(queue_url)).ok()?;
+    url.set_path("/");
+    Some(url)
 }
 
 /// Lambda ends an invocation in the future. An end in the past is a local emulator's way of setting none (cargo-lambda

@@ -8,8 +8,9 @@ use std::{
 use tracing::Level;
 
 use crate::{
-    config::{self, ConfigError, StartError, Variables},
-    telemetry::{Log, LogEvent, StackName, log},
+    config::{self, ConfigError, MisspeltVariable, StartError, Variables},
+    id::SafeId,
+    telemetry::{ConfigurationWarning, Log, LogEvent, StackName, log},
     time::clock::Clock,
 };
 
@@ -33,8 +34,30 @@ impl Function {
         log::install(*level.as_ref().unwrap_or(&Level::INFO), &log);
         let function = Self { log, has_been_invoked: AtomicBool::new(false) };
         match level.and(stack) {
-            Ok(_) => Ok(function),
+            Ok(_) => {
+                function.warn();
+                Ok(function)
+            }
             Err(error) => Err(function.cannot_start(error.into())),
+        }
+    }
+
+    /// Names the variables that look like a mistake: nothing that is set is ignored in silence.
+    fn warn(&self) {
+        let warn = |warning| self.log.emit(&LogEvent::ConfigurationWarning(warning));
+        for MisspeltVariable { name, meant } in config::misspelt(config::names_in_environment()) {
+            let problem = "a variable is not used, and its name is nearly that of one that would be";
+            warn(ConfigurationWarning {
+                variable: Some(name),
+                meant: Some(meant),
+                ..ConfigurationWarning::of(problem)
+            });
+        }
+        let variables = Self::variables();
+        // One line is enough: they are usually set together.
+        if let Some(variable) = config::PROXY_VARIABLES.iter().find(|name| variables.optional(name).is_some()) {
+            let problem = "the proxy is not used: the function connects directly";
+            warn(ConfigurationWarning { variable: SafeId::parse(variable), ..ConfigurationWarning::of(problem) });
         }
     }
 

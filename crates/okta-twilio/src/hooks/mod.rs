@@ -6,3 +6,4 @@ pub mod events;
 pub mod function;
 pub mod gateway;
 pub mod telephony;
+pub mod warm_up;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tokio::time::Instant;
+use url::Url;
 
 use crate::{
     config::{StartError, Variables},
@@ -24,7 +25,7 @@ use crate::{
         sends::SendsTable,
     },
     reason::Reason,
-    telemetry::{Log, LogEvent, Metric, Metrics},
+    telemetry::{ConfigurationWarning, Log, LogEvent, Metric, Metrics},
     time::{
         clock::{Clock, Timestamp},
         deadline::Deadline,
@@ -38,8 +39,9 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct TelephonyHook {
     parts: Parts,
-    lookup: Option<NumberLookup>,
     sender: Sender,
+    /// Where the first request leads: to Verify and, if it is asked, to Lookup.
+    first_urls: Vec<Url>,
 }
 
 impl std::fmt::Debug for TelephonyHook {
@@ -58,19 +60,21 @@ impl TelephonyHook {
         let lookup = LookupConfig::from_variables(variables)?;
         let policy = Policy::from_variables(variables, lookup.as_ref().map(|lookup| &lookup.packages))?;
         let parts = Parts::build(variables, clock).await?;
+        let lookup_url = lookup.as_ref().map(|config| config.url.clone());
+        let first_urls = [parts.verify_url.clone()].into_iter().chain(lookup_url).collect();
         let lookup = lookup.map(|config| NumberLookup::new(config, parts.twilio.clone()));
         let sends = config.sends_table.clone().map(|table| SendsTable::new(&parts.sdk, table));
         let (verify, clock) = (parts.verify.clone(), parts.clock.clone());
-        let sender = Sender::new(config, policy, lookup.clone(), verify, sends, clock);
-        Ok(Self { parts, lookup, sender })
+        let sender = Sender::new(config, policy, lookup, verify, sends, clock);
+        Ok(Self { parts, sender, first_urls })
     }
 
     /// Uses INIT for what a request would have to wait for.
     pub async fn prepare(&self, log: &Log) {
         for problem in self.sender.warnings() {
-            log.emit(&LogEvent::ConfigurationWarning { problem });
+            log.emit(&LogEvent::ConfigurationWarning(ConfigurationWarning::of(problem)));
         }
-        self.parts.prepare(None, self.lookup.as_ref(), log).await;
+        self.parts.prepare(None, &self.first_urls, log).await;
     }
 
     /// Answers one invocation. Always: what cannot be served gets an answer that says so. `end` is when Lambda ends the
@@ -82,10 +86,12 @@ impl TelephonyHook {
             request => request.map_err(Rejection::from),
         };
         let mut metrics = log.metrics();
+        self.parts.begin_invocation();
         let response = match self.try_handle(request, end, log, &mut metrics).await {
             Ok(response) => response,
             Err(rejection) => rejection.answer("POST", log, &mut metrics),
         };
+        self.parts.end_invocation(None, log).await;
         metrics.duration(Metric::HookLatency, started.elapsed());
         log.emit_metrics(&metrics);
         response

@@ -260,11 +260,11 @@ impl OktaClient {
 
     /// Reads something of a user. A [`SafeId`] cannot leave its place in the path.
     async fn get(&self, path: &str, deadline: &Deadline, log: &Log) -> Result<Value, OktaError> {
-        let secret = self.secret.get(log).await.map_err(OktaError::Secret)?;
+        let secret = self.secret.get(deadline, log).await.map_err(OktaError::Secret)?;
         match self.try_get(path, &secret, deadline).await {
             // The secret was replaced, or the token was revoked: once more with what is new.
             Err(error @ (OktaError::Unauthorized | OktaError::ClientRefused)) => {
-                let newer = self.secret.newer_than(&secret, log).await;
+                let newer = self.secret.newer_than(&secret, deadline, log).await;
                 let token_may_be_old =
                     error == OktaError::Unauthorized && matches!(secret.credentials, Credentials::ServiceApp(_));
                 match newer.or(token_may_be_old.then_some(secret)) {
@@ -545,7 +545,7 @@ mod tests {
 
     fn client() -> OktaClient {
         let http = http_client::build(None).unwrap();
-        let secret = Cached::new(Duration::from_secs(300), || async { Err(SecretError::NotFound) });
+        let secret = Cached::new(Duration::from_secs(300), |_limit| async { Err(SecretError::NotFound) });
         OktaClient::new(http, &config(&[]).unwrap(), secret, Clock::fixed(std::time::UNIX_EPOCH))
     }
 

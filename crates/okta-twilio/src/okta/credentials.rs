@@ -1,33 +1,35 @@
-//! The Okta secret: an API token, or the private key of an OAuth 2.0 service app and what is signed with it.
+//! The Okta secret: an API token, or an OAuth 2.0 service app and the assertion by which it proves who it is.
 //!
 //! Sources: Okta, "Implement OAuth for Okta with a service app" and "Client authentication methods". For scopes of its own
 //! API Okta takes `private_key_jwt` only.
 
 use std::time::Duration;
 
-use aws_lc_rs::{
-    error::Unspecified,
-    rand::{self, SystemRandom},
-    rsa::KeyPair as RsaKeyPair,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256},
-};
+use aws_lc_rs::{error::Unspecified, rand};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::private_key::SigningKey;
 use crate::{
     private::SecretDigest,
-    secrets::{FromSecret, SecretError},
+    secrets::{
+        Field, Secret, SecretError, Warning,
+        text::{Fields, is_word, readable},
+    },
     time::clock::Timestamp,
 };
 
 /// How long an assertion is valid. Okta allows one hour; it is used at once.
 const ASSERTION_LIFETIME: Duration = Duration::from_mins(5);
 
-/// How to speak to Okta's API.
+/// Fields that the Okta secret may have.
+const FIELDS: &[Field] = &[Field::OktaApiToken, Field::OktaClientId, Field::OktaPrivateKey, Field::OktaKeyId];
+
+/// Credentials for Okta's API.
 pub struct OktaSecret {
     pub(super) credentials: Credentials,
+    warnings: Vec<Warning>,
     /// Of the secret's text: equal secrets are equal texts.
     digest: SecretDigest,
 }
@@ -53,196 +55,48 @@ pub(super) struct ServiceApp {
     key_id: Option<String>,
 }
 
-enum SigningKey {
-    Rs256(Box<RsaKeyPair>),
-    Es256(Box<EcdsaKeyPair>),
+impl OktaSecret {
+    /// Reads the secret's JSON.
+    ///
+    /// # Errors
+    /// If neither an API token nor a whole service app can be read from it.
+    pub fn read(text: &SecretString) -> Result<Self, SecretError> {
+        let digest = SecretDigest::of(text.expose_secret().as_bytes());
+        let text = readable(text.expose_secret());
+        let fields = Fields::parse(&text)?;
+        let client_id = word(&fields, Field::OktaClientId)?;
+        let credentials = match (client_id, fields.json(Field::OktaPrivateKey)) {
+            (Some(client_id), Some(key)) => {
+                let (key, own_id) = SigningKey::parse(key).ok_or(SecretError::Unusable(Field::OktaPrivateKey))?;
+                let key_id = word(&fields, Field::OktaKeyId)?.map(|id| id.expose_secret().to_owned()).or(own_id);
+                Credentials::ServiceApp(ServiceApp { client_id: client_id.expose_secret().to_owned(), key, key_id })
+            }
+            (None, None) => {
+                let token = word(&fields, Field::OktaApiToken)?;
+                Credentials::ApiToken(token.ok_or(SecretError::Unusable(Field::OktaApiToken))?)
+            }
+            // An incomplete pair is a mistake, never "unset".
+            (None, Some(_)) => return Err(SecretError::Unusable(Field::OktaClientId)),
+            (Some(_), None) => return Err(SecretError::Unusable(Field::OktaPrivateKey)),
+        };
+        let warnings = fields.unknown(FIELDS).into_iter().map(Warning::UnknownField).collect();
+        Ok(Self { credentials, warnings, digest })
+    }
 }
 
-#[derive(Deserialize)]
-struct Fields {
-    #[serde(rename = "okta_api_token")]
-    api_token: Option<SecretString>,
-    #[serde(rename = "okta_client_id")]
-    client_id: Option<String>,
-    #[serde(rename = "okta_private_key")]
-    private_key: Option<PrivateKeyField>,
-    #[serde(rename = "okta_key_id")]
-    key_id: Option<String>,
-}
-
-/// A PEM or a JWK as text, or a JWK as it is.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum PrivateKeyField {
-    Text(SecretString),
-    Jwk(Box<Jwk>),
-}
-
-/// A private key as Okta's Admin Console shows it (RFC 7517, RFC 7518).
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    kid: Option<String>,
-    // RSA.
-    n: Option<String>,
-    e: Option<String>,
-    p: Option<SecretString>,
-    q: Option<SecretString>,
-    dp: Option<SecretString>,
-    dq: Option<SecretString>,
-    qi: Option<SecretString>,
-    // Elliptic curve.
-    crv: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-    // Both.
-    d: Option<SecretString>,
-}
-
-impl FromSecret for OktaSecret {
+impl Secret for OktaSecret {
     const NAME: &'static str = "okta";
 
-    fn from_secret(text: &SecretString) -> Result<Self, SecretError> {
-        let text = text.expose_secret();
-        let fields: Fields = serde_json::from_str(text).map_err(|_serde_error| SecretError::NotJson)?;
-        let credentials = match (fields.client_id, fields.private_key) {
-            (Some(client_id), Some(key)) => service_app(&client_id, key, fields.key_id)?,
-            (None, None) => api_token(fields.api_token)?,
-            // Half a pair is a mistake to be told and not to be passed over.
-            _ => return Err(SecretError::OktaCredentials),
-        };
-        Ok(Self { credentials, digest: SecretDigest::of(text.as_bytes()) })
+    fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 }
 
-fn api_token(token: Option<SecretString>) -> Result<Credentials, SecretError> {
-    let token = token.ok_or(SecretError::OktaCredentials)?;
-    let usable = is_word(token.expose_secret());
-    usable.then_some(Credentials::ApiToken(token)).ok_or(SecretError::OktaCredentials)
-}
-
-fn service_app(client_id: &str, key: PrivateKeyField, key_id: Option<String>) -> Result<Credentials, SecretError> {
-    if !is_word(client_id) {
-        return Err(SecretError::OktaCredentials);
-    }
-    let (key, own_id) = key.read().ok_or(SecretError::OktaPrivateKey)?;
-    let key_id = key_id.filter(|id| !id.trim().is_empty()).or(own_id);
-    Ok(Credentials::ServiceApp(ServiceApp { client_id: client_id.to_owned(), key, key_id }))
-}
-
-/// Whether a text can travel in a header or a form as it is.
-fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-impl PrivateKeyField {
-    /// The key, and its id if it has one.
-    fn read(self) -> Option<(SigningKey, Option<String>)> {
-        match self {
-            Self::Jwk(jwk) => jwk.read(),
-            Self::Text(text) => {
-                let text = text.expose_secret().trim();
-                if text.starts_with('{') {
-                    serde_json::from_str::<Jwk>(text).ok()?.read()
-                } else {
-                    Some((SigningKey::from_pem(text)?, None))
-                }
-            }
-        }
-    }
-}
-
-impl SigningKey {
-    fn from_pem(pem: &str) -> Option<Self> {
-        // Line ends are often pasted into a secret as the two characters of their escape.
-        let pem = SecretString::from(pem.replace("\\n", "\n"));
-        let key = PrivatePkcs8KeyDer::from_pem_slice(pem.expose_secret().as_bytes()).ok()?;
-        let key = key.secret_pkcs8_der();
-        let rsa = RsaKeyPair::from_pkcs8(key).ok().map(|key| Self::Rs256(Box::new(key)));
-        rsa.or_else(|| {
-            let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key).ok()?;
-            Some(Self::Es256(Box::new(key)))
-        })
-    }
-
-    /// The name of the algorithm in a JWT.
-    fn algorithm(&self) -> &'static str {
-        match self {
-            Self::Rs256(_) => "RS256",
-            Self::Es256(_) => "ES256",
-        }
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Unspecified> {
-        let random = SystemRandom::new();
-        match self {
-            Self::Rs256(key) => {
-                let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)?;
-                Ok(signature)
-            }
-            Self::Es256(key) => Ok(key.sign(&random, message)?.as_ref().to_vec()),
-        }
-    }
-}
-
-impl Jwk {
-    fn read(&self) -> Option<(SigningKey, Option<String>)> {
-        let key = match self.kty.as_str() {
-            "RSA" => SigningKey::Rs256(Box::new(RsaKeyPair::from_der(&self.rsa_private_key()?).ok()?)),
-            "EC" if self.crv.as_deref() == Some("P-256") => {
-                let public = [&[0x04][..], &decode(self.x.as_deref()?)?, &decode(self.y.as_deref()?)?].concat();
-                let private = secret(self.d.as_ref())?;
-                let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-                let key = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &private, &public).ok()?;
-                SigningKey::Es256(Box::new(key))
-            }
-            _ => return None,
-        };
-        Some((key, self.kid.clone()))
-    }
-
-    /// `RSAPrivateKey` (RFC 8017, A.1.2) in DER: the form in which the library takes the numbers.
-    fn rsa_private_key(&self) -> Option<Vec<u8>> {
-        let version = vec![0];
-        let (modulus, exponent) = (decode(self.n.as_deref()?)?, decode(self.e.as_deref()?)?);
-        let private = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi];
-        let private = private.into_iter().map(|number| secret(number.as_ref())).collect::<Option<Vec<_>>>()?;
-        let numbers = [version, modulus, exponent].into_iter().chain(private);
-        Some(der(0x30, &numbers.flat_map(|number| der_integer(&number)).collect::<Vec<_>>()))
-    }
-}
-
-fn decode(base64: &str) -> Option<Vec<u8>> {
-    BASE64_URL_SAFE_NO_PAD.decode(base64).ok().filter(|bytes| !bytes.is_empty())
-}
-
-fn secret(base64: Option<&SecretString>) -> Option<Vec<u8>> {
-    decode(base64?.expose_secret())
-}
-
-/// A number that is not negative: without leading zeros, and with one where its highest bit would be a sign.
-fn der_integer(number: &[u8]) -> Vec<u8> {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    let number = number.get(zeros..).unwrap_or_default();
-    let sign = if number.first().is_none_or(|byte| *byte >= 0x80) { &[0][..] } else { &[] };
-    der(0x02, &[sign, number].concat())
-}
-
-fn der(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let length = length.get(length.iter().take_while(|byte| **byte == 0).count()..).unwrap_or_default();
-    let mut encoded = vec![tag];
-    match (content.len(), u8::try_from(length.len())) {
-        (0, _) => encoded.push(0),
-        (..0x80, _) | (_, Err(_)) => encoded.extend_from_slice(length),
-        (_, Ok(bytes)) => {
-            encoded.push(0x80 | bytes);
-            encoded.extend_from_slice(length);
-        }
-    }
-    encoded.extend_from_slice(content);
-    encoded
+/// A text that can travel in a header or a form, if the field has a value.
+fn word(fields: &Fields<'_>, field: Field) -> Result<Option<SecretString>, SecretError> {
+    let text = fields.text(field)?;
+    let is_usable = text.as_ref().is_none_or(|text| is_word(text.expose_secret()));
+    if is_usable { Ok(text) } else { Err(SecretError::Unusable(field)) }
 }
 
 #[derive(Serialize)]
@@ -288,12 +142,11 @@ fn encode_json<T: Serialize>(value: &T) -> Result<String, Unspecified> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use aws_lc_rs::{
-        encoding::{AsBigEndian as _, AsDer as _, EcPrivateKeyBin},
-        rsa::KeySize,
-        signature::{ECDSA_P256_SHA256_FIXED, KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey},
+    use crate::okta::private_key::tests::new_pem;
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
     };
     use base64::prelude::BASE64_STANDARD;
     use serde_json::{Value, json};
@@ -301,7 +154,7 @@ pub(crate) mod tests {
     const AUDIENCE: &str = "https://example.okta.com/oauth2/v1/token";
 
     fn read(secret: &Value) -> Result<OktaSecret, SecretError> {
-        OktaSecret::from_secret(&secret.to_string().into())
+        OktaSecret::read(&secret.to_string().into())
     }
 
     fn service_app(secret: &Value) -> ServiceApp {
@@ -311,13 +164,8 @@ pub(crate) mod tests {
         }
     }
 
-    fn pem(pkcs8: &[u8]) -> String {
-        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", BASE64_STANDARD.encode(pkcs8))
-    }
-
-    /// A new elliptic-curve key as PEM.
-    pub(crate) fn new_pem() -> String {
-        pem(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap().to_pkcs8v1().unwrap().as_ref())
+    fn now() -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000)
     }
 
     /// Header and claims, once the signature has been checked.
@@ -329,85 +177,27 @@ pub(crate) mod tests {
         (json(header), json(claims))
     }
 
-    fn now() -> Timestamp {
-        Timestamp::from_millis(1_800_000_000_000)
-    }
-
     #[test]
-    fn signs_with_an_elliptic_curve_key_in_both_forms() {
+    fn a_service_app_signs_who_it_is() {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let public = key.public_key().as_ref().to_vec();
         let verify = |message: &[u8], signature: &[u8]| {
             UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &public).verify(message, signature).is_ok()
         };
-        let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-        let private: EcPrivateKeyBin<'_> = key.private_key().as_be_bytes().unwrap();
-        let jwk = json!({
-            "kty": "EC", "crv": "P-256", "kid": "from-jwk", "use": "sig", "d": encode(private.as_ref()),
-            "x": encode(&public[1..33]), "y": encode(&public[33..]),
-        });
-        let pem = pem(key.to_pkcs8v1().unwrap().as_ref());
-        for (private_key, own_id) in [
-            (json!(pem), None),
-            (json!(pem.replace('\n', "\\n")), None),
-            (jwk.clone(), Some("from-jwk")),
-            (json!(jwk.to_string()), Some("from-jwk")),
-        ] {
-            for (configured_id, expected_id) in [(json!(null), own_id), (json!("configured"), Some("configured"))] {
-                let app = service_app(&json!({
-                    "okta_client_id": "0oa1", "okta_private_key": private_key, "okta_key_id": configured_id,
-                }));
-                let (header, claims) = checked(&app.assertion(AUDIENCE, now()).unwrap(), verify);
-                assert_eq!((&header["alg"], header["kid"].as_str()), (&json!("ES256"), expected_id));
-                assert_eq!(
-                    (&claims["iss"], &claims["sub"], &claims["aud"]),
-                    (&json!("0oa1"), &json!("0oa1"), &json!(AUDIENCE))
-                );
-                assert_eq!((&claims["iat"], &claims["exp"]), (&json!(1_800_000_000), &json!(1_800_000_300)));
-            }
+        let pem = BASE64_STANDARD.encode(key.to_pkcs8v1().unwrap());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----\n");
+        for (configured_id, expected_id) in [(json!(null), None), (json!(" key-1\n"), Some("key-1"))] {
+            let app = service_app(&json!({
+                "okta_client_id": " 0oa1\r\n", "okta_private_key": pem, "okta_key_id": configured_id,
+            }));
+            let (header, claims) = checked(&app.assertion(AUDIENCE, now()).unwrap(), verify);
+            assert_eq!((&header["alg"], header["kid"].as_str()), (&json!("ES256"), expected_id));
+            assert_eq!(
+                (&claims["iss"], &claims["sub"], &claims["aud"]),
+                (&json!("0oa1"), &json!("0oa1"), &json!(AUDIENCE))
+            );
+            assert_eq!((&claims["iat"], &claims["exp"]), (&json!(1_800_000_000), &json!(1_800_000_300)));
         }
-    }
-
-    #[test]
-    fn signs_with_an_rsa_key_in_both_forms() {
-        let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-        let public = key.public_key().as_ref().to_vec();
-        let verify = |message: &[u8], signature: &[u8]| {
-            UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &public).verify(message, signature).is_ok()
-        };
-        let pkcs8 = key.as_der().unwrap();
-        let mut jwk = json!({"kty": "RSA", "kid": "from-jwk"});
-        for (name, number) in ["n", "e", "d", "p", "q", "dp", "dq", "qi"].into_iter().zip(integers(pkcs8.as_ref())) {
-            jwk[name] = json!(BASE64_URL_SAFE_NO_PAD.encode(number));
-        }
-        for (private_key, kid) in [(json!(pem(pkcs8.as_ref())), None), (jwk, Some("from-jwk"))] {
-            let app = service_app(&json!({"okta_client_id": "0oa1", "okta_private_key": private_key}));
-            let (header, _) = checked(&app.assertion(AUDIENCE, now()).unwrap(), verify);
-            assert_eq!((&header["alg"], header["kid"].as_str()), (&json!("RS256"), kid));
-        }
-    }
-
-    /// The eight numbers of the RSA key in a PKCS#8 document.
-    fn integers(pkcs8: &[u8]) -> Vec<Vec<u8>> {
-        fn value(der: &[u8]) -> (&[u8], &[u8]) {
-            let (length, start) = match der[1] {
-                length @ ..=0x7f => (usize::from(length), 2),
-                0x80 => panic!("an indefinite length"),
-                0x81 => (usize::from(der[2]), 3),
-                _ => (usize::from(der[2]) * 256 + usize::from(der[3]), 4),
-            };
-            (&der[start..start + length], &der[start + length..])
-        }
-        let (_version, rest) = value(value(pkcs8).0);
-        let (_algorithm, rest) = value(rest);
-        let (_version, mut rest) = value(value(value(rest).0).0);
-        let mut numbers = Vec::new();
-        while !rest.is_empty() {
-            let (number, next) = value(rest);
-            numbers.push(number[number.iter().take_while(|byte| **byte == 0).count()..].to_vec());
-            rest = next;
-        }
-        numbers
     }
 
     #[test]
@@ -418,35 +208,43 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn tells_what_a_secret_lacks() {
-        let pem = new_pem();
-        for (secret, error) in [
-            (json!([]), SecretError::NotJson),
-            (json!({}), SecretError::OktaCredentials),
-            (json!({"okta_api_token": ""}), SecretError::OktaCredentials),
-            (json!({"okta_api_token": "two words"}), SecretError::OktaCredentials),
-            (json!({"okta_api_token": "00a", "okta_client_id": "0oa1"}), SecretError::OktaCredentials),
-            (json!({"okta_private_key": pem}), SecretError::OktaCredentials),
-            (json!({"okta_client_id": " ", "okta_private_key": pem}), SecretError::OktaCredentials),
-            (json!({"okta_client_id": "0oa1", "okta_private_key": ""}), SecretError::OktaPrivateKey),
-            (json!({"okta_client_id": "0oa1", "okta_private_key": "-----BEGIN"}), SecretError::OktaPrivateKey),
-            (json!({"okta_client_id": "0oa1", "okta_private_key": {"kty": "RSA"}}), SecretError::OktaPrivateKey),
-            (
-                json!({"okta_client_id": "0oa1", "okta_private_key": {"kty": "oct", "d": "AA"}}),
-                SecretError::OktaPrivateKey,
-            ),
-        ] {
-            assert_eq!(read(&secret).err(), Some(error), "{secret}");
-        }
-        assert!(read(&json!({"okta_api_token": "00aBcD"})).is_ok());
+    fn a_token_is_trimmed() {
+        let token = |text: &str| match OktaSecret::read(&text.to_owned().into()).unwrap().credentials {
+            Credentials::ApiToken(token) => token.expose_secret().to_owned(),
+            Credentials::ServiceApp(_) => panic!("a service app"),
+        };
+        assert_eq!(token(r#"{"okta_api_token":"00aBcD"}"#), "00aBcD");
+        assert_eq!(token("\u{feff}{\"okta_api_token\":\"00aB\u{20}\r\n\"}\n"), "00aB");
     }
 
     #[test]
-    fn integers_have_their_shortest_form() {
-        assert_eq!(der_integer(&[0, 0]), [2, 1, 0]);
-        assert_eq!(der_integer(&[0, 0x7f]), [2, 1, 0x7f]);
-        assert_eq!(der_integer(&[0x80]), [2, 2, 0, 0x80]);
-        assert_eq!(der_integer(&[1; 0x80])[..3], [2, 0x81, 0x80]);
-        assert_eq!(der_integer(&[1; 0x101])[..4], [2, 0x82, 1, 1]);
+    fn an_unknown_field_is_noticed() {
+        let secret = read(&json!({"okta_api_token": "00aBcD", "okta_privat_key": "a", "note": "b"})).unwrap();
+        let nearest = |warning: &Warning| match warning {
+            Warning::UnknownField(field) => field.nearest,
+            Warning::PausedUnreadable => panic!("of the hooks secret"),
+        };
+        assert_eq!(secret.warnings().iter().map(nearest).collect::<Vec<_>>(), [None, Some("okta_private_key")]);
+    }
+
+    #[test]
+    fn names_the_field_that_cannot_be_used() {
+        let pem = new_pem();
+        for (secret, field) in [
+            (json!({}), Field::OktaApiToken),
+            (json!({"okta_api_token": ""}), Field::OktaApiToken),
+            (json!({"okta_api_token": "two words"}), Field::OktaApiToken),
+            (json!({"okta_api_token": "00a", "okta_client_id": "0oa1"}), Field::OktaPrivateKey),
+            (json!({"okta_private_key": pem}), Field::OktaClientId),
+            (json!({"okta_client_id": " ", "okta_private_key": pem}), Field::OktaClientId),
+            (json!({"okta_client_id": "a b", "okta_private_key": pem}), Field::OktaClientId),
+            (json!({"okta_client_id": "0oa1", "okta_private_key": ""}), Field::OktaPrivateKey),
+            (json!({"okta_client_id": "0oa1", "okta_private_key": "-----BEGIN"}), Field::OktaPrivateKey),
+            (json!({"okta_client_id": "0oa1", "okta_private_key": {"kty": "RSA"}}), Field::OktaPrivateKey),
+            (json!({"okta_client_id": "0oa1", "okta_private_key": pem, "okta_key_id": 7}), Field::OktaKeyId),
+        ] {
+            assert_eq!(read(&secret).err(), Some(SecretError::Unusable(field)), "{secret}");
+        }
+        assert_eq!(read(&json!([])).err(), Some(SecretError::NotJson));
     }
 }

@@ -15,7 +15,6 @@ use url::Url;
 use super::cache::Cache;
 use crate::{
     config::{ConfigError, Variables, default_url},
-    http_client::CallError,
     phone::{CountryCode, DialableNumber, PhoneNumber},
     reason::Reason,
     telemetry::{Log, LogEvent, LookupFailure},
@@ -184,14 +183,6 @@ impl NumberLookup {
     /// Whether national numbers can be completed.
     pub fn completes_national_numbers(&self) -> bool {
         self.config.default_country.is_some()
-    }
-
-    /// Opens the connection, so that the first Lookup does not have to.
-    ///
-    /// # Errors
-    /// If there is no connection in time.
-    pub async fn connect(&self, timeout: Duration) -> Result<(), CallError> {
-        self.client.connect(timeout).await
     }
 
     /// What is known of a number; `packages` that are at hand are not asked for again.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    secrets::{Cached, FromSecret, SecretError},
+    secrets::{Cached, Secret, SecretError},
     telemetry::Log,
     time::deadline::Deadline,
 };
@@ -17,7 +17,7 @@ pub struct Authorised<A> {
     pub refused: Option<A>,
 }
 
-impl<T: FromSecret> Cached<T> {
+impl<T: Secret> Cached<T> {
     /// Makes a call with the secret at hand. If the answer refuses the secret (`is_refused`), the secret is fetched anew,
     /// and the call is made once more if it has changed. The second call is made only if `least` is left of the deadline.
     ///
@@ -30,13 +30,12 @@ impl<T: FromSecret> Cached<T> {
         is_refused: impl Fn(&A) -> bool,
         call: impl AsyncFn(&Arc<T>) -> A,
     ) -> Result<Authorised<A>, SecretError> {
-        let secret = self.get_within(deadline.remaining(), log).await?;
+        let secret = self.get(deadline, log).await?;
         let answer = call(&secret).await;
         if !is_refused(&answer) {
             return Ok(Authorised { answer, refused: None });
         }
-        let limit = deadline.remaining().saturating_sub(least);
-        match self.newer_than_within(limit, &secret, log).await {
+        match self.newer_than(&secret, &deadline.earlier_by(least), log).await {
             Some(newer) if deadline.remaining() >= least => {
                 Ok(Authorised { answer: call(&newer).await, refused: Some(answer) })
             }

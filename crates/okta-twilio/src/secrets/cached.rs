@@ -1,63 +1,100 @@
-//! The secrets: where they come from, what the hooks secret holds, and how long they are used.
+//! One secret, kept and refreshed.
 //!
-//! [`Cached`] keeps one secret. It is fetched during INIT, used for `SECRET_TTL_SECONDS`, then refreshed beside a
-//! request that goes on with the value at hand. A caller's wrong secret or Twilio's 401 makes it fetch at once, at most
-//! once in ten seconds: so a rotation needs no redeploy, and an attacker cannot drive the fetches.
+//! It is fetched during INIT and used for `SECRET_TTL_SECONDS`. Then the next request begins a refresh, goes on with the
+//! value at hand, and waits for the refresh before its answer leaves, because Lambda freezes what is still running
+//! after that. A value older than twice its time to live is refreshed before it is used.
+//!
+//! A caller's wrong secret or Twilio's 401 forces a fetch, at most one in ten seconds: so a rotation needs no redeploy,
+//! and an attacker cannot drive the fetches. No fetch outlives the invocation that began it.
 
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use secrecy::SecretString;
-use tokio::time::Instant;
-
-use crate::{
-    secrets::SecretError,
-    telemetry::{Log, LogEvent},
+use tokio::{
+    sync::watch,
+    task::AbortHandle,
+    time::{Instant, timeout},
 };
 
-/// Shortest time between two fetches that a request forces.
+use crate::{
+    secrets::{SecretError, UnknownField},
+    telemetry::{ConfigurationWarning, Log, LogEvent},
+    time::{deadline::Deadline, moment::Moment},
+};
+
+/// Shortest time between two fetches that requests force.
 const FORCED_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Shortest time between two fetches while there is no value at all.
+/// Shortest time between two fetches while there is no value, within one invocation or where only an admin can help.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a secret's text must become.
-pub trait FromSecret: PartialEq + Sized + Send + Sync + 'static {
+/// Longest time for one fetch, if the invocation has more: the queue's batches have minutes.
+const MAX_FETCH_TIME: Duration = Duration::from_secs(5);
+
+/// Longest time that an answer waits for a refresh that it did not need. Secrets Manager answers in a tenth of it.
+const MAX_SETTLE_TIME: Duration = Duration::from_millis(1_500);
+
+/// What a secret's text becomes.
+pub trait Secret: PartialEq + Send + Sync + 'static {
     /// Name in the log.
     const NAME: &'static str;
 
-    /// Reads the secret's JSON.
-    ///
-    /// # Errors
-    /// If a field that every request needs is missing or blank.
-    fn from_secret(text: &SecretString) -> Result<Self, SecretError>;
+    /// What an admin should look at, though the secret can be used.
+    fn warnings(&self) -> &[Warning];
 }
 
-type Fetch<T> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<T, SecretError>> + Send>> + Send + Sync>;
+/// What is odd about a secret that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// A field that is not used.
+    UnknownField(UnknownField),
+    /// `paused` cannot be read, so that everything is paused.
+    PausedUnreadable,
+}
+
+/// Reads the secret from where it is kept, within a time limit.
+type Source<T> = Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = Result<T, SecretError>> + Send>> + Send + Sync>;
 
 /// One secret, kept and refreshed.
 pub struct Cached<T> {
-    source: Fetch<T>,
+    source: Source<T>,
     ttl: Duration,
     state: Mutex<State<T>>,
-    /// Held while fetching, so that requests side by side make one fetch.
-    fetching: tokio::sync::Mutex<()>,
 }
 
 struct State<T> {
     value: Option<Arc<T>>,
-    /// When the value was last known to be current.
-    confirmed: Option<Instant>,
-    /// When a fetch last began.
-    tried: Option<Instant>,
+    /// When the fetch began that last confirmed the value.
+    confirmed: Option<Moment>,
+    /// When a fetch last began; forgotten where the next one need not wait.
+    tried: Option<Moment>,
     /// When a request last forced one.
-    forced: Option<Instant>,
-    /// Why the last fetch failed.
+    forced: Option<Moment>,
+    /// Why the last fetch failed, if it did.
     error: Option<SecretError>,
+    /// The fetch under way.
+    fetch: Option<Fetch>,
+}
+
+/// A fetch under way, in a task of its own: requests side by side wait for one.
+#[derive(Clone)]
+struct Fetch {
+    /// Closed once the fetch has ended, in whatever way.
+    ended: watch::Receiver<()>,
+    task: AbortHandle,
+    began: Moment,
+    until: Instant,
+}
+
+impl Fetch {
+    async fn wait(mut self, limit: Duration) {
+        // Nothing is ever sent: the channel closes.
+        let _ = timeout(limit, self.ended.changed()).await;
+    }
 }
 
 /// What makes a fetch, and so how often it may.
@@ -71,110 +108,146 @@ enum Cause {
     Forced,
 }
 
-impl<T: FromSecret> Cached<T> {
-    /// A secret that `fetch` reads.
-    pub fn new<F, Answer>(ttl: Duration, fetch: F) -> Arc<Self>
+impl<T: Secret> Cached<T> {
+    /// A secret that `source` reads within the time that it is given.
+    pub fn new<F, Answer>(ttl: Duration, source: F) -> Arc<Self>
     where
-        F: Fn() -> Answer + Send + Sync + 'static,
+        F: Fn(Duration) -> Answer + Send + Sync + 'static,
         Answer: Future<Output = Result<T, SecretError>> + Send + 'static,
     {
-        Arc::new(Self {
-            source: Box::new(move || Box::pin(fetch())),
-            ttl,
-            state: Mutex::new(State { value: None, confirmed: None, tried: None, forced: None, error: None }),
-            fetching: tokio::sync::Mutex::new(()),
-        })
+        let state = State { value: None, confirmed: None, tried: None, forced: None, error: None, fetch: None };
+        Arc::new(Self { source: Box::new(move |limit| Box::pin(source(limit))), ttl, state: Mutex::new(state) })
     }
 
-    /// The secret. Waits only where no value is at hand; an old one is given at once and refreshed beside the caller.
-    ///
-    /// # Errors
-    /// If there is no value and none can be fetched.
-    pub async fn get(self: &Arc<Self>, log: &Log) -> Result<Arc<T>, SecretError> {
-        let Some(value) = self.value() else {
-            let fetched = self.fetch(Cause::Missing, log).await?;
-            // A fetch failed a moment ago, and the next one has to wait: its reason still holds.
-            return fetched.ok_or_else(|| self.state().error.unwrap_or(SecretError::Unreachable));
-        };
-        if self.is_due() {
-            let (this, log) = (Arc::clone(self), log.clone());
-            tokio::spawn(async move { this.fetch(Cause::Due, &log).await });
-        }
-        Ok(value)
+    /// Fetches the secret during INIT; a failure costs the first request nothing but its own fetch. Returns whether the
+    /// secret is at hand.
+    pub async fn prepare(self: &Arc<Self>, deadline: &Deadline, log: &Log) -> bool {
+        let is_ready = self.get(deadline, log).await.is_ok();
+        self.settle(log).await;
+        self.state().tried = None;
+        is_ready
     }
 
-    /// A value other than `seen`, if there is one: another request may have fetched it already, else it is fetched now,
-    /// at most once in ten seconds.
-    pub async fn newer_than(&self, seen: &Arc<T>, log: &Log) -> Option<Arc<T>> {
-        let differs = |value: &Arc<T>| !Arc::ptr_eq(value, seen);
-        if let Some(value) = self.value().filter(differs) {
-            return Some(value);
-        }
-        self.fetch(Cause::Forced, log).await.ok().flatten().filter(differs)
-    }
-
-    /// As [`get`](Self::get), but waits no longer than `limit`.
+    /// The secret. Waits until the deadline where no value is at hand, and half of what is left where the value is older
+    /// than twice its time to live. Otherwise an old value is given at once and refreshed beside the caller: see
+    /// [`settle`](Self::settle).
     ///
     /// # Errors
     /// If there is no value and none can be fetched in time.
-    pub async fn get_within(self: &Arc<Self>, limit: Duration, log: &Log) -> Result<Arc<T>, SecretError> {
-        // Does not wait where a value is at hand.
-        if self.value().is_some() {
-            return self.get(log).await;
+    pub async fn get(self: &Arc<Self>, deadline: &Deadline, log: &Log) -> Result<Arc<T>, SecretError> {
+        let (value, age) = self.value_and_age(log);
+        let Some(value) = value else {
+            // A fetch that failed a moment ago, and that the next one has to wait for: its reason still holds.
+            if let Some(fetch) = self.fetch(Cause::Missing, deadline, log) {
+                fetch.wait(deadline.remaining()).await;
+            }
+            let state = self.state();
+            return state.value.clone().ok_or_else(|| state.error.unwrap_or(SecretError::Unreachable));
+        };
+        if age < self.ttl {
+            return Ok(value);
         }
-        let (this, log) = (Arc::clone(self), log.clone());
-        finish_within(limit, async move { this.get(&log).await }).await.unwrap_or(Err(SecretError::Unreachable))
+        let fetch = self.fetch(Cause::Due, deadline, log);
+        if age < self.ttl * 2 {
+            return Ok(value);
+        }
+        if let Some(fetch) = fetch {
+            // The rest is for what the secret is needed for.
+            fetch.wait(deadline.remaining() / 2).await;
+        }
+        Ok(self.state().value.clone().unwrap_or(value))
     }
 
-    /// As [`newer_than`](Self::newer_than), but waits no longer than `limit`.
-    pub async fn newer_than_within(self: &Arc<Self>, limit: Duration, seen: &Arc<T>, log: &Log) -> Option<Arc<T>> {
-        let (this, seen, log) = (Arc::clone(self), Arc::clone(seen), log.clone());
-        finish_within(limit, async move { this.newer_than(&seen, &log).await }).await.flatten()
+    /// A value other than `seen`, if there is one: another request may have fetched it already, else it is fetched now,
+    /// at most once in ten seconds. Waits no longer than the deadline.
+    pub async fn newer_than(self: &Arc<Self>, seen: &Arc<T>, deadline: &Deadline, log: &Log) -> Option<Arc<T>> {
+        let newer = || self.state().value.clone().filter(|value| !Arc::ptr_eq(value, seen));
+        if let Some(value) = newer() {
+            return Some(value);
+        }
+        let under_way = self.state().fetch.clone();
+        if let Some(fetch) = under_way {
+            fetch.wait(deadline.remaining()).await;
+            let has_failed = self.state().error.is_some();
+            if !has_failed {
+                return newer();
+            }
+        }
+        self.fetch(Cause::Forced, deadline, log)?.wait(deadline.remaining()).await;
+        newer()
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State<T>> {
+    /// Ends what the invocation began, before its answer leaves: waits for a refresh under way as long as its time lasts
+    /// but at most 1.5 s, and then gives it up.
+    pub async fn settle(&self, log: &Log) {
+        let under_way = self.state().fetch.clone();
+        if let Some(fetch) = under_way {
+            fetch.clone().wait(MAX_SETTLE_TIME.min(fetch.until.saturating_duration_since(Instant::now()))).await;
+            let has_not_ended = self.state().fetch.is_some();
+            if has_not_ended {
+                fetch.task.abort();
+                self.end(fetch.began, Err(SecretError::Unreachable), log);
+            }
+        }
+        let mut state = self.state();
+        if state.value.is_none() && state.error.is_none_or(SecretError::is_transient) {
+            // The next request has to be refused without the secret, so it may try at once.
+            state.tried = None;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
         // The lock is held for plain assignments only, which cannot panic half way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn value(&self) -> Option<Arc<T>> {
-        self.state().value.clone()
+    fn value_and_age(&self, log: &Log) -> (Option<Arc<T>>, Duration) {
+        let state = self.state();
+        (state.value.clone(), state.confirmed.map_or(Duration::MAX, |confirmed| confirmed.age(log.clock())))
     }
 
-    fn is_due(&self) -> bool {
-        self.state().confirmed.is_none_or(|confirmed| confirmed.elapsed() >= self.ttl)
-    }
-
-    /// Whether a fetch for this cause may begin now; if so, it counts as begun.
-    fn begin(&self, cause: Cause) -> bool {
+    /// The fetch under way, or a new one if the cause's last one began long enough ago.
+    fn fetch(self: &Arc<Self>, cause: Cause, deadline: &Deadline, log: &Log) -> Option<Fetch> {
         let mut state = self.state();
+        if let Some(fetch) = state.fetch.as_ref().filter(|fetch| !fetch.task.is_finished()) {
+            return Some(fetch.clone());
+        }
         let (last, interval) = match cause {
             Cause::Missing => (state.tried, RETRY_INTERVAL),
             // Matters after a failure only: a success makes the value current.
             Cause::Due => (state.tried, FORCED_INTERVAL.min(self.ttl)),
             Cause::Forced => (state.forced, FORCED_INTERVAL),
         };
-        if last.is_some_and(|last| last.elapsed() < interval) {
-            return false;
+        let limit = deadline.at_most(MAX_FETCH_TIME);
+        if limit.is_zero() || last.is_some_and(|last| last.age(log.clock()) < interval) {
+            return None;
         }
-        let now = Instant::now();
-        state.tried = Some(now);
+        let began = Moment::now(log.clock());
+        state.tried = Some(began);
         if matches!(cause, Cause::Forced) {
-            state.forced = Some(now);
+            state.forced = Some(began);
         }
-        true
+        let (sender, ended) = watch::channel(());
+        let (this, task_log) = (Arc::clone(self), log.clone());
+        let task = tokio::spawn(async move {
+            let fetched = timeout(limit, (this.source)(limit)).await;
+            this.end(began, fetched.unwrap_or(Err(SecretError::Unreachable)), &task_log);
+            drop(sender);
+        });
+        let fetch = Fetch { ended, task: task.abort_handle(), began, until: Instant::now() + limit };
+        state.fetch = Some(fetch.clone());
+        Some(fetch)
     }
 
-    /// Fetches, if the cause's last fetch is long enough ago; else what is at hand is the answer.
-    async fn fetch(&self, cause: Cause, log: &Log) -> Result<Option<Arc<T>>, SecretError> {
-        let _alone = self.fetching.lock().await;
-        if !self.begin(cause) {
-            return Ok(self.value());
-        }
-        match (self.source)().await {
+    /// Takes what a fetch brought.
+    fn end(&self, began: Moment, fetched: Result<T, SecretError>, log: &Log) {
+        let mut state = self.state();
+        state.fetch = None;
+        state.error = fetched.as_ref().err().copied();
+        match fetched {
             Ok(fetched) => {
-                let mut state = self.state();
-                state.confirmed = Some(Instant::now());
+                // What was read cannot be younger than the question.
+                state.confirmed = Some(began);
                 // An equal value keeps its identity, so that `newer_than` tells a change from a mere refresh.
                 let unchanged = state.value.take().filter(|value| **value == fetched);
                 let changed = unchanged.is_none();
@@ -182,64 +255,100 @@ impl<T: FromSecret> Cached<T> {
                 state.value = Some(Arc::clone(&value));
                 drop(state);
                 log.emit(&LogEvent::SecretRefreshed { secret: T::NAME, changed });
-                Ok(Some(value))
+                if changed {
+                    for warning in value.warnings() {
+                        log.emit(&LogEvent::ConfigurationWarning(warning.describe(T::NAME)));
+                    }
+                }
             }
             Err(error) => {
-                self.state().error = Some(error);
-                let stale_value_in_use = self.value().is_some();
-                let (secret, reason) = (T::NAME, error.reason());
-                log.emit(&LogEvent::SecretRefreshFailed { secret, reason, stale_value_in_use });
-                Err(error)
+                let stale_value_in_use = state.value.is_some();
+                drop(state);
+                log.emit(&LogEvent::SecretRefreshFailed {
+                    secret: T::NAME,
+                    reason: error.reason(),
+                    field: error.field(),
+                    stale_value_in_use,
+                });
             }
         }
     }
 }
 
-/// Waits for `work` no longer than `limit`. It goes on in a task of its own: a fetch given up half way would keep the next
-/// one from beginning for ten seconds.
-async fn finish_within<T: Send + 'static>(
-    limit: Duration,
-    work: impl Future<Output = T> + Send + 'static,
-) -> Option<T> {
-    tokio::time::timeout(limit, tokio::spawn(work)).await.ok()?.ok()
+impl Warning {
+    fn describe(self, secret: &'static str) -> ConfigurationWarning {
+        let (problem, meant) = match self {
+            Self::UnknownField(UnknownField { nearest }) => ("the secret has a field that is not used", nearest),
+            Self::PausedUnreadable => ("paused cannot be read, so everything is paused", None),
+        };
+        ConfigurationWarning { secret: Some(secret), meant, ..ConfigurationWarning::of(problem) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::clock::Clock;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use crate::time::clock::{Clock, Timestamp};
+    use std::{
+        sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+        time::UNIX_EPOCH,
+    };
+
+    const TTL: u64 = 300;
 
     #[derive(PartialEq, Debug)]
     struct Numbered(usize);
 
-    impl FromSecret for Numbered {
+    impl Secret for Numbered {
         const NAME: &'static str = "test";
-        fn from_secret(_: &SecretString) -> Result<Self, SecretError> {
-            unreachable!()
+        fn warnings(&self) -> &[Warning] {
+            &[]
         }
     }
 
-    /// What the source answers, and how often it was asked.
+    /// What the source answers, how long it takes, and how often it was asked.
     #[derive(Default)]
     struct Source {
         value: AtomicUsize,
+        delay_ms: AtomicU64,
         fetches: AtomicUsize,
     }
 
+    /// The source is down.
+    const DOWN: usize = 0;
+    /// What the source has cannot be used.
+    const BROKEN: usize = 99;
+
     impl Source {
-        /// A secret that is the source's value; 0 means that the source is down.
+        fn with(value: usize) -> Arc<Self> {
+            let source = Arc::new(Self::default());
+            source.set(value);
+            source
+        }
+
         fn cached(self: &Arc<Self>) -> Arc<Cached<Numbered>> {
             let source = Arc::clone(self);
-            Cached::new(Duration::from_secs(300), move || {
+            Cached::new(Duration::from_secs(TTL), move |_limit| {
                 source.fetches.fetch_add(1, Ordering::Relaxed);
                 let value = source.value.load(Ordering::Relaxed);
-                async move { if value == 0 { Err(SecretError::Unreachable) } else { Ok(Numbered(value)) } }
+                let delay = Duration::from_millis(source.delay_ms.load(Ordering::Relaxed));
+                async move {
+                    tokio::time::sleep(delay).await;
+                    match value {
+                        DOWN => Err(SecretError::Throttled),
+                        BROKEN => Err(SecretError::NotJson),
+                        value => Ok(Numbered(value)),
+                    }
+                }
             })
         }
 
         fn set(&self, value: usize) {
             self.value.store(value, Ordering::Relaxed);
+        }
+
+        fn set_delay(&self, millis: u64) {
+            self.delay_ms.store(millis, Ordering::Relaxed);
         }
 
         fn fetches(&self) -> usize {
@@ -248,75 +357,178 @@ mod tests {
     }
 
     fn log() -> Log {
-        Log::outside_invocations("test", Clock::fixed(std::time::UNIX_EPOCH))
+        log_at(0)
+    }
+
+    fn log_at(seconds: u64) -> Log {
+        Log::outside_invocations("test", Clock::fixed(UNIX_EPOCH + Duration::from_secs(seconds)))
+    }
+
+    fn budget() -> Deadline {
+        Deadline::starting(Duration::from_millis(2_600), Timestamp::from_millis(0), None)
     }
 
     async fn seconds(seconds: u64) {
         tokio::time::advance(Duration::from_secs(seconds)).await;
-        // Lets what was spawned run.
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
+    }
+
+    /// One request: the value, and what it waited for the value and before its answer in milliseconds.
+    async fn request(secret: &Arc<Cached<Numbered>>) -> (Result<usize, SecretError>, u128, u128) {
+        let started = Instant::now();
+        let value = secret.get(&budget(), &log()).await.map(|value| value.0);
+        let waited = started.elapsed().as_millis();
+        secret.settle(&log()).await;
+        (value, waited, started.elapsed().as_millis() - waited)
     }
 
     #[tokio::test(start_paused = true)]
     async fn is_used_until_it_is_due_and_then_refreshed_beside_the_request() {
-        let source = Arc::new(Source::default());
-        source.set(1);
+        let source = Source::with(1);
         let secret = source.cached();
-        assert_eq!(secret.get(&log()).await.unwrap().0, 1);
+        assert!(secret.prepare(&budget(), &log()).await);
         source.set(2);
-        seconds(299).await;
-        assert_eq!((secret.get(&log()).await.unwrap().0, source.fetches()), (1, 1));
+        source.set_delay(40);
+        seconds(TTL - 1).await;
+        assert_eq!((request(&secret).await, source.fetches()), ((Ok(1), 0, 0), 1));
         seconds(1).await;
-        assert_eq!(secret.get(&log()).await.unwrap().0, 1, "the old value, at once");
-        seconds(0).await;
-        assert_eq!((secret.get(&log()).await.unwrap().0, source.fetches()), (2, 2));
+        assert_eq!(request(&secret).await, (Ok(1), 0, 40), "the old value at once, the refresh before the answer");
+        assert_eq!((request(&secret).await, source.fetches()), ((Ok(2), 0, 0), 2));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keeps_the_old_value_while_the_source_is_down() {
-        let source = Arc::new(Source::default());
-        source.set(1);
+    async fn a_value_older_than_twice_its_time_is_refreshed_before_it_is_used() {
+        let source = Source::with(1);
         let secret = source.cached();
-        secret.get(&log()).await.unwrap();
-        source.set(0);
+        secret.prepare(&budget(), &log()).await;
+        source.set(2);
+        source.set_delay(1_200);
+        seconds(2 * TTL).await;
+        assert_eq!(request(&secret).await, (Ok(2), 1_200, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_freeze_counts_even_if_the_monotonic_clock_stood_still() {
+        let source = Source::with(1);
+        let secret = source.cached();
+        secret.prepare(&budget(), &log()).await;
+        source.set(2);
+        assert_eq!(secret.get(&budget(), &log_at(2 * TTL)).await.map(|value| value.0), Ok(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_refresh_keeps_the_old_value_and_leaves_time_to_use_it() {
+        let source = Source::with(1);
+        let secret = source.cached();
+        secret.prepare(&budget(), &log()).await;
+        source.set(2);
+        source.set_delay(60_000);
+        seconds(2 * TTL).await;
+        assert_eq!(request(&secret).await, (Ok(1), 1_300, 1_300), "half the budget, and the rest before the answer");
+        assert_eq!(secret.state().error, Some(SecretError::Unreachable));
+        assert_eq!(request(&secret).await, (Ok(1), 0, 0), "not again so soon");
+        source.set(DOWN);
+        source.set_delay(0);
         seconds(1_000).await;
         for _ in 0..5 {
-            assert_eq!(secret.get(&log()).await.unwrap().0, 1);
+            assert_eq!(request(&secret).await, (Ok(1), 0, 0));
             seconds(1).await;
         }
-        assert_eq!(source.fetches(), 2, "one try in ten seconds");
+        assert_eq!(source.fetches(), 3, "one try in ten seconds");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_fetch_outlives_its_invocation() {
+        let source = Source::with(1);
+        source.set_delay(60_000);
+        let secret = source.cached();
+        let log = log();
+        let short = Deadline::starting(Duration::from_millis(500), Timestamp::from_millis(0), None);
+        assert!(!secret.prepare(&short, &log).await);
+        assert!(secret.state().fetch.is_none());
+        secret.get(&short, &log).await.err();
+        secret.settle(&log).await;
+        assert!(secret.state().fetch.is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_forced_refresh_happens_once_in_ten_seconds() {
-        let source = Arc::new(Source::default());
-        source.set(1);
-        let secret = source.cached();
-        let seen = secret.get(&log()).await.unwrap();
-        assert!(secret.newer_than(&seen, &log()).await.is_none(), "fetched, and the same");
+        let source = Source::with(1);
+        let (secret, log) = (source.cached(), log());
+        let newer = async |seen: &Arc<Numbered>| secret.newer_than(seen, &budget(), &log).await.map(|value| value.0);
+        secret.prepare(&budget(), &log).await;
+        let seen = secret.get(&budget(), &log).await.unwrap();
+        assert_eq!(newer(&seen).await, None, "fetched, and the same");
         source.set(2);
         for _ in 0..100 {
-            assert!(secret.newer_than(&seen, &log()).await.is_none());
+            assert_eq!(newer(&seen).await, None);
         }
         assert_eq!(source.fetches(), 2);
         seconds(10).await;
-        assert_eq!(secret.newer_than(&seen, &log()).await.unwrap().0, 2);
-        assert_eq!(secret.newer_than(&seen, &log()).await.unwrap().0, 2, "at hand, without a fetch");
+        assert_eq!(newer(&seen).await, Some(2));
+        assert_eq!(newer(&seen).await, Some(2), "at hand, without a fetch");
         assert_eq!(source.fetches(), 3);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_a_value_every_request_fails_and_one_a_second_asks() {
-        let source = Arc::new(Source::default());
-        let secret = source.cached();
-        assert_eq!(secret.get(&log()).await.err(), Some(SecretError::Unreachable));
-        for _ in 0..10 {
-            assert_eq!(secret.get(&log()).await.err(), Some(SecretError::Unreachable));
+    async fn a_refresh_under_way_is_waited_for_and_no_second_one_forced() {
+        let source = Source::with(1);
+        let (secret, log) = (source.cached(), log());
+        secret.prepare(&budget(), &log).await;
+        source.set(2);
+        source.set_delay(40);
+        seconds(TTL).await;
+        let seen = secret.get(&budget(), &log).await.unwrap();
+        let newer = secret.newer_than(&seen, &budget(), &log).await.unwrap();
+        assert_eq!((seen.0, newer.0, source.fetches()), (1, 2, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_failed_costs_the_first_request_nothing_but_its_own_fetch() {
+        for at_the_start in [DOWN, BROKEN] {
+            let source = Source::with(at_the_start);
+            let secret = source.cached();
+            assert!(!secret.prepare(&budget(), &log()).await);
+            source.set(1);
+            assert_eq!(request(&secret).await.0, Ok(1));
+            assert_eq!(source.fetches(), 2);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_is_tried_by_every_request_and_what_is_broken_once_a_second() {
+        for (value, error, fetches) in [(DOWN, SecretError::Throttled, 10), (BROKEN, SecretError::NotJson, 1)] {
+            let source = Source::with(value);
+            let secret = source.cached();
+            for _ in 0..10 {
+                assert_eq!(request(&secret).await.0, Err(error));
+            }
+            assert_eq!(source.fetches(), fetches, "{error}");
+            source.set(1);
+            seconds(1).await;
+            assert_eq!(request(&secret).await.0, Ok(1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn within_one_invocation_a_failure_is_shared() {
+        let source = Source::with(DOWN);
+        source.set_delay(10);
+        let (secret, log, deadline) = (source.cached(), log(), budget());
+        let get = || secret.get(&deadline, &log);
+        let together = tokio::join!(get(), get(), get());
+        assert!(together.0.is_err() && together.1.is_err() && together.2.is_err());
+        assert!(get().await.is_err());
         assert_eq!(source.fetches(), 1);
-        source.set(1);
-        seconds(1).await;
-        assert_eq!(secret.get(&log()).await.unwrap().0, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_secret_is_waited_for_until_the_deadline() {
+        let source = Source::with(1);
+        source.set_delay(1_200);
+        assert_eq!(request(&source.cached()).await, (Ok(1), 1_200, 0));
+        source.set_delay(2_500);
+        assert_eq!(request(&source.cached()).await, (Ok(1), 2_500, 0));
+        source.set_delay(60_000);
+        assert_eq!(request(&source.cached()).await, (Err(SecretError::Unreachable), 2_600, 0));
     }
 }

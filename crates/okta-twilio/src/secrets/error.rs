@@ -1,15 +1,23 @@
 //! Why a secret cannot be used.
 
+use crate::aws::error::AwsFailure;
+
 /// Why there is no usable secret. None holds a text of AWS or of the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// Secrets Manager did not answer in time, or not at all.
-    #[error("Secrets Manager cannot be reached")]
+    /// Secrets Manager did not answer in time, or failed.
+    #[error("Secrets Manager does not answer in time, or failed")]
     Unreachable,
+    /// Secrets Manager, or KMS for it, answers fewer requests than are made.
+    #[error("Secrets Manager throttles requests")]
+    Throttled,
     /// The function's role may not read it.
     #[error("access to the secret is denied")]
     AccessDenied,
-    /// There is no such secret, or it has no value yet.
+    /// Its KMS key may not be used, is disabled or is gone.
+    #[error("the secret's KMS key cannot be used")]
+    KeyDenied,
+    /// There is no such secret, it is being deleted, or it has no value yet.
     #[error("the secret does not exist or has no value")]
     NotFound,
     /// Secrets Manager refused for another reason.
@@ -18,43 +26,107 @@ pub enum SecretError {
     /// The value is not a JSON object.
     #[error("the secret is not a JSON object")]
     NotJson,
-    /// `auth_secret` is missing, blank, shorter than 16 characters, or there are more than four.
-    #[error("auth_secret is missing, shorter than 16 characters, or there are more than 4")]
-    AuthSecret,
-    /// The Twilio credentials are missing or of the wrong form.
-    #[error(
-        "neither twilio_api_key_sid (SK…) with twilio_api_key_secret nor twilio_account_sid (AC…) with twilio_auth_token"
-    )]
-    TwilioCredentials,
-    /// `verify_service_sid` is of the wrong form, or missing although `VERIFY_SERVICE_SID` is not set.
-    #[error("verify_service_sid (VA…) is missing or of the wrong form")]
-    VerifyServiceSid,
-    /// Neither an API token nor a service app's id and key.
-    #[error("neither okta_api_token nor okta_client_id with okta_private_key")]
-    OktaCredentials,
-    /// The private key is neither PKCS#8 in PEM nor a JWK, or of a kind that Okta or this program does not use.
-    #[error("okta_private_key is no RSA or P-256 key as PKCS#8 PEM or JWK")]
-    OktaPrivateKey,
+    /// A field is missing, blank, or not what it should be.
+    #[error("{} is missing or cannot be used", .0.as_str())]
+    Unusable(Field),
 }
 
 impl SecretError {
     /// Whether the secret may be there a moment later without anybody's help.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::Unreachable)
+        matches!(self, Self::Unreachable | Self::Throttled)
     }
 
     /// The stable code.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
+            Self::Throttled => "throttled",
             Self::AccessDenied => "access_denied",
+            Self::KeyDenied => "kms_key_unusable",
             Self::NotFound => "not_found",
             Self::Refused => "refused",
             Self::NotJson => "not_json",
+            Self::Unusable(field) => field.reason(),
+        }
+    }
+
+    /// The field at fault, where one is.
+    pub fn field(self) -> Option<&'static str> {
+        match self {
+            Self::Unusable(field) => Some(field.as_str()),
+            _ => None,
+        }
+    }
+}
+
+impl From<AwsFailure> for SecretError {
+    fn from(failure: AwsFailure) -> Self {
+        match failure {
+            AwsFailure::Throttled => Self::Throttled,
+            AwsFailure::Unavailable => Self::Unreachable,
+            AwsFailure::AccessDenied => Self::AccessDenied,
+            AwsFailure::KeyDenied => Self::KeyDenied,
+            AwsFailure::NotFound => Self::NotFound,
+            AwsFailure::Refused => Self::Refused,
+        }
+    }
+}
+
+/// A field of the hooks secret or of the Okta secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// One caller's secret, or up to four.
+    AuthSecret,
+    /// `SK…`
+    TwilioApiKeySid,
+    /// The API key's secret.
+    TwilioApiKeySecret,
+    /// `AC…`
+    TwilioAccountSid,
+    /// The account's auth token.
+    TwilioAuthToken,
+    /// `VA…`
+    VerifyServiceSid,
+    /// What is not sent for now.
+    Paused,
+    /// An SSWS token.
+    OktaApiToken,
+    /// A service app's id.
+    OktaClientId,
+    /// A service app's private key.
+    OktaPrivateKey,
+    /// The key's id.
+    OktaKeyId,
+}
+
+impl Field {
+    /// The name in the secret's JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthSecret => "auth_secret",
+            Self::TwilioApiKeySid => "twilio_api_key_sid",
+            Self::TwilioApiKeySecret => "twilio_api_key_secret",
+            Self::TwilioAccountSid => "twilio_account_sid",
+            Self::TwilioAuthToken => "twilio_auth_token",
+            Self::VerifyServiceSid => "verify_service_sid",
+            Self::Paused => "paused",
+            Self::OktaApiToken => "okta_api_token",
+            Self::OktaClientId => "okta_client_id",
+            Self::OktaPrivateKey => "okta_private_key",
+            Self::OktaKeyId => "okta_key_id",
+        }
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
             Self::AuthSecret => "auth_secret_unusable",
-            Self::TwilioCredentials => "twilio_credentials_unusable",
+            Self::TwilioApiKeySid | Self::TwilioApiKeySecret | Self::TwilioAccountSid | Self::TwilioAuthToken => {
+                "twilio_credentials_unusable"
+            }
             Self::VerifyServiceSid => "verify_service_sid_unusable",
-            Self::OktaCredentials => "okta_credentials_unusable",
+            Self::Paused => "paused_unreadable",
+            Self::OktaApiToken | Self::OktaClientId | Self::OktaKeyId => "okta_credentials_unusable",
             Self::OktaPrivateKey => "okta_private_key_unusable",
         }
     }

@@ -1,25 +1,66 @@
 //! What the hooks secret holds.
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 
 use crate::{
     id::Sid,
     private::SecretDigest,
-    secrets::{FromSecret, SecretError, TwilioCredentials},
+    secrets::{
+        Field, Pause, Secret, SecretError, TwilioCredentials, Warning,
+        text::{Fields, is_word, readable, trimmed},
+    },
 };
 
-/// Whom to believe, and how to speak to Twilio.
+/// Fields that the hooks secret may have.
+const FIELDS: &[Field] = &[
+    Field::AuthSecret,
+    Field::TwilioApiKeySid,
+    Field::TwilioApiKeySecret,
+    Field::TwilioAccountSid,
+    Field::TwilioAuthToken,
+    Field::VerifyServiceSid,
+    Field::Paused,
+];
+
+/// Accepted caller secrets, Twilio's credentials and service, and what is paused.
 #[derive(PartialEq)]
 pub struct HooksSecret {
     callers: Vec<SecretDigest>,
     /// Credentials for Verify and Lookup.
     pub twilio: TwilioCredentials,
-    /// `verify_service_sid`: used where `VERIFY_SERVICE_SID` is not set.
-    pub verify_service_sid: Option<Sid>,
+    /// `VA…`: the Verify service, of the variable `VERIFY_SERVICE_SID` or else of the secret.
+    pub verify_service_sid: Sid,
+    /// What is not sent for now.
+    pub paused: Pause,
+    warnings: Vec<Warning>,
 }
 
 impl HooksSecret {
+    /// Reads the secret's JSON. `verify_service_sid` is the configured one, which wins over the secret's.
+    ///
+    /// # Errors
+    /// If a field that every request needs is missing, blank or of the wrong form.
+    pub fn read(text: &SecretString, verify_service_sid: Option<&Sid>) -> Result<Self, SecretError> {
+        let text = readable(text.expose_secret());
+        let fields = Fields::parse(&text)?;
+        let callers = callers(&fields)?;
+        let api_key = credentials(&fields, "SK", Field::TwilioApiKeySid, Field::TwilioApiKeySecret)?;
+        let account = credentials(&fields, "AC", Field::TwilioAccountSid, Field::TwilioAuthToken)?;
+        let twilio = api_key.or(account).ok_or(SecretError::Unusable(Field::TwilioApiKeySid))?;
+        let own_service = sid(&fields, "VA", Field::VerifyServiceSid);
+        let verify_service_sid = match verify_service_sid {
+            Some(configured) => configured.clone(),
+            None => own_service?.ok_or(SecretError::Unusable(Field::VerifyServiceSid))?,
+        };
+        let mut warnings: Vec<_> = fields.unknown(FIELDS).into_iter().map(Warning::UnknownField).collect();
+        let paused = fields.json(Field::Paused).map(Pause::parse).transpose();
+        let paused = paused.unwrap_or_else(|_unreadable| {
+            warnings.push(Warning::PausedUnreadable);
+            Some(Pause::everything())
+        });
+        Ok(Self { callers, twilio, verify_service_sid, paused: paused.unwrap_or_default(), warnings })
+    }
+
     /// Whether `candidate` is one of the accepted secrets. Takes the same time for each: digests of one length are
     /// compared, and all of them are.
     pub fn accepts(&self, candidate: &[u8]) -> bool {
@@ -28,88 +69,81 @@ impl HooksSecret {
     }
 }
 
-#[derive(Deserialize)]
-struct HooksSecretFields {
-    auth_secret: Option<OneOrMany>,
-    twilio_api_key_sid: Option<String>,
-    twilio_api_key_secret: Option<SecretString>,
-    twilio_account_sid: Option<String>,
-    twilio_auth_token: Option<SecretString>,
-    verify_service_sid: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(SecretString),
-    Many(Vec<SecretString>),
-}
-
-impl FromSecret for HooksSecret {
+impl Secret for HooksSecret {
     const NAME: &'static str = "hooks";
 
-    fn from_secret(text: &SecretString) -> Result<Self, SecretError> {
-        let fields: HooksSecretFields =
-            serde_json::from_str(text.expose_secret()).map_err(|_serde_error| SecretError::NotJson)?;
-        let callers = match fields.auth_secret {
-            Some(OneOrMany::One(secret)) => vec![secret],
-            Some(OneOrMany::Many(secrets)) => secrets,
-            None => Vec::new(),
-        };
-        let usable = (1..=4).contains(&callers.len()) && callers.iter().all(is_strong);
-        if !usable {
-            return Err(SecretError::AuthSecret);
-        }
-        let callers = callers.iter().map(|secret| SecretDigest::of(secret.expose_secret().as_bytes())).collect();
-        let api_key = credentials("SK", fields.twilio_api_key_sid, fields.twilio_api_key_secret)?;
-        let account = credentials("AC", fields.twilio_account_sid, fields.twilio_auth_token)?;
-        let twilio = api_key.or(account).ok_or(SecretError::TwilioCredentials)?;
-        let verify_service_sid = fields.verify_service_sid.filter(|sid| !sid.trim().is_empty());
-        let verify_service_sid = match verify_service_sid {
-            Some(sid) => Some(Sid::parse(sid.trim(), "VA").ok_or(SecretError::VerifyServiceSid)?),
-            None => None,
-        };
-        Ok(Self { callers, twilio, verify_service_sid })
+    fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 }
 
-fn is_strong(secret: &SecretString) -> bool {
-    let secret = secret.expose_secret();
-    // A header's value arrives without blanks around it, so one that has them could never match.
-    secret.chars().count() >= 16 && secret.trim() == secret
+/// `auth_secret`: one text or an array of up to four, each of at least 16 characters.
+fn callers(fields: &Fields<'_>) -> Result<Vec<SecretDigest>, SecretError> {
+    const UNUSABLE: SecretError = SecretError::Unusable(Field::AuthSecret);
+    let list = |json: &str| serde_json::from_str::<Vec<SecretString>>(json).ok();
+    let json = fields.json(Field::AuthSecret).ok_or(UNUSABLE)?;
+    let secrets = if json.starts_with('[') {
+        list(json).ok_or(UNUSABLE)?
+    } else {
+        let text = fields.text(Field::AuthSecret)?.ok_or(UNUSABLE)?;
+        // The console of Secrets Manager stores texts only, an array too.
+        list(text.expose_secret()).unwrap_or_else(|| vec![text])
+    };
+    if !(1..=4).contains(&secrets.len()) {
+        return Err(UNUSABLE);
+    }
+    let digest = |secret: &SecretString| {
+        // A header's value arrives without blanks around it, and never has a line break.
+        let secret = trimmed(secret.expose_secret())?;
+        let is_usable = secret.chars().count() >= 16 && !secret.chars().any(char::is_control);
+        is_usable.then(|| SecretDigest::of(secret.as_bytes()))
+    };
+    secrets.iter().map(digest).collect::<Option<_>>().ok_or(UNUSABLE)
 }
 
-/// One of the two pairs. Half a pair, or one that is not of its kind, is a mistake to be told and not to be passed over.
+/// One of the two pairs. An incomplete pair is a mistake, never "unset".
 fn credentials(
+    fields: &Fields<'_>,
     prefix: &str,
-    user: Option<String>,
-    password: Option<SecretString>,
+    user: Field,
+    password: Field,
 ) -> Result<Option<TwilioCredentials>, SecretError> {
-    let user = user.map(|user| user.trim().to_owned()).filter(|user| !user.is_empty());
-    let password = password.filter(|password| !password.expose_secret().trim().is_empty());
-    match (user, password) {
+    match (sid(fields, prefix, user)?, fields.text(password)?) {
         (None, None) => Ok(None),
-        (Some(user), Some(password)) if Sid::parse(&user, prefix).is_some() => {
-            Ok(Some(TwilioCredentials::new(user, password)))
+        (None, Some(_)) => Err(SecretError::Unusable(user)),
+        (Some(sid), Some(secret)) if is_word(secret.expose_secret()) => {
+            Ok(Some(TwilioCredentials::new(sid.as_str().to_owned(), secret)))
         }
-        _ => Err(SecretError::TwilioCredentials),
+        (Some(_), _) => Err(SecretError::Unusable(password)),
     }
+}
+
+/// A sid, if the field has a value.
+fn sid(fields: &Fields<'_>, prefix: &str, field: Field) -> Result<Option<Sid>, SecretError> {
+    let Some(sid) = fields.text(field)? else { return Ok(None) };
+    Sid::parse(sid.expose_secret(), prefix).map(Some).ok_or(SecretError::Unusable(field))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{phone::Channel, secrets::UnknownField};
 
     const API_KEY: &str = r#""twilio_api_key_sid":"SK00000000000000000000000000000000","twilio_api_key_secret":"key""#;
     const ACCOUNT: &str = r#""twilio_account_sid":"AC00000000000000000000000000000000","twilio_auth_token":"token""#;
+    const SERVICE: &str = "VA00000000000000000000000000000000";
 
     fn read(json: &str) -> Result<HooksSecret, SecretError> {
-        HooksSecret::from_secret(&SecretString::from(json))
+        HooksSecret::read(&SecretString::from(json), Sid::parse(SERVICE, "VA").as_ref())
+    }
+
+    fn with_strong_secret(more: &str) -> String {
+        format!(r#"{{"auth_secret":"0123456789abcdef",{API_KEY}{more}}}"#)
     }
 
     #[test]
     fn accepts_one_or_several_callers() {
-        let secret = read(&format!(r#"{{"auth_secret":"0123456789abcdef",{API_KEY}}}"#)).unwrap();
+        let secret = read(&with_strong_secret("")).unwrap();
         assert!(secret.accepts(b"0123456789abcdef"));
         for wrong in
             ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF", "0123456789abcdef,0123456789abcdef"]
@@ -118,54 +152,113 @@ mod tests {
         }
         let secret = read(&format!(r#"{{"auth_secret":["0123456789abcdef","fedcba9876543210"],{API_KEY}}}"#)).unwrap();
         assert!(secret.accepts(b"0123456789abcdef") && secret.accepts(b"fedcba9876543210"));
+        let as_text = r#"[ \"0123456789abcdef\", \"fedcba9876543210\" ]"#;
+        let secret = read(&format!(r#"{{"auth_secret":"{as_text}",{API_KEY}}}"#)).unwrap();
+        assert!(secret.accepts(b"0123456789abcdef") && secret.accepts(b"fedcba9876543210"));
+    }
+
+    #[test]
+    fn every_value_is_trimmed() {
+        let text = format!(
+            "\u{feff}{{\"auth_secret\":[\" 0123456789abcdef\r\n\",\"\u{a0}fedcba9876543210\"],\
+             \"twilio_api_key_sid\":\"SK00000000000000000000000000000000\\r\\n\",\"twilio_api_key_secret\":\" key\n\",\
+             \"verify_service_sid\":\"\t{SERVICE} \"}}"
+        );
+        let secret = HooksSecret::read(&text.into(), None).unwrap();
+        assert!(secret.accepts(b"0123456789abcdef") && secret.accepts(b"fedcba9876543210"));
+        assert_eq!(secret.verify_service_sid.as_str(), SERVICE);
+        assert!(secret.twilio == TwilioCredentials::new("SK00000000000000000000000000000000".into(), "key".into()));
     }
 
     #[test]
     fn prefers_the_api_key() {
-        let secret = read(&format!(r#"{{"auth_secret":"0123456789abcdef",{API_KEY},{ACCOUNT}}}"#)).unwrap();
+        let secret = read(&with_strong_secret(&format!(",{ACCOUNT}"))).unwrap();
         assert!(secret.twilio.user().starts_with("SK"));
         let secret = read(&format!(r#"{{"auth_secret":"0123456789abcdef",{ACCOUNT}}}"#)).unwrap();
         assert!(secret.twilio.user().starts_with("AC"));
     }
 
     #[test]
+    fn the_configured_service_wins() {
+        let own = with_strong_secret(r#","verify_service_sid":"VA11111111111111111111111111111111""#);
+        let sid = |json: &str, configured: Option<&str>| {
+            let configured = configured.and_then(|sid| Sid::parse(sid, "VA"));
+            let secret = HooksSecret::read(&SecretString::from(json), configured.as_ref());
+            secret.map(|secret| secret.verify_service_sid.as_str().to_owned())
+        };
+        assert_eq!(sid(&own, Some(SERVICE)), Ok(SERVICE.to_owned()));
+        assert_eq!(sid(&own, None), Ok("VA11111111111111111111111111111111".to_owned()));
+        assert_eq!(sid(&with_strong_secret(""), Some(SERVICE)), Ok(SERVICE.to_owned()));
+        for none in
+            ["", r#","verify_service_sid":" ""#, r#","verify_service_sid":"MG00000000000000000000000000000000""#]
+        {
+            let json = with_strong_secret(none);
+            assert_eq!(sid(&json, None), Err(SecretError::Unusable(Field::VerifyServiceSid)), "{none}");
+            assert_eq!(sid(&json, Some(SERVICE)), Ok(SERVICE.to_owned()), "{none}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_pause_pauses_everything_and_warns() {
+        let read =
+            |paused: &str| read(&with_strong_secret(paused)).map(|secret| (secret.paused, secret.warnings)).unwrap();
+        assert_eq!(read(""), (Pause::default(), vec![]));
+        assert_eq!(read(r#","paused":true"#), (Pause::everything(), vec![]));
+        assert_eq!(read(r#","paused":"soon""#), (Pause::everything(), vec![Warning::PausedUnreadable]));
+        let (nigeria, _) = read(r#","paused":["NG"]"#);
+        assert!(nigeria.applies("NG".parse().ok(), Channel::Sms) && !nigeria.applies("GB".parse().ok(), Channel::Sms));
+        let meant = Warning::UnknownField(UnknownField { nearest: Some("paused") });
+        assert_eq!(read(r#","pause":true"#), (Pause::default(), vec![meant]));
+    }
+
+    #[test]
     fn nothing_is_let_in_because_something_is_unset() {
+        const AUTH_SECRET: SecretError = SecretError::Unusable(Field::AuthSecret);
         let strong = r#""auth_secret":"0123456789abcdef""#;
+        let sid = r#""twilio_api_key_sid":"SK00000000000000000000000000000000""#;
         for (json, error) in [
             (String::new(), SecretError::NotJson),
             ("null".into(), SecretError::NotJson),
             ("[]".into(), SecretError::NotJson),
             ("plain text".into(), SecretError::NotJson),
-            ("{}".into(), SecretError::AuthSecret),
-            (format!("{{{API_KEY}}}"), SecretError::AuthSecret),
-            (format!(r#"{{"auth_secret":"",{API_KEY}}}"#), SecretError::AuthSecret),
-            (format!(r#"{{"auth_secret":null,{API_KEY}}}"#), SecretError::AuthSecret),
-            (format!(r#"{{"auth_secret":"                ",{API_KEY}}}"#), SecretError::AuthSecret),
-            (format!(r#"{{"auth_secret":"short",{API_KEY}}}"#), SecretError::AuthSecret),
-            (format!(r#"{{"auth_secret":[],{API_KEY}}}"#), SecretError::AuthSecret),
-            (format!(r#"{{"auth_secret":["0123456789abcdef",""],{API_KEY}}}"#), SecretError::AuthSecret),
+            ("{}".into(), AUTH_SECRET),
+            (format!("{{{API_KEY}}}"), AUTH_SECRET),
+            (format!(r#"{{"auth_secret":"",{API_KEY}}}"#), AUTH_SECRET),
+            (format!(r#"{{"auth_secret":null,{API_KEY}}}"#), AUTH_SECRET),
+            (format!(r#"{{"auth_secret":1234567890123456,{API_KEY}}}"#), AUTH_SECRET),
+            (format!(r#"{{"auth_secret":"                ",{API_KEY}}}"#), AUTH_SECRET),
+            (format!(r#"{{"auth_secret":"01234567\n9abcdef",{API_KEY}}}"#), AUTH_SECRET),
+            (format!(r#"{{"auth_secret":" 0123456789abcde ",{API_KEY}}}"#), AUTH_SECRET),
+            (format!(r#"{{"auth_secret":"short",{API_KEY}}}"#), AUTH_SECRET),
+            (format!(r#"{{"auth_secret":[],{API_KEY}}}"#), AUTH_SECRET),
+            (format!(r#"{{"auth_secret":["0123456789abcdef",""],{API_KEY}}}"#), AUTH_SECRET),
+            (format!(r#"{{"auth_secret":["0123456789abcdef",null],{API_KEY}}}"#), AUTH_SECRET),
             (
                 format!(
                     r#"{{"auth_secret":["0123456789abcde1","0123456789abcde2","0123456789abcde3","0123456789abcde4","0123456789abcde5"],{API_KEY}}}"#
                 ),
-                SecretError::AuthSecret,
+                AUTH_SECRET,
             ),
-            (format!("{{{strong}}}"), SecretError::TwilioCredentials),
-            (
-                format!(r#"{{{strong},"twilio_api_key_sid":"SK00000000000000000000000000000000"}}"#),
-                SecretError::TwilioCredentials,
-            ),
+            (format!("{{{strong}}}"), SecretError::Unusable(Field::TwilioApiKeySid)),
+            (format!("{{{strong},{sid}}}"), SecretError::Unusable(Field::TwilioApiKeySecret)),
+            (format!(r#"{{{strong},"twilio_api_key_secret":"x"}}"#), SecretError::Unusable(Field::TwilioApiKeySid)),
             (
                 format!(
                     r#"{{{strong},"twilio_api_key_sid":"AC00000000000000000000000000000000","twilio_api_key_secret":"x"}}"#
                 ),
-                SecretError::TwilioCredentials,
+                SecretError::Unusable(Field::TwilioApiKeySid),
             ),
             (
-                format!(
-                    r#"{{{strong},"twilio_api_key_sid":"SK00000000000000000000000000000000","twilio_api_key_secret":" "}}"#
-                ),
-                SecretError::TwilioCredentials,
+                format!(r#"{{{strong},{sid},"twilio_api_key_secret":" "}}"#),
+                SecretError::Unusable(Field::TwilioApiKeySecret),
+            ),
+            (
+                format!(r#"{{{strong},{sid},"twilio_api_key_secret":"two words"}}"#),
+                SecretError::Unusable(Field::TwilioApiKeySecret),
+            ),
+            (
+                format!(r#"{{{strong},{API_KEY},"twilio_account_sid":"AC00000000000000000000000000000000"}}"#),
+                SecretError::Unusable(Field::TwilioAuthToken),
             ),
         ] {
             assert_eq!(read(&json).err(), Some(error), "{json}");

@@ -2,42 +2,64 @@
 
 use std::{sync::Arc, time::Duration};
 
+use aws_config::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_secretsmanager::{Client, Config, error::ProvideErrorMetadata as _};
 use secrecy::SecretString;
 
 use crate::{
     aws::error::AwsFailure,
-    secrets::{Cached, FromSecret, SecretError},
+    secrets::{Cached, Secret, SecretError},
 };
+
+/// What a lost answer leaves for another try. A slow answer may take all the rest.
+const LEFT_FOR_RETRY: Duration = Duration::from_millis(400);
 
 /// Secrets Manager.
 #[derive(Clone, Debug)]
 pub struct SecretsManager {
-    client: aws_sdk_secretsmanager::Client,
+    client: Client,
 }
 
 impl SecretsManager {
-    /// A client with time-outs that fit a hook, on the shared HTTP client.
+    /// A client on the shared HTTP client.
     pub fn new(sdk: &aws_config::SdkConfig) -> Self {
-        Self { client: aws_sdk_secretsmanager::Client::new(sdk) }
+        let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50));
+        let config = aws_sdk_secretsmanager::config::Builder::from(sdk).retry_config(retries).build();
+        Self { client: Client::from_conf(config) }
     }
 
-    /// One secret, kept.
-    pub fn cached<T: FromSecret>(&self, id: &str, ttl: Duration) -> Arc<Cached<T>> {
-        let (this, id) = (self.clone(), id.to_owned());
-        Cached::new(ttl, move || {
-            let (this, id) = (this.clone(), id.clone());
-            async move { T::from_secret(&this.read(&id).await?) }
+    /// One secret, kept. `read` makes it of its text.
+    pub fn cached<T: Secret>(
+        &self,
+        id: &str,
+        ttl: Duration,
+        read: impl Fn(&SecretString) -> Result<T, SecretError> + Send + Sync + 'static,
+    ) -> Arc<Cached<T>> {
+        let (this, id, read) = (self.clone(), Arc::<str>::from(id), Arc::new(read));
+        Cached::new(ttl, move |limit| {
+            let (this, id, read) = (this.clone(), Arc::clone(&id), Arc::clone(&read));
+            async move { read(&this.fetch(&id, limit).await?) }
         })
     }
 
-    async fn read(&self, id: &str) -> Result<SecretString, SecretError> {
-        let answer = self.client.get_secret_value().secret_id(id).send().await;
-        let answer = answer.map_err(|error| match AwsFailure::of(&error) {
-            AwsFailure::Throttled | AwsFailure::Unavailable => SecretError::Unreachable,
-            AwsFailure::AccessDenied | AwsFailure::KeyDenied => SecretError::AccessDenied,
-            AwsFailure::NotFound => SecretError::NotFound,
-            AwsFailure::Refused => SecretError::Refused,
+    async fn fetch(&self, id: &str, limit: Duration) -> Result<SecretString, SecretError> {
+        let attempt = limit.saturating_sub(LEFT_FOR_RETRY).max(limit / 2);
+        let timeouts = TimeoutConfig::builder().operation_timeout(limit).operation_attempt_timeout(attempt).build();
+        let request = self.client.get_secret_value().secret_id(id).customize();
+        let answer = request.config_override(Config::builder().timeout_config(timeouts)).send().await;
+        let answer = answer.map_err(|error| match error.code() {
+            // It is marked for deletion.
+            Some("InvalidRequestException") => SecretError::NotFound,
+            _ => SecretError::from(AwsFailure::of(&error)),
         })?;
-        answer.secret_string.map(SecretString::from).ok_or(SecretError::NotFound)
+        match (answer.secret_string, answer.secret_binary) {
+            (Some(text), _) => Ok(text.into()),
+            // What was stored as a file.
+            (None, Some(bytes)) => match String::from_utf8(bytes.into_inner()) {
+                Ok(text) => Ok(text.into()),
+                Err(_not_utf8) => Err(SecretError::NotJson),
+            },
+            (None, None) => Err(SecretError::NotFound),
+        }
     }
 }

@@ -1,15 +1,19 @@
-//! The secrets: where they come from, what the hooks secret holds, and how long they are used.
+//! The secrets: where they come from, how they are read, what the hooks secret holds, and how long they are used.
 
 mod authorised;
 mod cached;
 mod error;
 mod hooks;
 mod manager;
+mod pause;
+pub(crate) mod text;
 mod twilio;
 
 pub use authorised::Authorised;
-pub use cached::{Cached, FromSecret};
-pub use error::SecretError;
+pub use cached::{Cached, Secret, Warning};
+pub use error::{Field, SecretError};
 pub use hooks::HooksSecret;
 pub use manager::SecretsManager;
+pub use pause::{Pause, UnreadablePause};
+pub use text::UnknownField;
 pub use twilio::TwilioCredentials;

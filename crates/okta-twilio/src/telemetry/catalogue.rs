@@ -4,7 +4,7 @@ use serde::Serialize;
 use tracing::Level;
 
 use super::{
-    record::{FeedbackRecord, LookupFailure, SendRecord},
+    record::{ConfigurationWarning, FeedbackRecord, LookupFailure, SendRecord},
     safe::{SourceFile, log_events, safe_to_log},
 };
 use crate::{
@@ -23,7 +23,7 @@ log_events! {
         secret: Readiness,
         /// Whether the Okta secret is at hand, where one is needed.
         okta_secret: Option<Readiness>,
-        /// Whether the connections to Twilio are open: to Verify and, if it is asked, to Lookup.
+        /// Whether the connections that the first request needs are open.
         connection: Readiness,
     },
     /// A variable cannot be used; the process ends.
@@ -32,10 +32,7 @@ log_events! {
         problem: StartError,
     },
     /// The function works, but probably not as intended.
-    "configuration_warning" ConfigurationWarning {
-        /// What to look at; never a value.
-        problem: &'static str,
-    },
+    "configuration_warning" ConfigurationWarning(ConfigurationWarning),
     /// Twilio accepted the message.
     "otp_sent" OtpSent(Box<SendRecord>),
     /// Policy decided against sending.
@@ -109,6 +106,8 @@ log_events! {
         secret: &'static str,
         /// Why.
         reason: &'static str,
+        /// The field at fault, where one is.
+        field: Option<&'static str>,
         /// Whether an older value is still at hand.
         stale_value_in_use: bool,
     },
@@ -163,6 +162,8 @@ pub enum Readiness {
     Ready,
     /// Not ready; tried again by the first request.
     Failed,
+    /// Not ready yet; goes on into the first request.
+    UnderWay,
 }
 
 safe_to_log!(Readiness);

@@ -16,4 +16,4 @@ pub mod safe;
 pub use catalogue::{LogEvent, Readiness};
 pub use log::Log;
 pub use metrics::{Metric, Metrics, StackName};
-pub use record::{FeedbackRecord, LookupFailure, SendRecord};
+pub use record::{ConfigurationWarning, FeedbackRecord, LookupFailure, SendRecord};

@@ -8,6 +8,28 @@ use crate::{
 };
 
 log_record! {
+    /// What an admin should look at, although the function works.
+    #[derive(Clone, Debug, Default)]
+    pub struct ConfigurationWarning {
+        /// What to look at; never a value.
+        pub problem: &'static str,
+        /// The name of the variable, where it is one that is not known by this program's own text.
+        pub variable: Option<SafeId>,
+        /// Which secret, where it is about one.
+        pub secret: Option<&'static str>,
+        /// The variable or field that was probably meant.
+        pub meant: Option<&'static str>,
+    }
+}
+
+impl ConfigurationWarning {
+    /// Where the problem says all.
+    pub fn of(problem: &'static str) -> Self {
+        Self { problem, ..Self::default() }
+    }
+}
+
+log_record! {
     /// What is known of one request to send a code.
     #[derive(Clone, Debug)]
     pub struct SendRecord {

@@ -193,6 +193,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn it_can_come_sooner() {
+        let deadline = Deadline::starting(Duration::from_millis(100), Timestamp::from_millis(NOW), None);
+        assert_eq!(deadline.within(Duration::from_millis(60)).remaining(), Duration::from_millis(60));
+        assert_eq!(deadline.within(Duration::from_millis(160)).remaining(), Duration::from_millis(100));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn it_ends() {
         let deadline = Deadline::starting(Duration::from_millis(100), Timestamp::from_millis(NOW), None);
         tokio::time::advance(Duration::from_millis(60)).await;

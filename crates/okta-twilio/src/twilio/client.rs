@@ -7,7 +7,6 @@ use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
 use serde_json::Value;
-use url::Url;
 
 use crate::{
     http_client::{self, Answer, CallError},
@@ -75,35 +74,25 @@ impl TwilioClient {
         Self { http, hooks_secret }
     }
 
-    /// Opens a connection, so that the first call does not have to. What is answered does not matter.
-    ///
-    /// # Errors
-    /// If there is no connection in time.
-    pub async fn connect(&self, base: &Url, timeout: Duration) -> Result<(), CallError> {
-        http_client::call(self.http.head(base.clone()), timeout).await.map(|_answer| ())
-    }
-
     /// Makes a call: `request` is built for each try, with the secret that authorises it.
     pub(super) async fn call(
         &self,
         manner: Manner,
         log: &Log,
-        request: impl Fn(&reqwest::Client, &HooksSecret) -> Result<reqwest::RequestBuilder, SecretError>,
+        request: impl Fn(&reqwest::Client, &HooksSecret) -> reqwest::RequestBuilder,
     ) -> Result<Authorised<Result<Answer, CallError>>, SecretError> {
         let Manner { deadline, least, repeatable } = manner;
         let call = async |secret: &Arc<HooksSecret>| {
-            let request = secret.twilio.authenticate(request(&self.http, secret)?);
+            let request = secret.twilio.authenticate(request(&self.http, secret));
             let timeout = deadline.remaining();
-            Ok(if repeatable {
+            if repeatable {
                 http_client::call_repeatable(request, timeout).await
             } else {
                 http_client::call(request, timeout).await
-            })
+            }
         };
-        let is_refused = |answer: &Result<Result<Answer, CallError>, SecretError>| matches!(answer, Ok(Ok(answer)) if answer.status == StatusCode::UNAUTHORIZED);
-        let Authorised { answer, refused } =
-            self.hooks_secret.authorise((&deadline, least), log, is_refused, call).await?;
-        Ok(Authorised { answer: answer?, refused: refused.and_then(Result::ok) })
+        let is_refused = |answer: &Result<Answer, CallError>| matches!(answer, Ok(answer) if answer.status == StatusCode::UNAUTHORIZED);
+        self.hooks_secret.authorise((&deadline, least), log, is_refused, call).await
     }
 }
 
@@ -211,7 +200,7 @@ pub(super) mod tests {
 
     /// A client that is never used to call.
     pub(in crate::twilio) fn client() -> TwilioClient {
-        let secret = Cached::new(Duration::from_secs(1), || async { Err(SecretError::NotFound) });
+        let secret = Cached::new(Duration::from_secs(1), |_limit| async { Err(SecretError::NotFound) });
         TwilioClient::new(http_client::build(None).unwrap(), secret)
     }
 

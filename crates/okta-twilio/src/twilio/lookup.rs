@@ -13,7 +13,6 @@ use strum::{IntoStaticStr, VariantArray};
 use url::Url;
 
 use crate::{
-    http_client::CallError,
     phone::{self, CountryCode, DialableNumber, NetworkCode, PhoneNumber},
     reason::Reason,
     telemetry::Log,
@@ -203,14 +202,6 @@ impl LookupClient {
         Self { twilio, base }
     }
 
-    /// Opens the connection, so that the first Lookup does not have to.
-    ///
-    /// # Errors
-    /// If there is no connection in time.
-    pub async fn connect(&self, timeout: Duration) -> Result<(), CallError> {
-        self.twilio.connect(&self.base, timeout).await
-    }
-
     /// Asks about a number. `country` completes a national one. A second request, with newer credentials after a 401, is
     /// made only if `least` is left.
     ///
@@ -226,7 +217,7 @@ impl LookupClient {
     ) -> Result<LookupAnswer, TwilioError> {
         let url = self.url(number, country, packages);
         let manner = Manner { deadline, least, repeatable: true };
-        let answer = self.twilio.call(manner, log, |http, _| Ok(http.get(url.clone()))).await?.answer?;
+        let answer = self.twilio.call(manner, log, |http, _| http.get(url.clone())).await?.answer?;
         if answer.status == http::StatusCode::OK {
             read(&body_of(&answer), packages).ok_or(TwilioError::Unreadable)
         } else {

@@ -10,12 +10,13 @@ use http::StatusCode;
 use serde_json::Value;
 use url::Url;
 
+pub use crate::phone::Channel;
 use crate::{
-    http_client::{Answer, CallError},
+    http_client::Answer,
     id::{SafeId, Sid},
     phone::{Extension, PhoneNumber},
     private::OneTimeCode,
-    secrets::{Authorised, HooksSecret, SecretError},
+    secrets::{Authorised, HooksSecret},
     telemetry::Log,
     time::deadline::Deadline,
     twilio::client::{Manner, Refusal, TwilioClient, TwilioError, body_of, id, request_id_of, text},
@@ -27,28 +28,6 @@ const LEAST_FOR_UPDATE: Duration = Duration::from_millis(100);
 /// Twilio's own codes for an update that meets nothing pending: not found, and a number that is none. A 404 without a code
 /// could be a proxy's.
 const NOTHING_PENDING: [u32; 2] = [20404, 60200];
-
-/// How the code travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Channel {
-    /// Text message (Twilio itself may make it RCS).
-    Sms,
-    /// Voice call.
-    Call,
-    /// WhatsApp; Twilio falls back to SMS where it can.
-    WhatsApp,
-}
-
-impl Channel {
-    /// The value of the `Channel` parameter.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::Call => "call",
-            Self::WhatsApp => "whatsapp",
-        }
-    }
-}
 
 /// A verification to start.
 #[derive(Clone, Debug)]
@@ -117,40 +96,20 @@ pub struct Started {
 pub struct VerifyClient {
     twilio: TwilioClient,
     base: Url,
-    /// `VERIFY_SERVICE_SID`; the hooks secret's where it is not set.
-    service_sid: Option<Sid>,
 }
 
 impl VerifyClient {
-    /// A client for `service_sid` (`VA…`), or else the service that the hooks secret names. `base` is an HTTP URL.
-    pub fn new(twilio: TwilioClient, base: Url, service_sid: Option<Sid>) -> Self {
-        Self { twilio, base, service_sid }
-    }
-
-    /// Opens the connection, so that the first send does not have to.
-    ///
-    /// # Errors
-    /// If there is no connection in time.
-    pub async fn connect(&self, timeout: Duration) -> Result<(), CallError> {
-        self.twilio.connect(&self.base, timeout).await
-    }
-
-    /// Whether it is known which Verify service is meant.
-    pub fn has_service(&self, secret: &HooksSecret) -> bool {
-        self.service(secret).is_ok()
-    }
-
-    fn service<'a>(&'a self, secret: &'a HooksSecret) -> Result<&'a Sid, SecretError> {
-        let sid = self.service_sid.as_ref().or(secret.verify_service_sid.as_ref());
-        sid.ok_or(SecretError::VerifyServiceSid)
+    /// A client for the service that the hooks secret names. `base` is an HTTP URL.
+    pub fn new(twilio: TwilioClient, base: Url) -> Self {
+        Self { twilio, base }
     }
 
     /// The service's verifications, and below them `path`, which is empty or begins with a slash.
-    fn url(&self, secret: &HooksSecret, path: &str) -> Result<Url, SecretError> {
-        let (base, service) = (self.base.path().trim_end_matches('/'), self.service(secret)?.as_str());
+    fn url(&self, secret: &HooksSecret, path: &str) -> Url {
+        let (base, service) = (self.base.path().trim_end_matches('/'), secret.verify_service_sid.as_str());
         let mut url = self.base.clone();
         url.set_path(&format!("{base}/v2/Services/{service}/Verifications{path}"));
-        Ok(url)
+        url
     }
 
     /// Sends a message. A second request, with newer credentials after a 401, is made only if `least` is left.
@@ -172,7 +131,7 @@ impl VerifyClient {
         ];
         form.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
         let manner = Manner { deadline, least, repeatable: false };
-        let call = self.twilio.call(manner, log, |http, secret| Ok(http.post(self.url(secret, "")?).form(&form))).await;
+        let call = self.twilio.call(manner, log, |http, secret| http.post(self.url(secret, "")).form(&form)).await;
         match call {
             Ok(Authorised { answer, refused }) => Started {
                 result: answer.map_err(TwilioError::from).and_then(|answer| accepted(&answer)),
@@ -213,7 +172,7 @@ impl VerifyClient {
         };
         let manner = Manner { deadline, least: LEAST_FOR_UPDATE, repeatable: true };
         let request = |http: &reqwest::Client, secret: &HooksSecret| {
-            Ok(http.post(self.url(secret, &path)?).form(&[("Status", status)]))
+            http.post(self.url(secret, &path)).form(&[("Status", status)])
         };
         let answer = self.twilio.call(manner, log, request).await?.answer?;
         if answer.status == StatusCode::OK {

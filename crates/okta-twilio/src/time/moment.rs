@@ -1,0 +1,51 @@
+//! When something happened, for ages that must not be too young.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::time::clock::{Clock, Timestamp};
+
+/// A point in time by two clocks: the process's monotonic clock and the time of day.
+///
+/// Lambda freezes the process between invocations. Measurements show the monotonic clock going on meanwhile, but AWS
+/// does not promise it. The time of day always goes on, but may be set back. The older of both ages is used: then a
+/// freeze always counts, and a clock that was set can only make something look older than it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    monotonic: Instant,
+    time_of_day: Timestamp,
+}
+
+impl Moment {
+    /// Now.
+    pub fn now(clock: &Clock) -> Self {
+        Self { monotonic: Instant::now(), time_of_day: clock.now() }
+    }
+
+    /// How long ago it was, by the clock that says more.
+    pub fn age(&self, clock: &Clock) -> Duration {
+        let millis = clock.now().as_millis().saturating_sub(self.time_of_day.as_millis());
+        let by_time_of_day = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+        self.monotonic.elapsed().max(by_time_of_day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    fn clock_at(seconds: u64) -> Clock {
+        Clock::fixed(UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_older_of_both_ages_counts() {
+        let moment = Moment::now(&clock_at(1_000));
+        assert_eq!(moment.age(&clock_at(1_000)), Duration::ZERO);
+        assert_eq!(moment.age(&clock_at(1_060)), Duration::from_secs(60), "the monotonic clock stood still");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(moment.age(&clock_at(900)), Duration::from_secs(5), "the time of day was set back");
+    }
+}
