@@ -70,7 +70,7 @@ build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build
 
 deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with SAM; asks for what that file does not say yet (BUILT=1: with the zips that are there)
 	@$(INFRA_VENV)/bin/python tools/deploy configure
-	@[ -n "$(BUILT)" ] || { architecture=$$($(INFRA_VENV)/bin/python tools/deploy architecture) && $(MAKE) build ARCH=$$architecture; }
+	@[ -n "$(BUILT)" ] || { architecture=$$($(INFRA_VENV)/bin/python tools/deploy architecture) && $(MAKE) --no-print-directory build ARCH=$$architecture; }
 	@$(INFRA_VENV)/bin/python tools/deploy run
 
 deploy-cdk: build-cdk ## Build and deploy the same stack with CDK (PARAMETERS="AllowedCountries=US,CA Hooks=both" ARCH=arm64)

@@ -13,7 +13,7 @@ import unittest
 
 from samtranslator.yaml_helper import yaml_parse
 from test_story import ask, fill_secret, parameters, sandbox_world, status_of
-from world import REGION, ROOT, Stack, clean_environment, script, without_deployments
+from world import REGION, ROOT, Stack, clean_environment, script, wait_until, without_deployments
 
 CDK = ROOT / "infra/cdk"
 
@@ -36,7 +36,8 @@ class WithoutRust(unittest.TestCase):
         # By the outputs, which both templates name alike.
         fill_secret(stack)
         sandbox.reset()
-        self.assertEqual(status_of(ask(stack)), "SUCCESSFUL")
+        # A failed fetch of the secret is tried again after a second.
+        wait_until("the hook has its secret", lambda: status_of(ask(stack)) == "SUCCESSFUL")
         self.assertEqual(len(sandbox.get("inbox")), 1)
 
     def test_a_release_by_the_sam_cli_alone(self):

@@ -4,6 +4,7 @@ Everything listens on 127.0.0.1 and ends with the test. What runs behind the emu
 zips, with the variables and names that the real template gives them.
 """
 
+import base64
 import contextlib
 import copy
 import http.client
@@ -190,6 +191,17 @@ class Sandbox:
         )
         assert answer.status == 200, answer
 
+    def send_code(self, phone, code):
+        """What somebody else sends through the same Verify service."""
+        user = self.credential["twilio_api_key_sid"] + ":" + self.credential["twilio_api_key_secret"]
+        headers = {
+            "Authorization": "Basic " + base64.b64encode(user.encode()).decode(),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        form = urllib.parse.urlencode({"To": phone, "Channel": "sms", "CustomCode": code})
+        answer = call(f"{self.url}/v2/Services/{self.service_sid}/Verifications", "POST", headers, form)
+        assert answer.status == 201, answer
+
     def clear_faults(self):
         assert call(f"{self.url}/_sandbox/faults", "DELETE").status == 200
 
@@ -247,7 +259,7 @@ def script(name):
     return module
 
 
-def zips():
+def zips(add_cleanup):
     """The folder with the functions' zips: SYSTEM_TEST_ZIPS, such as target/lambda; else the debug binaries are packed.
 
     Those are what the rest of the tests have just built; a release build would take minutes and behave the same.
@@ -255,6 +267,7 @@ def zips():
     if given := os.environ.get("SYSTEM_TEST_ZIPS"):
         return pathlib.Path(given).resolve()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="okta-twilio-zips-"))
+    add_cleanup(shutil.rmtree, folder)
     normalise_zip = script("normalise-zip")
     for function in FUNCTIONS:
         (folder / function).mkdir()
