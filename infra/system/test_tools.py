@@ -377,6 +377,18 @@ class Deploy(unittest.TestCase):
         self.assertEqual(self.overrides("staging"), ["Hooks=both", "Architecture=x86_64"])
         self.assertEqual(self.overrides(), ["Hooks=telephony", "Architecture=arm64"])
 
+    def test_a_pipeline_gives_bucket_role_and_further_parameters(self):
+        role = "arn:aws:iam::000000000000:role/execution"
+        more = {"ARTIFACT_BUCKET": "zips", "EXECUTION_ROLE_ARN": role, "PARAMETERS": "AlarmEmail=a@example.com\n\nCountryRules={\"*\": 1=1}\n"}
+        self.assertEqual(self.script("deploy", "configure", **more).returncode, 0)
+        given = tomlkit.parse(self.config.read_text()).unwrap()["default"]["deploy"]["parameters"]
+        self.assertEqual((given["s3_bucket"], given["role_arn"], given.get("resolve_s3")), ("zips", role, None))
+        self.assertEqual(self.overrides()[2:], ["AlarmEmail=a@example.com", 'CountryRules={"*": 1=1}'])
+        self.config.unlink()
+        wrong = self.script("deploy", "configure", PARAMETERS="AlarmEmail")
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("PARAMETERS", wrong.stderr)
+
     def test_answers_that_cannot_be_right(self):
         for wrong in ({"HOOKS": "sms"}, {"STACK": "a_b"}, {"AWS_REGION": "Frankfurt"}, {"ALLOWED_COUNTRIES": "USA"}):
             with self.subTest(wrong):

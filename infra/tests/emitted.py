@@ -42,8 +42,9 @@ OF_AWS = {
 
 def reasons():
     """Every reason code."""
-    codes = (CODE / "reason.rs").read_text().split("pub fn as_str", 1)[1].split("\n    }\n", 1)[0]
-    return set(re.findall(r'"([a-z_]+)"', codes)) | {"paused"}
+    variants = (CODE / "reason.rs").read_text().split("pub enum Reason {", 1)[1].split("\n}\n", 1)[0]
+    names = re.findall(r"^    ([A-Z]\w+),$", variants, re.MULTILINE)
+    return {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in names} | {"paused"}
 
 
 def fault(namespace, metric, dimensions):

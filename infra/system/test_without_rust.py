@@ -1,0 +1,82 @@
+"""Two ways to deploy that need no Rust: the files of a release with the SAM CLI alone, and CDK. By the real tools."""
+
+import contextlib
+import hashlib
+import io
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from samtranslator.yaml_helper import yaml_parse
+from test_story import ask, fill_secret, parameters, sandbox_world, status_of
+from world import REGION, ROOT, Stack, clean_environment, script, wait_until, without_deployments
+
+CDK = ROOT / "infra/cdk"
+
+
+def setUpModule():
+    global emulator, sandbox, zip_folder
+    emulator, sandbox, zip_folder = sandbox_world(unittest.addModuleCleanup)
+
+
+def run(command, folder, **environment):
+    variables = clean_environment(AWS_ENDPOINT_URL=emulator.url, **environment)
+    done = subprocess.run(command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, text=True, capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class WithoutRust(unittest.TestCase):
+    def assert_it_sends_a_code(self, name):
+        stack = Stack.existing(emulator, name)
+        self.assertEqual(ask(stack).status, 503, "the secret is not filled in yet")
+        # By the outputs, which both templates name alike.
+        fill_secret(stack)
+        sandbox.reset()
+        # A failed fetch of the secret is tried again after a second.
+        wait_until("the hook has its secret", lambda: status_of(ask(stack)) == "SUCCESSFUL")
+        self.assertEqual(len(sandbox.get("inbox")), 1)
+
+    def test_a_release_by_the_sam_cli_alone(self):
+        folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        release = script("release")
+        release.OUTPUT = folder / "files"
+        given = parameters()
+        architecture = given.pop("Architecture")
+        release.add(architecture, zip_folder)
+        for other in set(release.RUST_TARGETS) - {architecture}:
+            release.add(other, zip_folder)
+        with contextlib.redirect_stdout(io.StringIO()):
+            release.finish()
+        for line in (release.OUTPUT / "SHA256SUMS").read_text().splitlines():
+            digest, name = line.split("  ")
+            self.assertEqual(hashlib.sha256((release.OUTPUT / name).read_bytes()).hexdigest(), digest)
+
+        # What a person downloads, without what the emulator refuses. JSON is YAML.
+        template = release.OUTPUT / f"template-{architecture}.yaml"
+        template.write_text(json.dumps(without_deployments(yaml_parse(template.read_text())), default=str))
+        sam = pathlib.Path(sys.executable).parent / "sam"
+        command = [sam, "deploy", "--template-file", template.name, "--stack-name", "released", "--resolve-s3"]
+        command += ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--region", REGION]
+        command += ["--parameter-overrides", *(f"{name}={value}" for name, value in given.items())]
+        # Neither cargo nor this repository: only what the SAM CLI itself needs.
+        run(command, release.OUTPUT, PATH="/usr/bin:/bin", SAM_CLI_TELEMETRY="0")
+        self.assert_it_sends_a_code("released")
+
+    def test_cdk_deploy(self):
+        cdk = [CDK / "node_modules/.bin/cdk"]
+        environment = {"CDK_DISABLE_CLI_TELEMETRY": "1", "CI": "1", "AWS_REGION": REGION}
+        output = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, output)
+        quiet = ["--no-notices", "--no-version-reporting"]
+        run([*cdk, "bootstrap", f"aws://000000000000/{REGION}", *quiet], CDK, **environment)
+        context = parameters() | {"StackName": "by-cdk", "Zips": str(zip_folder)}
+        command = [*cdk, "deploy", "--app", "node dist/test/emulator-app.js", "--output", output, "--require-approval", "never"]
+        for name, value in context.items():
+            command += ["--context", f"{name}={value}"]
+        run([*command, *quiet], CDK, **environment)
+        self.assert_it_sends_a_code("by-cdk")
