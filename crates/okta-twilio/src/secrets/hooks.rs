@@ -206,7 +206,10 @@ mod tests {
         assert_eq!(read(r#","paused":true"#), (Pause::everything(), vec![]));
         assert_eq!(read(r#","paused":"soon""#), (Pause::everything(), vec![Warning::PausedUnreadable]));
         let (nigeria, _) = read(r#","paused":["NG"]"#);
-        assert!(nigeria.applies("NG".parse().unwrap(), Channel::Sms) && !nigeria.applies("GB".parse().unwrap(), Channel::Sms));
+        assert!(
+            nigeria.applies("NG".parse().unwrap(), Channel::Sms)
+                && !nigeria.applies("GB".parse().unwrap(), Channel::Sms)
+        );
         let meant = Warning::UnknownField(UnknownField { nearest: Some("paused") });
         assert_eq!(read(r#","pause":true"#), (Pause::default(), vec![meant]));
     }
