@@ -40,7 +40,7 @@ fn id(text: &str) -> SafeId {
 
 fn mac(number: &str) -> ToMac {
     let Ok((DialableNumber::International(number), _)) = phone::parse(number) else { panic!("a number") };
-    ToMac::of(&number, b"the credential").expect("a mark")
+    ToMac::of(&number, &[7; 32])
 }
 
 /// A message of `00u1` for the verification of this name.

@@ -429,13 +429,17 @@ impl Search<'_> {
                 self.record.twilio_request_id = refusal.request_id;
                 Failure {
                     reason: code.reason,
-                    // By the code where the table has it: a proxy can put any status on it.
-                    is_transient: matches!(code.class, Class::Limit | Class::Service) || refusal.status == 408,
+                    is_transient: may_pass(&code, refusal.status),
                     retry_after: refusal.retry_after,
                 }
             }
         }
     }
+}
+
+/// Whether Twilio may take the feedback later: by its code where the table has it, since a proxy can put any status on it.
+fn may_pass(code: &ErrorCode, status: u16) -> bool {
+    matches!(code.class, Class::Limit | Class::Service) || status == 408
 }
 
 #[cfg(test)]
@@ -474,6 +478,27 @@ mod tests {
             [("OKTA_ORG_URL", "https://example.okta.com"), ("OKTA_SECRET_ID", "okta"), ("PHONE_SOURCE", "factors")]
         {
             assert_eq!(sources(&[set]), [PhoneSource::Factors], "{set:?}");
+        }
+    }
+
+    #[test]
+    fn twilios_code_decides_and_the_status_only_where_there_is_none() {
+        for (code, status, passes) in [
+            (Some(20429), 429, true),
+            (Some(20429), 400, true),
+            (Some(20500), 400, true),
+            (Some(20503), 503, true),
+            (None, 429, true),
+            (None, 502, true),
+            (None, 408, true),
+            (Some(20003), 401, false),
+            (Some(20003), 503, false),
+            (Some(20403), 500, false),
+            (Some(60204), 403, false),
+            (Some(99_999), 400, false),
+            (None, 404, false),
+        ] {
+            assert_eq!(may_pass(&ErrorCode::of(code, status), status), passes, "{code:?} {status}");
         }
     }
 

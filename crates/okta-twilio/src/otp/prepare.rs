@@ -139,10 +139,10 @@ impl Preparation<'_> {
             DialableNumber::National(_) => (Known::default(), None),
         };
         let packages = self.packages(country.into(), lookup.packages());
-        let look_up = lookup.look_up(number, &packages, self.deadline, self.log);
+        let question = lookup.look_up(number, &packages, self.deadline, self.log);
         let (found, mut resend) = match number {
-            DialableNumber::International(to) => tokio::join!(look_up, self.resend(to)),
-            DialableNumber::National(_) => (look_up.await, Resend::default()),
+            DialableNumber::International(to) => tokio::join!(question, self.resend(to)),
+            DialableNumber::National(_) => (question.await, Resend::default()),
         };
         let (known, decision) = match (found.number, number) {
             (KnownNumber::Invalid, _) => (known, Err(number_invalid())),

@@ -72,7 +72,7 @@ impl Ladder<'_> {
 
 /// What shows whether two sends went to the same number, and nothing else of it.
 pub(super) fn mark(secret: &HooksSecret, to: &PhoneNumber) -> Option<ToMac> {
-    secret.twilio.with_password(|password| ToMac::of(to, password))
+    Some(ToMac::of(to, &secret.twilio.derive_key(ToMac::PURPOSE)?))
 }
 
 /// The way after so many messages: none of the ladder's for the first request, and the last one stays.

@@ -22,7 +22,7 @@
 
 use std::{collections::HashMap, fmt, future::Future, time::Duration};
 
-use aws_lc_rs::{hkdf, hmac};
+use aws_lc_rs::hmac;
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     primitives::Blob,
@@ -151,14 +151,16 @@ pub fn candidates(
 pub struct ToMac([u8; 16]);
 
 impl ToMac {
-    /// The number's mark. The key is made from the Twilio credential, so that all instances have the same; a rotation
-    /// only begins the ladder anew. `None` if the cryptographic library refuses, which it does not.
-    pub fn of(number: &PhoneNumber, twilio_secret: &[u8]) -> Option<Self> {
-        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(twilio_secret);
-        let mut key = [0; 32];
-        extracted.expand(&[b"okta-twilio to_mac"], hkdf::HKDF_SHA256).ok()?.fill(&mut key).ok()?;
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), number.on_the_wire().as_bytes());
-        tag.as_ref().first_chunk().copied().map(Self)
+    /// For [`TwilioCredentials::derive_key`](crate::secrets::TwilioCredentials::derive_key): all instances have the same
+    /// key, and a rotation of the credential only begins the ladder anew.
+    pub const PURPOSE: &[u8] = b"okta-twilio to_mac";
+
+    /// The number's mark.
+    pub fn of(number: &PhoneNumber, key: &[u8; 32]) -> Self {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), number.on_the_wire().as_bytes());
+        let mut mark = [0; 16];
+        mark.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+        Self(mark)
     }
 }
 
@@ -443,16 +445,16 @@ mod tests {
         assert!(read("request_type", Some(n(7))).is_some());
     }
 
-    fn mac(number: &str, secret: &str) -> ToMac {
+    fn mac(number: &str, key: u8) -> ToMac {
         let Ok((DialableNumber::International(number), _)) = crate::phone::parse(number) else { panic!("a number") };
-        ToMac::of(&number, secret.as_bytes()).unwrap()
+        ToMac::of(&number, &[key; 32])
     }
 
     #[test]
-    fn a_mark_tells_numbers_apart_and_depends_on_the_credential() {
-        let one = mac("+12025550123", "secret");
-        assert!(one == mac("+1 202 555 0123", "secret"));
-        assert!(one != mac("+12025550124", "secret") && one != mac("+12025550123", "rotated"));
+    fn a_mark_tells_numbers_apart_and_depends_on_the_key() {
+        let one = mac("+12025550123", 1);
+        assert!(one == mac("+1 202 555 0123", 1));
+        assert!(one != mac("+12025550124", 1) && one != mac("+12025550123", 2));
         assert_eq!(format!("{one:?}"), "ToMac(private)");
     }
 

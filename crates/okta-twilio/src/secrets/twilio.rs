@@ -1,5 +1,6 @@
 //! Twilio's credentials.
 
+use aws_lc_rs::hkdf;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::private::SecretDigest;
@@ -17,14 +18,19 @@ impl TwilioCredentials {
         Self { user, password: SecretDigestible(password) }
     }
 
+    /// A key for one purpose, the same wherever the credentials are the same, and of no use to find them. `None` if the
+    /// cryptographic library refuses, which it does not for a key of this length.
+    pub fn derive_key(&self, purpose: &[u8]) -> Option<[u8; 32]> {
+        let secret = self.password.0.expose_secret().as_bytes();
+        let mut key = [0; 32];
+        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(secret);
+        extracted.expand(&[purpose], hkdf::HKDF_SHA256).ok()?.fill(&mut key).ok()?;
+        Some(key)
+    }
+
     #[cfg(test)]
     pub(crate) fn user(&self) -> &str {
         &self.user
-    }
-
-    /// Makes something of the password that does not show it, such as a key.
-    pub(crate) fn with_password<T>(&self, make: impl FnOnce(&[u8]) -> T) -> T {
-        make(self.password.0.expose_secret().as_bytes())
     }
 
     /// Adds them to a request.
@@ -38,5 +44,20 @@ struct SecretDigestible(SecretString);
 impl PartialEq for SecretDigestible {
     fn eq(&self, other: &Self) -> bool {
         SecretDigest::of(self.0.expose_secret().as_bytes()) == SecretDigest::of(other.0.expose_secret().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_derived_key_depends_on_secret_and_purpose() {
+        let key = |secret: &str, purpose: &[u8]| {
+            TwilioCredentials::new("SK1".to_owned(), SecretString::from(secret)).derive_key(purpose).unwrap()
+        };
+        assert_eq!(key("secret", b"one"), key("secret", b"one"));
+        assert_ne!(key("secret", b"one"), key("secret", b"two"));
+        assert_ne!(key("secret", b"one"), key("rotated", b"one"));
     }
 }
