@@ -44,7 +44,7 @@ def reasons():
     """Every reason code."""
     variants = (CODE / "reason.rs").read_text().split("pub enum Reason {", 1)[1].split("\n}\n", 1)[0]
     names = re.findall(r"^    ([A-Z]\w+),$", variants, re.MULTILINE)
-    return {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in names} | {"paused"}
+    return {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in names}
 
 
 def fault(namespace, metric, dimensions):

@@ -1,7 +1,7 @@
-//! How much a cold and a warm request cost, beside a function that does nothing.
+//! What a cold and a warm request cost, compared with a function that does nothing, and what the sends table adds.
 //!
-//! Both are release binaries, run by turns in one process of measurement, with Twilio and Secrets Manager on the loopback
-//! interface: the ratios tell what this project adds, not what a network or Lambda adds. `make bench` runs it.
+//! All are release binaries that run in turns in one measurement, with Twilio and AWS on the loopback interface. The
+//! ratios show what this project adds, not what a network or Lambda adds. `make bench` runs it.
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and ends where it cannot measure")]
 
@@ -13,6 +13,7 @@ use std::{
 use sandbox::{
     Operation, Options,
     deployment::{Deployment, TelephonyRequest},
+    dynamodb::{DynamoDb, TABLE},
     lambda::{Function, Outcome},
 };
 
@@ -34,31 +35,38 @@ fn main() {
     let hook = Path::new(env!("CARGO_BIN_EXE_telephony-hook"));
     let nothing = neighbour(hook, "examples/lambda_function");
     let deployment = Deployment::start(Options::default());
-    let (mut hook_runs, mut nothing_runs) = (Vec::new(), Vec::new());
+    let table = DynamoDb::start();
+    let mut runs = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..COLD_STARTS {
         println!("cold start {} of {COLD_STARTS}", round + 1);
-        nothing_runs.push(measure(&Function::builder(&nothing).spawn(), |_| "{}".to_owned()));
-        let request = |number: usize| {
+        let ask = |number: usize| {
+            // Five messages to one number are allowed.
+            deployment.twilio.reset();
             let number = format!("+1202555{:04}", 100 + (round * WARM_REQUESTS + number) % 100);
             TelephonyRequest::sms(&number, "867530").event().build().to_string()
         };
-        hook_runs.push(measure(&deployment.function(hook).spawn(), |number| {
-            // Five messages to one number are allowed.
-            deployment.twilio.reset();
-            request(number)
-        }));
+        let with_table = [("SENDS_TABLE", TABLE.to_owned()), ("AWS_ENDPOINT_URL_DYNAMODB", table.url())];
+        let [nothing_runs, hook_runs, table_runs] = &mut runs;
+        nothing_runs.push(measure(&Function::builder(&nothing).spawn(), |_| "{}".to_owned()));
+        hook_runs.push(measure(&deployment.function(hook).spawn(), ask));
+        table_runs.push(measure(&deployment.function(hook).envs(with_table).spawn(), ask));
     }
     deployment.twilio.requests_for(Operation::VerifyCreate).first().expect("the last request was sent");
+    assert_eq!(table.requests().len(), COLD_STARTS * (WARM_REQUESTS + 1), "one call of the table for each code");
     println!(
-        "\nmedian of {COLD_STARTS} processes; telephony-hook calls Secrets Manager and Verify, the other one nobody\n"
+        "\nmedian of {COLD_STARTS} processes; telephony-hook calls Secrets Manager and Verify, with the sends table \
+         DynamoDB too; the first one calls nobody\n"
     );
-    println!("{:<34}{:>16}{:>16}{:>10}", "", "telephony-hook", "does nothing", "ratio");
-    row("start until ready, ms", &hook_runs, &nothing_runs, |run| millis(run.init));
-    row("start until first answer, ms", &hook_runs, &nothing_runs, |run| millis(run.init + run.first));
-    row("first answer, ms", &hook_runs, &nothing_runs, |run| millis(run.first));
-    row("warm answer, ms", &hook_runs, &nothing_runs, |run| millis(run.warm));
+    println!(
+        "{:<30}{:>14}{:>16}{:>8}{:>16}{:>8}",
+        "", "does nothing", "telephony-hook", "ratio", "and the table", "ratio"
+    );
+    row("start until ready, ms", &runs, |run| millis(run.init));
+    row("start until first answer, ms", &runs, |run| millis(run.init + run.first));
+    row("first answer, ms", &runs, |run| millis(run.first));
+    row("warm answer, ms", &runs, |run| millis(run.warm));
     #[expect(clippy::cast_precision_loss, reason = "kibibytes of one process")]
-    row("peak memory, MiB", &hook_runs, &nothing_runs, |run| run.peak_memory_kib as f64 / 1024.0);
+    row("peak memory, MiB", &runs, |run| run.peak_memory_kib as f64 / 1024.0);
 }
 
 /// A binary of the same build.
@@ -80,10 +88,12 @@ fn measure(function: &Function, event: impl Fn(usize) -> String) -> Run {
     Run { init, first, warm, peak_memory_kib: function.peak_memory_kib().unwrap_or_default() }
 }
 
-fn row(name: &str, hook: &[Run], nothing: &[Run], value: impl Fn(&Run) -> f64) {
-    let median = |runs: &[Run]| median(runs.iter().map(&value).collect());
-    let (hook, nothing) = (median(hook), median(nothing));
-    println!("{name:<34}{hook:>16.2}{nothing:>16.2}{:>10.1}", hook / nothing);
+/// A line of medians: the function that does nothing, the hook, and the hook with the table, each with its ratio to the
+/// one before it.
+fn row(name: &str, runs: &[Vec<Run>; 3], value: impl Fn(&Run) -> f64) {
+    let [nothing, hook, table] = runs.each_ref().map(|runs| median(runs.iter().map(&value).collect()));
+    let (to_nothing, to_hook) = (hook / nothing, table / hook);
+    println!("{name:<30}{nothing:>14.2}{hook:>16.2}{to_nothing:>8.1}{table:>16.2}{to_hook:>8.2}");
 }
 
 fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
