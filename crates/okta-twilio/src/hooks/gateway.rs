@@ -138,7 +138,7 @@ impl Response {
             headers.insert(ALLOW.as_str(), allow);
         }
         let (status_code, body) = (self.status.as_u16(), self.body.unwrap_or_default());
-        GatewayResponse { status_code, headers, body, is_base64_encoded: false }
+        GatewayResponse { status_code, headers, body, is_base64_encoded: false, cookies: [] }
     }
 }
 
@@ -150,6 +150,8 @@ pub struct GatewayResponse {
     headers: BTreeMap<&'static str, &'static str>,
     body: String,
     is_base64_encoded: bool,
+    /// None; `cargo lambda watch` expects the field.
+    cookies: [&'static str; 0],
 }
 
 #[cfg(test)]
