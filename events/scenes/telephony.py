@@ -789,6 +789,7 @@ PUMPING = {
 }
 SIM_SWAP = {"LOOKUP_FIELDS": "sim_swap", "MAX_SIM_SWAP_AGE_HOURS": "72"}
 LINE_IN_USE = {"LOOKUP_FIELDS": "line_status,call_forwarding"}
+BY_COUNTRY = {"COUNTRY_RULES": '{"BR":{"channel":"whatsapp"},"DE":{"locale":"de"}}'}
 
 
 def denied(
@@ -827,6 +828,33 @@ POLICY = Group(
             "country_not_allowed",
             {"ALLOWED_COUNTRIES": "US,CA"},
             lookups=0,
+        ),
+        sent(
+            "telephony-policy-observed",
+            "A country that is not allowed, while the policy only observes: the code goes out, and the log says `would_refuse`.",
+            "+442079460184",
+            variables={"ALLOWED_COUNTRIES": "US,CA", "POLICY_MODE": "observe"},
+        ),
+        sent(
+            "telephony-rules-whatsapp-by-country",
+            "The rule of Brazil: WhatsApp.",
+            "+5511961234567",
+            by="whatsapp",
+            phone={"locale": "en-us"},
+            variables=BY_COUNTRY,
+        ),
+        sent(
+            "telephony-rules-language-by-country",
+            "The rule of Germany: its language, whatever the user's is.",
+            "+4915112345678",
+            phone={"locale": "de"},
+            variables=BY_COUNTRY,
+        ),
+        sent(
+            "telephony-rules-other-country",
+            "A country without a rule of its own: as always.",
+            "+12025550189",
+            variables=BY_COUNTRY,
         ),
         sent(
             "telephony-policy-number-national",
