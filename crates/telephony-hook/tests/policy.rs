@@ -634,7 +634,9 @@ mod recipes {
         let mut recipes = Vec::new();
         for line in PAGE.lines() {
             if let Some(variables) = line.strip_suffix(" make dev") {
-                let variables = variables.split(' ').map(|pair| pair.split_once('=').expect("NAME=value")).collect();
+                let variables = variables.split(' ').map(|pair| pair.split_once('=').expect("NAME=value"));
+                // The shell takes the quotes of a value away.
+                let variables = variables.map(|(name, value)| (name, value.trim_matches('\''))).collect();
                 recipes.push(Recipe { variables, events: Vec::new() });
             } else if let Some(event) = line.strip_prefix("make invoke EVENT=") {
                 let (file, outcome) = event.split_once('#').expect("what comes of it");
