@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Writes the recorded invocations in this folder, their index `expected.json` and the tables of `README.md`.
 
-A scene is one line of a story: what arrives at a function and what has to come of it. The scenes are in `scenes/`; all
+A scene is one line of a story: what arrives at a function, and the expected result. The scenes are in `scenes/`; all
 that they have in common (Okta's payload, the gateway's event, ids, times) is made once, so that all files agree on it.
 Everything follows from a scene's name and content, so a new scene leaves the files of the others as they are.
 
     events/generate.py              write the files
-    events/generate.py --check      tell what differs from the files, and fail if anything does
+    events/generate.py --check      show what differs from the files, and fail if anything does
     events/generate.py --print NAME write one invocation to standard output, also one that is too big to keep
 """
 

@@ -1,4 +1,4 @@
-"""Okta's event hook: it tells what happened. And the queue of the function that takes these deliveries."""
+"""Okta's event hook, which reports what happened, and the queue of the function that receives its deliveries."""
 
 import copy
 import dataclasses
@@ -18,9 +18,9 @@ CHALLENGE = "x-okta-verification-challenge"
 QUEUE_ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:okta-twilio-feedback.fifo"
 
 FRESH = "2099-12-31T23:59:59.000Z"
-"""When events were published that shall be acted on, whenever the file is replayed: never too old."""
+"""Time of publication of events that count on any day that the file is replayed: never too old."""
 
-# Users whom the sandbox's Okta knows, and the numbers that it tells of them.
+# Users that the sandbox's Okta knows, and their numbers.
 USER = "00uyxxSknGtK8022w0g3"
 USERS_NUMBER = "+12025550123"
 ONE_PHONE = "00usandbox0onephone0"
@@ -45,7 +45,7 @@ Change = Callable[[Json], None]
 
 @dataclasses.dataclass(frozen=True)
 class Feedback:
-    """What has to come of a delivery, or of a batch of the queue."""
+    """The expected result of a delivery, or of a batch of the queue."""
 
     status: int | None = 200
     """Status of the answer; none: a batch, which has none."""
@@ -54,9 +54,9 @@ class Feedback:
     location: str | None = None
     """Its `location`."""
     pending: tuple[str, ...] = ()
-    """Numbers to which a code is on its way, before."""
+    """Numbers with a pending verification, before."""
     feedback: tuple[str, ...] = ()
-    """What becomes of each event of a phone: `outcome` or `outcome: reason`, sorted."""
+    """The outcome of each phone event: `outcome` or `outcome: reason`, sorted."""
     approved: tuple[str, ...] = ()
     """Numbers whose verification is approved, afterwards; sorted."""
     batch_failures: tuple[str, ...] | None = None
@@ -103,13 +103,13 @@ PUSH = Factor("OKTA_VERIFY_PUSH", "Okta Verify", "Get a push notification")
 
 OTHER_FACTORS = {
     "password": ("A password, which Identity Engine counts as a factor.", PASSWORD),
-    "okta-verify-push": ("Okta Verify: a notification confirmed.", PUSH),
+    "okta-verify-push": ("Okta Verify: the user confirmed a notification.", PUSH),
     "okta-verify-fastpass": ("Okta FastPass.", Factor("SIGNED_NONCE", "Okta Verify", "Use Okta FastPass")),
-    "okta-verify-code": ("Okta Verify: a code typed.", Factor("OKTA_SOFT_TOKEN", "Okta Verify", "Enter a code")),
+    "okta-verify-code": ("Okta Verify: the user typed a code.", Factor("OKTA_SOFT_TOKEN", "Okta Verify", "Enter a code")),
     "webauthn": ("A security key.", Factor("FIDO_WEBAUTHN", "Security Key or Biometric", "WebAuthn")),
     "email": ("A code by e-mail.", Factor("EMAIL_FACTOR", "Email", "EMAIL")),
     "google-authenticator": ("Google Authenticator.", Factor("GOOGLE_OTP", "Google Authenticator", "Enter a code")),
-    "soft-token": ("Another app's code.", Factor("SOFT_TOKEN", "Custom OTP", "Enter a code")),
+    "soft-token": ("A code from another app.", Factor("SOFT_TOKEN", "Custom OTP", "Enter a code")),
     "security-question": (
         "A security question.",
         Factor("SECURITY_QUESTION", "Security Question", "Security Question"),
@@ -120,7 +120,7 @@ OTHER_FACTORS = {
     "duo": ("Duo.", Factor("DUO_SECURITY", "Duo Security", "Duo")),
     "smart-card": ("A smart card.", Factor("SMART_CARD", "Smart Card Authenticator", "PIV")),
     "lookalike": (
-        "A factor with a phone's name in its own.",
+        "A factor whose name contains a phone's.",
         Factor("CUSTOM_SMS_FACTOR_X", "Custom OTP", "Custom SMS"),
     ),
 }
@@ -138,7 +138,7 @@ def user(user_id: str) -> Json:
 
 
 def log_event(name: str, number: int, user_id: str) -> Json:
-    """What every event of the System Log has, as the hook delivers it. `number` tells those of a delivery apart."""
+    """What every event of the System Log has, as the hook delivers it. `number` distinguishes the events of one delivery."""
     request_id = identifier(name, f"request {number}", 27)
     place = {
         "city": "San Jose",
@@ -233,7 +233,7 @@ def identity(name: str, factor: Factor, user_id: str = USER, number: int = 0) ->
 
 
 def enrolled(name: str, factor: Factor, user_id: str = USER, number: int = 0) -> Json:
-    """A factor was enrolled; `debugData` does not tell which."""
+    """A factor was enrolled; `debugData` does not name it."""
     event = log_event(name, number, user_id)
     event |= {
         "eventType": "user.mfa.factor.activate",
@@ -288,7 +288,7 @@ def approved(name: str, shows: str, event: Json, number: str = USERS_NUMBER, **o
 
 
 def ignored(name: str, shows: str, event: Json, *feedback: str, status: int = 200) -> Scene:
-    """One event; whatever is on its way stays so."""
+    """One event; no verification is approved."""
     return delivered(name, shows, [event], Feedback(status, pending=(USERS_NUMBER,), feedback=feedback))
 
 
@@ -301,7 +301,7 @@ def rejected(
     location: str | None = None,
     **of_gateway: Json,
 ) -> Scene:
-    """The request is not served."""
+    """The function rejects the request."""
     expected = Feedback(status, reason, location, pending=(USERS_NUMBER,))
     return request(name, shows, body, expected, **of_gateway)
 
@@ -322,7 +322,7 @@ def recovery(event: Json) -> None:
 
 
 def nulls(event: Json) -> None:
-    """Only the factor and the actor tell anything."""
+    """Only the factor and the actor have values."""
     for field in set(event) - {"uuid", "published", "eventType", "outcome", "actor", "debugContext"}:
         event[field] = None
 
@@ -385,7 +385,7 @@ VERIFICATION = Group(
     (
         request(
             "event-verification",
-            "Okta asks whether the hook is the admin's own.",
+            "Okta verifies that the URL belongs to the hook.",
             None,
             Feedback(),
             method="GET",
@@ -393,7 +393,7 @@ VERIFICATION = Group(
         ),
         rejected(
             "event-verification-challenge-missing",
-            "A `GET` that asks nothing.",
+            "A `GET` has no challenge.",
             None,
             400,
             "challenge_missing",
@@ -403,7 +403,7 @@ VERIFICATION = Group(
         ),
         rejected(
             "event-verification-secret-missing",
-            "Somebody else asks: the challenge alone opens nothing.",
+            "A stranger sends a challenge without the secret.",
             None,
             401,
             "not_authenticated",
@@ -419,22 +419,22 @@ ONE_EVENT = Group(
     (
         approved(
             "event-sms-identity-engine",
-            "A code by SMS was right. Replay `telephony-sms-mfa-verification` before it.",
+            "A user typed a code from an SMS. Replay `telephony-sms-mfa-verification` before it.",
             identity("event-sms-identity-engine", SMS),
         ),
         approved(
             "event-call-identity-engine",
-            "A code by voice call was right.",
+            "A user typed a code from a voice call.",
             identity("event-call-identity-engine", CALL),
         ),
         approved(
             "event-sms-over-a-mebibyte",
-            "A delivery of more than 1 MiB: Okta does not repeat what is refused for its size, so only Lambda's own limit counts.",
+            "The delivery has more than 1 MiB. Only Lambda's limit counts, because Okta does not repeat a 413.",
             identity("event-sms-over-a-mebibyte", SMS) | {"displayMessage": "x" * 1024 * 1024},
         ),
         delivered(
             "event-unreadable-parts",
-            "Half a surrogate pair in one event and in a field that nobody needs: the rest is read all the same.",
+            "One event and one unneeded field hold half a surrogate pair. The function reads the rest.",
             [
                 identity("event-unreadable-parts", SMS) | {"displayMessage": "M\ud83d"},
                 {"uuid": "\ud83d", "eventType": "\udc00"},
@@ -445,12 +445,12 @@ ONE_EVENT = Group(
         approved("event-call-classic-engine", "A call in Classic Engine.", classic("event-call-classic-engine", CALL)),
         approved(
             "event-sms-recovery",
-            "A password was reset with a code.",
+            "A user reset the password with a code.",
             changed(identity("event-sms-recovery", SMS), recovery),
         ),
         delivered(
             "event-enrollment-twins",
-            "A phone was enrolled. Identity Engine tells it twice, and one of the two finds nothing left to approve.",
+            "A user enrolled a phone. Identity Engine reports it twice; the second finds nothing left to approve.",
             [enrolled("event-enrollment-twins", SMS, USER, 0), enrolled("event-enrollment-twins", CALL, USER, 1)],
             Feedback(
                 pending=(USERS_NUMBER,),
@@ -460,7 +460,7 @@ ONE_EVENT = Group(
         ),
         approved(
             "event-enrollment-by-admin",
-            "An admin did it: the user is the target, not the actor.",
+            "An admin enrolled the phone: the user is the target, not the actor.",
             changed(enrolled("event-enrollment-by-admin", SMS), by_admin),
         ),
         approved(
@@ -477,7 +477,7 @@ ONE_EVENT = Group(
         ),
         approved(
             "event-sms-number-with-dashes",
-            "Okta has the number as people write it.",
+            "Okta stores the number with dashes.",
             identity("event-sms-number-with-dashes", SMS, NUMBER_WITH_DASHES),
             NUMBER_WITHOUT_DASHES,
         ),
@@ -490,22 +490,22 @@ ONE_EVENT = Group(
         ),
         approved(
             "event-sms-fields-null",
-            "Everything else is `null`; the actor tells the user.",
+            "Everything else is `null`; the actor names the user.",
             changed(identity("event-sms-fields-null", SMS), nulls),
         ),
         approved(
             "event-sms-fields-few",
-            "Without `debugContext`; the target tells the factor.",
+            "There is no `debugContext`; the target names the factor.",
             changed(identity("event-sms-fields-few", SMS), few_fields),
         ),
         approved(
             "event-sms-fields-odd",
-            "Values of any type, and fields of tomorrow.",
+            "Unneeded values have any type, and there are unknown fields.",
             changed(identity("event-sms-fields-odd", SMS), odd_values),
         ),
         approved(
             "event-sms-body-base64",
-            "The gateway took the body for binary.",
+            "The gateway encoded the body as base64.",
             identity("event-sms-body-base64", SMS),
             is_base64=True,
             headers={"content-type": "application/json; charset=utf-8"},
@@ -519,7 +519,7 @@ MANY_EVENTS = Group(
     (
         delivered(
             "event-many-identity-engine",
-            "Nine events: three codes were right, one user is gone, and the rest is about other things.",
+            "Nine events: three codes were right, one user was deleted, and the rest are unrelated.",
             many_of_identity("event-many-identity-engine"),
             Feedback(
                 pending=(USERS_NUMBER, ONE_PHONES_NUMBER, CALLED_NUMBER),
@@ -548,7 +548,7 @@ MANY_EVENTS = Group(
 )
 
 OTHER = Group(
-    "Nothing to approve: a code to the user's phone is on its way, and stays so",
+    "Nothing to approve: the pending verification stays pending",
     "Feedback",
     (
         *(
@@ -558,7 +558,7 @@ OTHER = Group(
         ignored("event-code-wrong", "The code was wrong.", failed(identity("event-code-wrong", SMS))),
         ignored(
             "event-enrollment-of-email",
-            "Something else was enrolled.",
+            "The user enrolled another factor.",
             enrolled("event-enrollment-of-email", Factor("EMAIL_FACTOR", "Email", "EMAIL")),
         ),
         ignored(
@@ -569,7 +569,7 @@ OTHER = Group(
         ),
         ignored(
             "event-sms-nothing-pending",
-            "The user's own code has ended or is approved already.",
+            "The user's code has expired or is approved already.",
             identity("event-sms-nothing-pending", SMS, ONE_PHONE),
             "not_needed: no_pending_verification",
         ),
@@ -581,7 +581,7 @@ OTHER = Group(
         ),
         ignored(
             "event-sms-user-deleted",
-            "The user is gone.",
+            "The user was deleted.",
             identity("event-sms-user-deleted", SMS, DELETED),
             "not_needed: user_not_found",
         ),
@@ -594,33 +594,33 @@ NO_FEEDBACK = Group(
     (
         ignored(
             "event-sms-okta-failing",
-            "Okta fails: 503 asks it to deliver once more.",
+            "Okta's API fails. The 503 makes Okta deliver once more.",
             identity("event-sms-okta-failing", SMS, FAILING),
             "failed: okta_failed",
             status=503,
         ),
         ignored(
             "event-sms-okta-throttled",
-            "Okta's rate limit is reached: once more.",
+            "Okta's rate limit is reached. Okta delivers once more.",
             identity("event-sms-okta-throttled", SMS, THROTTLED),
             "failed: okta_rate_limited",
             status=503,
         ),
         ignored(
             "event-sms-okta-forbidden",
-            "The token may not read the user. Delivering once more would change nothing.",
+            "The token may not read the user. A second delivery would not help.",
             identity("event-sms-okta-forbidden", SMS, FORBIDDEN),
             "failed: okta_forbidden",
         ),
         ignored(
             "event-sms-without-user",
-            "The event names nobody.",
+            "The event does not name the user.",
             changed(identity("event-sms-without-user", SMS), without_user),
             "failed: event_without_user",
         ),
         ignored(
             "event-sms-not-classified",
-            "A phone, by a word that nobody knows: never guessed, but told to the admin.",
+            "The event names a phone by an unknown word. The function does not guess, and logs it for the admin.",
             changed(identity("event-sms-not-classified", SMS), unclear),
             "failed: event_not_classified",
         ),
@@ -633,12 +633,12 @@ def sms_delivery(name: str) -> str:
 
 
 REJECTED = Group(
-    "Not let in, or not understood",
+    "Rejected requests",
     "Feedback",
     (
         rejected(
             "event-rejected-secret-wrong",
-            "Somebody who does not know the secret.",
+            "The caller sends a wrong secret.",
             sms_delivery("event-rejected-secret-wrong"),
             401,
             "not_authenticated",
@@ -646,7 +646,7 @@ REJECTED = Group(
         ),
         rejected(
             "event-rejected-secret-missing",
-            "No secret at all.",
+            "The caller sends no secret.",
             sms_delivery("event-rejected-secret-missing"),
             401,
             "not_authenticated",
@@ -654,7 +654,7 @@ REJECTED = Group(
         ),
         rejected(
             "event-rejected-method-put",
-            "Another method.",
+            "The method is wrong.",
             sms_delivery("event-rejected-method-put"),
             405,
             "method_not_allowed",
@@ -663,14 +663,14 @@ REJECTED = Group(
         rejected("event-rejected-body-empty", "`POST` without a body.", None, 400, "not_a_hook_request"),
         rejected(
             "event-rejected-json-malformed",
-            "The body ends in the middle.",
+            "The body is cut off.",
             sms_delivery("event-rejected-json-malformed")[:2000],
             400,
             "not_a_hook_request",
         ),
         rejected(
             "event-rejected-other-hook",
-            "A request of the telephony hook.",
+            "Okta's telephony hook calls this URL.",
             compact({"eventType": "com.okta.telephony.provider", "data": {}}),
             400,
             "not_a_hook_request",
@@ -736,7 +736,7 @@ QUEUE = Group(
     (
         batch(
             "sqs-batch",
-            "Three users; one of them is gone by now.",
+            "The batch is about three users. One of them was deleted.",
             [Message(USER), Message(ONE_PHONE), Message(DELETED)],
             pending=(USERS_NUMBER, ONE_PHONES_NUMBER),
             feedback=("approved", "approved", "not_needed: user_not_found"),
@@ -744,7 +744,7 @@ QUEUE = Group(
         ),
         batch(
             "sqs-batch-partial-failure",
-            "Okta fails for one user: that message stays, and the user's next one with it, to keep their order.",
+            "Okta's API fails for one user. That message and the user's next one stay in the queue, to keep their order.",
             [Message(FAILING), Message(USER), Message(FAILING)],
             failing=(0, 2),
             pending=(USERS_NUMBER,),
@@ -753,7 +753,7 @@ QUEUE = Group(
         ),
         batch(
             "sqs-batch-not-ours",
-            "A message that the function did not write is not acted on; it ends in the dead-letter queue.",
+            "One message is not from the function. It ends in the dead-letter queue.",
             [Message(USER, body='{"approve":"everything"}'), Message(ONE_PHONE)],
             failing=(0,),
             pending=(USERS_NUMBER, ONE_PHONES_NUMBER),

@@ -1,4 +1,4 @@
-"""A scene: an invocation and what has to come of it."""
+"""A scene: an invocation and its expected result."""
 
 import dataclasses
 import hashlib
@@ -8,7 +8,7 @@ Json = Any
 
 
 class Expected(Protocol):
-    """What has to come of an invocation."""
+    """The expected result of an invocation."""
 
     def index(self) -> dict[str, Json]:
         """For the index: `sandbox::recorded_events` has a type for it."""
@@ -17,7 +17,7 @@ class Expected(Protocol):
         """For the README; Markdown."""
 
     def outcome(self) -> str:
-        """For the README: what comes of it beside the answer."""
+        """For the README: the result apart from the answer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Scene:
     """The invocation."""
     expected: Expected
     variables: dict[str, str] = dataclasses.field(default_factory=dict)
-    """What the function needs besides the variables that every function has."""
+    """Variables that the function needs in addition to those that every function has."""
     kept: bool = True
     """False for one that is too big for a file."""
 
@@ -71,7 +71,7 @@ def digits(name: str, purpose: str, length: int) -> str:
 
 
 def identifier(name: str, purpose: str, length: int) -> str:
-    """An identifier that belongs to a scene. No two digits stand together, so that none looks like a code."""
+    """An identifier that belongs to a scene. No two digits are adjacent, so that none looks like a code."""
     letters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
     number = int(hashlib.sha512(f"{name} {purpose}".encode()).hexdigest(), 16)
     characters = []

@@ -15,9 +15,9 @@ PATH = "/telephony"
 PREVIEW = "/api/internal/v1/inlineHooks/com.okta.telephony.provider/generatePreview"
 
 FAR_FUTURE = "2099-12-31T23:59:59.000Z"
-"""When codes end that shall be sent, whenever the file is replayed."""
+"""Expiry of codes that must be sent, on any day that the file is replayed."""
 LIFETIME = datetime.timedelta(minutes=4, seconds=54, milliseconds=300)
-"""What is left of a code when Okta asks to send it."""
+"""How long a code is still valid when Okta asks to send it."""
 
 PHONE_NUMBER = "data.messageProfile.phoneNumber"
 OTP_CODE = "data.messageProfile.otpCode"
@@ -31,14 +31,14 @@ Change = Callable[[Json], None]
 
 @dataclasses.dataclass(frozen=True)
 class Sending:
-    """What has to come of Okta's request."""
+    """The expected result of Okta's request."""
 
     status: int
     """Status of the answer."""
     reason: str
     """The reason code in `debugContext` or in the error's cause."""
     successful: bool = False
-    """Whether Okta is told that the code is on its way."""
+    """Whether Okta gets `SUCCESSFUL`."""
     location: str | None = None
     """The error's `location`."""
     twilio_code: int | None = None
@@ -183,7 +183,7 @@ def sent(
 def rejected(
     name: str, shows: str, body: Json, status: int, reason: str, location: str | None = None, **of_gateway: Json
 ) -> Scene:
-    """The request is not served."""
+    """The function rejects the request."""
     return scene(name, shows, body, Sending(status, reason, location=location), **of_gateway)
 
 
@@ -198,7 +198,7 @@ def refused(
     requests: int = 1,
     delivery: str = "SMS",
 ) -> Scene:
-    """Twilio says no, by one of the sandbox's magic numbers."""
+    """Twilio refuses, because of one of the sandbox's magic numbers."""
     name = f"telephony-twilio-{code}-{words}"
     expected = Sending(200, reason, location=location, twilio_code=code, verify_requests=requests)
     return scene(name, shows, request(name, number, channel=delivery), expected)
@@ -211,7 +211,7 @@ def unanswered(name: str, shows: str, number: str, reason: str, *, arrives: bool
 
 
 def unfit(name: str, shows: str, number: Json, reason: str, location: str, *changes: Change) -> Scene:
-    """Not asked of Twilio."""
+    """The hook does not ask Twilio."""
     return scene(name, shows, request(name, number), Sending(200, reason, location=location), *changes)
 
 
@@ -247,7 +247,7 @@ def too_large() -> Scene:
     name = "telephony-rejected-body-too-large"
     body = request(name, "+12025550169")
     profile(msgTemplate="x" * 64 * 1024)(body)
-    return rejected(name, "A body of more than 64 KiB.", body, 413, "body_too_large")
+    return rejected(name, "The body has more than 64 KiB.", body, 413, "body_too_large")
 
 
 def cut(name: str) -> str:
@@ -257,7 +257,7 @@ def cut(name: str) -> str:
 
 
 def half_emoji(name: str) -> str:
-    """A request with a name that was cut in the middle of an emoji, and a number that no computer has."""
+    """A request with a name that ends in half an emoji, and a number that is too large."""
     body = request(name, "+12025550116")
     body["data"]["userProfile"]["lastName"] = "@"
     body["data"]["userProfile"]["tomorrow"] = "#"
@@ -266,7 +266,7 @@ def half_emoji(name: str) -> str:
 
 
 def claims(name: str, **other: Json) -> dict[str, Json]:
-    """What the gateway hands over of an access token. Every value is a text, as a rule."""
+    """An access token's claims as the gateway passes them. Nearly every value is text."""
     issued = int(moment(name).timestamp()) - 60
     return {
         "aud": "api://default",
@@ -282,7 +282,7 @@ def claims(name: str, **other: Json) -> dict[str, Json]:
 
 
 def in_payload_format_1(scene: Scene) -> Scene:
-    """The same request from an HTTP API whose integration has the older payload format."""
+    """The same request from an HTTP API whose integration uses the older payload format."""
     new = scene.event
     method, path = new["requestContext"]["http"]["method"], new["rawPath"]
     context = {key: new["requestContext"][key] for key in ("accountId", "apiId", "requestId", "stage")}
@@ -313,16 +313,16 @@ BY_SMS = Group(
     PHONE_GETS,
     (
         sent("telephony-sms-mfa-verification", "A user signs in.", "+12025550123", phone={"locale": "en"}),
-        sent("telephony-sms-pre-enrollment", "A user enrols a phone.", "+12025550102", flow="pre-enrollment"),
+        sent("telephony-sms-pre-enrollment", "A user enrolls a phone.", "+12025550102", flow="pre-enrollment"),
         sent("telephony-sms-account-unlock", "A user unlocks the account.", "+12025550103", flow="account-unlock"),
         sent("telephony-sms-password-reset", "A user resets the password.", "+12025550104", flow="password-reset"),
         sent(
             "telephony-sms-request-type-missing",
-            "Without `requestType`, as in Okta's own OpenAPI example.",
+            "The request has no `requestType`, as in Okta's OpenAPI example.",
             "+12025550105",
             lambda body: body.pop("requestType"),
         ),
-        sent("telephony-sms-request-type-unknown", "An undocumented flow.", "+12025550106", flow="step-up"),
+        sent("telephony-sms-request-type-unknown", "The flow is undocumented.", "+12025550106", flow="step-up"),
         sent(
             "telephony-sms-number-with-separators",
             "A number as people write it; Twilio gets E.164.",
@@ -331,25 +331,25 @@ BY_SMS = Group(
         ),
         sent(
             "telephony-sms-number-trunk-zero",
-            "A number with the zero that is for callers inside the country.",
+            "The number contains the zero that only callers inside the country dial.",
             "+44 (0)20 7946 0110",
             to="+442079460110",
         ),
         sent(
             "telephony-sms-number-marks",
-            "Marks that nobody sees and dashes that are not ASCII, as word processors leave them.",
+            "The number contains invisible marks and dashes outside ASCII, as word processors insert them.",
             "\u202d+1\u00a0202\u2011555\u22120114\u202c",
             to="+12025550114",
         ),
         sent(
             "telephony-sms-extension-remark",
-            "An extension is not for messages, whatever is written behind it.",
+            "A message ignores the extension, and the remark after it.",
             "+1 202 555 0115 ext. 5 (lobby)",
             to="+12025550115",
         ),
         scene(
             "telephony-sms-fields-unreadable",
-            "Half an emoji and a number without bounds in fields that nobody needs.",
+            "Unneeded fields hold half an emoji and a number that is too large.",
             half_emoji("telephony-sms-fields-unreadable"),
             Sending(
                 200,
@@ -359,7 +359,7 @@ BY_SMS = Group(
                 messages=({"channel": "sms", "to": "+12025550116", "code": code_of("telephony-sms-fields-unreadable")},),
             ),
         ),
-        sent("telephony-sms-code-starts-with-zero", "The code's zero stays.", "+12025550107", code="048213"),
+        sent("telephony-sms-code-starts-with-zero", "The code keeps its leading zero.", "+12025550107", code="048213"),
         sent(
             "telephony-sms-locale-portuguese",
             "The user's language: Okta's `pt_BR` is Twilio's `pt-BR`.",
@@ -369,23 +369,29 @@ BY_SMS = Group(
         ),
         sent(
             "telephony-sms-locale-unsupported",
-            "A language that Twilio has no text for: left out, Twilio goes by the number's country.",
+            "Twilio has no text in this language. The hook omits it, and Twilio uses the language of the number's country.",
             "+12025550109",
             profile(locale="eu-ES"),
             phone={"locale": None},
         ),
-        sent("telephony-sms-fields-minimal", "Only what is needed.", "+12025550110", minimal, phone={"locale": None}),
-        sent("telephony-sms-fields-unknown", "Nulls, and fields of tomorrow.", "+12025550111", unknown_fields),
+        sent(
+            "telephony-sms-fields-minimal",
+            "The request has the required fields only.",
+            "+12025550110",
+            minimal,
+            phone={"locale": None},
+        ),
+        sent("telephony-sms-fields-unknown", "The request has nulls and unknown fields.", "+12025550111", unknown_fields),
         sent(
             "telephony-sms-body-base64",
-            "The gateway took the body for binary.",
+            "The gateway encoded the body as base64.",
             "+12025550112",
             is_base64=True,
             headers={"content-type": "application/json; charset=utf-8"},
         ),
         sent(
             "telephony-sms-header-with-hyphen",
-            "A proxy has made `auth-secret` of `auth_secret`.",
+            "A proxy renamed `auth_secret` to `auth-secret`.",
             "+12025550113",
             headers={"auth_secret": None, "auth-secret": AUTH_SECRET},
         ),
@@ -408,7 +414,7 @@ BY_CALL = Group(
         sent("telephony-call-call", "As documented before 2024: `CALL`.", "+12025550125", delivery="CALL", by="call"),
         sent(
             "telephony-call-extension",
-            "An extension, dialled a second after the call is answered.",
+            "Twilio dials the extension one second after somebody answers.",
             "+12025550124 x48151",
             to="+12025550124",
             delivery="voice call",
@@ -417,7 +423,7 @@ BY_CALL = Group(
         ),
         sent(
             "telephony-call-extension-with-pauses",
-            "Two pauses, digits and a number sign, as phones store them.",
+            "The extension has two pauses, digits and a number sign, as phones store them.",
             "+12025550125,,77#",
             to="+12025550125",
             delivery="voice call",
@@ -433,7 +439,7 @@ BY_WHATSAPP = Group(
     (
         sent(
             "telephony-whatsapp-mfa-verification",
-            "Okta knows SMS only; the function is told to use WhatsApp for it.",
+            "Okta asks for an SMS; the configuration sends it by WhatsApp.",
             "+12025550131",
             by="whatsapp",
             phone={"locale": "en-us"},
@@ -448,7 +454,7 @@ BY_WHATSAPP = Group(
         ),
         sent(
             "telephony-whatsapp-voice-call",
-            "A voice call stays one.",
+            "A voice call stays a voice call.",
             "+12025550132",
             delivery="voice call",
             by="call",
@@ -475,21 +481,21 @@ PREVIEWS = Group(
     (
         preview_unfit(
             "telephony-preview-default-number",
-            "As the Admin Console offers it: `9876543210` is in no country, so nobody is texted.",
+            "The Admin Console's sample number, `9876543210`, belongs to no country. Nothing is sent.",
         ),
         preview_unfit(
             "telephony-preview-json-numbers",
-            "Number and code as JSON numbers, as in Okta's OpenAPI example.",
+            "Number and code are JSON numbers, as in Okta's OpenAPI example.",
             profile(phoneNumber=9876543210, otpCode=11111),
         ),
         preview_sent(
             "telephony-preview-own-number",
-            "With the admin's own number: sent, although its dates are samples.",
+            "The admin entered their own number. The code goes out, although its dates are samples.",
             "+12025550141",
         ),
         preview_sent(
             "telephony-preview-code-as-json-number",
-            "With the admin's own number and the code as a JSON number.",
+            "The admin entered their own number; the code is a JSON number.",
             "+12025550142",
             profile(otpCode=11111),
         ),
@@ -510,7 +516,7 @@ BY_TOKEN = Group(
         ),
         rejected(
             "telephony-jwt-claims-missing",
-            "The authorizer is not there. Neither a token nor the shared secret counts without it.",
+            "The gateway has no authorizer. Without it, neither a token nor the shared secret counts.",
             request("telephony-jwt-claims-missing", "+12025550152"),
             401,
             "not_authenticated",
@@ -519,7 +525,7 @@ BY_TOKEN = Group(
         ),
         sent(
             "telephony-jwt-client",
-            "The scope is one of several, in the other claim; the client is the one that is set. Other claims may be of any type.",
+            "The token has several scopes, in the other claim, and the configured client. Other claims may have any type.",
             "+12025550153",
             variables=JWT_OF_CLIENT,
             headers=TOKEN,
@@ -527,7 +533,7 @@ BY_TOKEN = Group(
         ),
         rejected(
             "telephony-jwt-client-other",
-            "The token has the scope and was issued to another client.",
+            "The token has the scope, but belongs to another client.",
             request("telephony-jwt-client-other", "+12025550154"),
             401,
             "not_authenticated",
@@ -537,7 +543,7 @@ BY_TOKEN = Group(
         ),
         rejected(
             "telephony-jwt-scope-missing",
-            "A user's own token: the authorizer lets it pass, but it has not the hook's scope.",
+            "A user's token passes the authorizer, but lacks the hook's scope.",
             request("telephony-jwt-scope-missing", "+12025550155"),
             401,
             "not_authenticated",
@@ -549,12 +555,12 @@ BY_TOKEN = Group(
 )
 
 REJECTED = Group(
-    "Not let in, or not understood",
+    "Rejected requests",
     PHONE_GETS,
     (
         rejected(
             "telephony-rejected-secret-wrong",
-            "Somebody who does not know the secret.",
+            "The caller sends a wrong secret.",
             request("telephony-rejected-secret-wrong", "+12025550161"),
             401,
             "not_authenticated",
@@ -562,7 +568,7 @@ REJECTED = Group(
         ),
         rejected(
             "telephony-rejected-secret-missing",
-            "No secret at all.",
+            "The caller sends no secret.",
             request("telephony-rejected-secret-missing", "+12025550162"),
             401,
             "not_authenticated",
@@ -570,7 +576,7 @@ REJECTED = Group(
         ),
         rejected(
             "telephony-rejected-secret-twice",
-            "The header came twice, and the gateway has joined its values: no proof of anything.",
+            "The header came twice, and the gateway joined its values. The hook refuses it.",
             request("telephony-rejected-secret-twice", "+12025550163"),
             401,
             "not_authenticated",
@@ -578,7 +584,7 @@ REJECTED = Group(
         ),
         rejected(
             "telephony-rejected-method-get",
-            "A browser, or an event hook's verification at the wrong address.",
+            "A browser calls, or an event hook verifies the wrong URL.",
             None,
             405,
             "method_not_allowed",
@@ -588,14 +594,14 @@ REJECTED = Group(
         rejected("telephony-rejected-body-empty", "`POST` without a body.", None, 400, "not_a_hook_request"),
         rejected(
             "telephony-rejected-json-malformed",
-            "The body ends in the middle.",
+            "The body is cut off.",
             cut("telephony-rejected-json-malformed"),
             400,
             "not_a_hook_request",
         ),
         rejected(
             "telephony-rejected-other-hook",
-            "Another inline hook of Okta points here.",
+            "Another inline hook of Okta calls this URL.",
             token_hook("telephony-rejected-other-hook"),
             400,
             "not_a_hook_request",
@@ -603,21 +609,21 @@ REJECTED = Group(
         ),
         scene(
             "telephony-rejected-otp-code-missing",
-            "A field is missing without which nothing can be sent; `location` names it.",
+            "A required field is missing; `location` names it.",
             request("telephony-rejected-otp-code-missing", "+12025550164"),
             Sending(400, "not_a_hook_request", location=OTP_CODE),
             without("otpCode"),
         ),
         scene(
             "telephony-rejected-phone-number-missing",
-            "The same without a number.",
+            "The number is missing.",
             request("telephony-rejected-phone-number-missing", "+12025550165"),
             Sending(400, "not_a_hook_request", location=PHONE_NUMBER),
             without("phoneNumber"),
         ),
         scene(
             "telephony-rejected-channel-unknown",
-            "A channel that is neither SMS nor voice is not guessed at.",
+            "The channel is neither SMS nor voice. The hook does not guess.",
             request("telephony-rejected-channel-unknown", "+12025550166", channel="EMAIL"),
             Sending(400, "not_a_hook_request", location=DELIVERY_CHANNEL),
         ),
@@ -636,12 +642,12 @@ REJECTED = Group(
 )
 
 UNFIT = Group(
-    "Understood, but nothing to ask Twilio for",
+    "Stopped before Twilio",
     PHONE_GETS,
     (
         unfit(
             "telephony-unfit-code-expired",
-            "Okta's code has ended: nobody could use it.",
+            "Okta's code has expired.",
             "+12025550171",
             "code_expired",
             OTP_EXPIRES,
@@ -649,35 +655,35 @@ UNFIT = Group(
         ),
         unfit(
             "telephony-unfit-number-national",
-            "A number without a country, from a profile.",
+            "The number from a profile has no country code.",
             "(202) 555-0172",
             "phone_number_invalid",
             PHONE_NUMBER,
         ),
         unfit(
             "telephony-unfit-number-no-number",
-            "A text in place of the number.",
+            "The number is some other text.",
             "none",
             "phone_number_invalid",
             PHONE_NUMBER,
         ),
         unfit(
             "telephony-unfit-number-control-character",
-            "A line break in the number: whatever it was, it was not typed as one number.",
+            "The number contains a line break, so it was not typed as one number.",
             "+1202555\n0174",
             "phone_number_invalid",
             PHONE_NUMBER,
         ),
         unfit(
             "telephony-unfit-number-two-readings",
-            "In Italy the zero belongs to landlines and not to mobiles: not sent to a stranger.",
+            "In Italy, landlines keep this zero and mobiles do not. The hook sends nothing rather than reach a stranger.",
             "+39 (0)6 1234 5678",
             "phone_number_invalid",
             PHONE_NUMBER,
         ),
         unfit(
             "telephony-unfit-call-extension",
-            "A call whose extension cannot be dialled would tell the code to whoever answers.",
+            "Twilio cannot dial this extension, so a call would read the code to anybody who answers.",
             "+12025550175 ext. 5 (lobby)",
             "phone_number_invalid",
             PHONE_NUMBER,
@@ -690,10 +696,17 @@ TWILIO_REFUSES = Group(
     "Twilio refuses",
     PHONE_GETS,
     (
-        refused(60200, "number-invalid", "Not a phone number.", "+15005550200", "phone_number_invalid", PHONE_NUMBER),
-        refused(60205, "landline", "A landline takes no SMS.", "+15005550205", "landline", PHONE_NUMBER),
-        refused(60600, "out-of-coverage", "Nobody has the number.", "+15005550600", "unreachable", PHONE_NUMBER),
-        refused(60203, "five-sends", "Five messages within ten minutes.", "+15005550203", "too_many_sends"),
+        refused(
+            60200,
+            "number-invalid",
+            "Twilio does not accept the text as a phone number.",
+            "+15005550200",
+            "phone_number_invalid",
+            PHONE_NUMBER,
+        ),
+        refused(60205, "landline", "A landline cannot receive an SMS.", "+15005550205", "landline", PHONE_NUMBER),
+        refused(60600, "out-of-coverage", "The number is out of coverage.", "+15005550600", "unreachable", PHONE_NUMBER),
+        refused(60203, "five-sends", "Twilio sent five messages within ten minutes.", "+15005550203", "too_many_sends"),
         refused(60410, "fraud-guard", "Fraud Guard has blocked the prefix.", "+15005550410", "blocked_as_fraud"),
         refused(
             60605,
@@ -703,9 +716,15 @@ TWILIO_REFUSES = Group(
             "country_blocked_by_twilio",
             delivery="voice call",
         ),
-        refused(60220, "vetting", "A registration that Twilio asks for is missing.", "+15005550220", "not_registered"),
-        refused(60223, "channel-off", "The service's channel is off.", "+15005550223", "channel_unavailable"),
-        refused(60204, "custom-code-off", "The service takes no custom codes.", "+15005550204", "verify_service"),
+        refused(60220, "vetting", "A registration that Twilio requires is missing.", "+15005550220", "not_registered"),
+        refused(60223, "channel-off", "The channel is off at the Verify service.", "+15005550223", "channel_unavailable"),
+        refused(
+            60204,
+            "custom-code-off",
+            "The Verify service does not accept custom codes.",
+            "+15005550204",
+            "verify_service",
+        ),
         refused(
             20404,
             "service-missing",
@@ -718,56 +737,63 @@ TWILIO_REFUSES = Group(
         refused(60228, "template-missing", "The template does not exist.", "+15005550228", "template"),
         sent(
             "telephony-twilio-60229-template-language",
-            "The template lacks the language: sent without it.",
+            "The template lacks the language. The code goes out without a language.",
             "+15005550229",
             requests=2,
             phone={"locale": None},
         ),
         refused(60735, "owned-by-other", "Another integration uses the service.", "+15005550735", "owned_by_other"),
         refused(20003, "credentials", "The API key is wrong.", "+15005550003", "twilio_authentication"),
-        refused(21608, "trial-account", "A trial account, and a foreign number.", "+15005551608", "twilio_account"),
-        refused(99999, "unknown", "A code that nobody knows.", "+15005559999", "twilio_refused"),
+        refused(21608, "trial-account", "A trial account cannot send to this number.", "+15005551608", "twilio_account"),
+        refused(99999, "unknown", "Twilio answers with an unknown error code.", "+15005559999", "twilio_refused"),
     ),
 )
 
 TWILIO_IN_TROUBLE = Group(
-    "Twilio in trouble",
+    "Twilio fails",
     PHONE_GETS,
     (
-        refused(20429, "throttled", "Twilio is busy: asked once more.", "+15005550429", "throttled", requests=2),
+        refused(20429, "throttled", "Twilio is busy. The hook asks once more.", "+15005550429", "throttled", requests=2),
         refused(
             20429,
             "rate-limit",
-            "The service's own rate limit is reached: asking once more would be useless.",
+            "The service's own rate limit is reached. The hook does not ask again.",
             "+15005559429",
             "rate_limited",
         ),
-        refused(20503, "unavailable", "Twilio is down: asked once more.", "+15005550503", "twilio_failed", requests=2),
+        refused(
+            20503,
+            "unavailable",
+            "Twilio is down. The hook asks once more.",
+            "+15005550503",
+            "twilio_failed",
+            requests=2,
+        ),
         refused(
             20500,
             "failed",
-            "Twilio fails, and may have sent the code: not asked again.",
+            "Twilio fails, and may have sent the code. The hook does not ask again.",
             "+15005550500",
             "twilio_failed",
         ),
-        sent("telephony-twilio-slow", "An answer after one second is in time.", "+15005559001"),
+        sent("telephony-twilio-slow", "Twilio answers after one second, in time.", "+15005559001"),
         unanswered(
             "telephony-twilio-timeout",
-            "No answer within the budget. The code may arrive, and Okta sends it too.",
+            "Twilio does not answer within the budget. The code may arrive, and Okta sends it too.",
             "+15005559005",
             "twilio_timeout",
             arrives=True,
         ),
         unanswered(
             "telephony-twilio-interrupted",
-            "The connection is lost before Twilio sends. Nobody can know: not asked again.",
+            "The connection breaks before Twilio sends. The hook cannot know that, and does not ask again.",
             "+15005559010",
             "twilio_interrupted",
             arrives=False,
         ),
         unanswered(
             "telephony-twilio-interrupted-after-send",
-            "The connection is lost after Twilio has sent.",
+            "The connection breaks after Twilio has sent.",
             "+15005559011",
             "twilio_interrupted",
             arrives=True,
@@ -803,19 +829,19 @@ def denied(
     delivery: str = "SMS",
     swallowed: bool = False,
 ) -> Scene:
-    """The policy says no."""
+    """The policy refuses."""
     location = None if swallowed else PHONE_NUMBER
     expected = Sending(200, reason, swallowed, location, lookup_requests=lookups)
     return scene(name, shows, request(name, number, channel=delivery), expected, variables=variables)
 
 
 POLICY = Group(
-    "By policy",
+    "Stopped or routed by the policy",
     PHONE_GETS,
     (
         denied(
             "telephony-policy-country-blocked",
-            "A blocked country. Nobody needs to be asked.",
+            "The country is blocked. The hook asks neither Lookup nor Verify.",
             "+442079460181",
             "country_blocked",
             {"BLOCKED_COUNTRIES": "GB"},
@@ -823,7 +849,7 @@ POLICY = Group(
         ),
         denied(
             "telephony-policy-country-not-allowed",
-            "A country that is not among those allowed.",
+            "The country is not allowed.",
             "+442079460182",
             "country_not_allowed",
             {"ALLOWED_COUNTRIES": "US,CA"},
@@ -831,13 +857,13 @@ POLICY = Group(
         ),
         sent(
             "telephony-policy-observed",
-            "A country that is not allowed, while the policy only observes: the code goes out, and the log says `would_refuse`.",
+            "The country is not allowed, but the policy only observes. The code goes out, and the log has `would_refuse`.",
             "+442079460184",
             variables={"ALLOWED_COUNTRIES": "US,CA", "POLICY_MODE": "observe"},
         ),
         sent(
             "telephony-rules-whatsapp-by-country",
-            "The rule of Brazil: WhatsApp.",
+            "The rule for Brazil uses WhatsApp.",
             "+5511961234567",
             by="whatsapp",
             phone={"locale": "en-us"},
@@ -845,20 +871,20 @@ POLICY = Group(
         ),
         sent(
             "telephony-rules-language-by-country",
-            "The rule of Germany: its language, whatever the user's is.",
+            "The rule for Germany sets the language, and the user's own does not count.",
             "+4915112345678",
             phone={"locale": "de"},
             variables=BY_COUNTRY,
         ),
         sent(
             "telephony-rules-other-country",
-            "A country without a rule of its own: as always.",
+            "The country has no rule, so the global variables apply.",
             "+12025550189",
             variables=BY_COUNTRY,
         ),
         sent(
             "telephony-policy-number-national",
-            "A number without its country, which Lookup completes.",
+            "The number has no country code. Lookup completes it.",
             "(202) 555-0183",
             to="+12025550183",
             lookups=1,
@@ -866,28 +892,28 @@ POLICY = Group(
         ),
         denied(
             "telephony-policy-number-not-assigned",
-            "Lookup says that nobody can have the number.",
+            "Lookup says that the number cannot exist.",
             "+15005558101",
             "phone_number_invalid",
             ANY_NUMBER,
         ),
         sent(
             "telephony-policy-lookup-slow",
-            "Lookup takes too long: sent without it.",
+            "Lookup takes too long. The code goes out without it.",
             "+15005558201",
             lookups=1,
             variables=ANY_NUMBER,
         ),
         sent(
             "telephony-policy-lookup-failed",
-            "Lookup fails: sent without it.",
+            "Lookup fails. The code goes out without it.",
             "+15005558500",
             lookups=1,
             variables=ANY_NUMBER,
         ),
         denied(
             "telephony-policy-lookup-failed-national",
-            "Lookup fails, and nothing else can complete the number.",
+            "Lookup fails, and only Lookup could complete the number.",
             "(500) 555-8503",
             "lookup_unavailable",
             ANY_NUMBER,
@@ -901,31 +927,37 @@ POLICY = Group(
         ),
         sent(
             "telephony-policy-line-landline",
-            "A landline cannot show an SMS: it is called.",
+            "A landline cannot show an SMS, so Twilio calls it.",
             "+15005552001",
             by="call",
             lookups=1,
             variables=LINES,
         ),
-        denied("telephony-policy-line-premium", "A premium-rate number.", "+15005552007", "line_type_blocked", LINES),
-        denied("telephony-policy-line-carrier", "A blocked carrier.", "+15005552013", "carrier_blocked", LINES),
+        denied(
+            "telephony-policy-line-premium",
+            "The number has a premium rate.",
+            "+15005552007",
+            "line_type_blocked",
+            LINES,
+        ),
+        denied("telephony-policy-line-carrier", "The carrier is blocked.", "+15005552013", "carrier_blocked", LINES),
         sent(
             "telephony-policy-line-no-data",
-            "Lookup has no data on the line: what is not known is let pass.",
+            "Lookup has no data about the line. The rule lets the code pass.",
             "+15005557003",
             lookups=1,
             variables=LINES,
         ),
         denied(
             "telephony-policy-pumping-high",
-            "A number that is probably part of SMS pumping. Okta is told, and sends the code itself.",
+            "The number is probably part of SMS pumping. Okta gets an error, and sends the code itself.",
             "+15005553095",
             "sms_pumping_risk",
             PUMPING,
         ),
         denied(
             "telephony-policy-pumping-swallowed",
-            "The same, but Okta is told that the code is on its way, so that it does not send it either.",
+            "The same, but Okta gets `SUCCESSFUL`, so that it does not send the code either.",
             "+15005553095",
             "sms_pumping_risk",
             PUMPING | {"DENY_RESPONSE": "swallow"},
@@ -934,7 +966,7 @@ POLICY = Group(
         sent("telephony-policy-pumping-mild", "A mild risk passes.", "+15005553061", lookups=1, variables=PUMPING),
         sent(
             "telephony-policy-pumping-exempt",
-            "A password reset is exempt, so Lookup is asked for the free check only.",
+            "A password reset is exempt. The hook asks Lookup for the free check only.",
             "+15005553100",
             flow="password-reset",
             lookups=1,
@@ -942,7 +974,7 @@ POLICY = Group(
         ),
         denied(
             "telephony-policy-sim-swapped",
-            "The SIM was swapped two hours ago: whoever holds it now may be a thief.",
+            "The SIM was swapped two hours ago. A thief may hold it now.",
             "+15005554001",
             "sim_swapped",
             SIM_SWAP,
@@ -954,7 +986,7 @@ POLICY = Group(
             lookups=1,
             variables=SIM_SWAP,
         ),
-        denied("telephony-policy-line-inactive", "The line is dead.", "+15005555004", "line_inactive", LINE_IN_USE),
+        denied("telephony-policy-line-inactive", "The line is not in use.", "+15005555004", "line_inactive", LINE_IN_USE),
         denied(
             "telephony-policy-call-forwarded",
             "The call would be forwarded to another number.",
@@ -965,7 +997,7 @@ POLICY = Group(
         ),
         sent(
             "telephony-policy-call-forwarded-sms",
-            "An SMS is not forwarded with the calls.",
+            "Call forwarding does not affect an SMS.",
             "+15005556001",
             lookups=1,
             variables=LINE_IN_USE,
