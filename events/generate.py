@@ -90,7 +90,7 @@ def main() -> int:
         sys.exit(f"scenes with the same name: {', '.join(doubles)}")
     parser = argparse.ArgumentParser(description="Writes the recorded invocations and what belongs to them.")
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--check", action="store_true", help="only tell what differs")
+    choice.add_argument("--check", action="store_true", help="only show what differs")
     choice.add_argument("--print", choices=names, metavar="NAME", help="only write one invocation to standard output")
     arguments = parser.parse_args()
     if arguments.print:
