@@ -10,11 +10,10 @@ use okta_twilio::{
     aws::error::AwsFailure,
     http_client,
     id::SafeId,
-    okta::telephony::{Delivery, RequestType},
-    otp::sends::{Send, SendsTable, TableError, ToMac},
-    phone::{self, DialableNumber},
+    okta::telephony::{DeliveryChannel, RequestType},
+    otp::sends::{AcceptedMessage, SendsTable, TableError, ToMac},
+    phone::{self, Channel, DialableNumber},
     time::clock::Timestamp,
-    twilio::verify::Channel,
 };
 use sandbox::dynamodb::{DynamoDb, Item, TABLE};
 use serde_json::{Value, json};
@@ -46,10 +45,10 @@ fn mac(number: &str) -> ToMac {
 /// A message of `00u1` for the verification of this name.
 async fn remember(table: &SendsTable, sid: &str, sent_at: i64, to_mac: Option<&ToMac>) {
     let (user_id, sid) = (id("00u1"), id(sid));
-    let send = Send {
+    let send = AcceptedMessage {
         user_id: &user_id,
         verification_sid: &sid,
-        delivery: Delivery::Sms,
+        delivery: DeliveryChannel::Sms,
         channel: Channel::WhatsApp,
         request_type: RequestType::MfaVerification,
         sent_at: Timestamp::from_millis(sent_at),
@@ -105,7 +104,7 @@ fn what_is_remembered_is_read_at_once_and_forgotten_by_its_sid() {
             remember(&table, sid, NOW, None).await;
         }
         let user = id("00u1");
-        let sids = |remembered: Vec<okta_twilio::otp::sends::Remembered>| -> Vec<String> {
+        let sids = |remembered: Vec<okta_twilio::otp::sends::StoredVerification>| -> Vec<String> {
             remembered.into_iter().map(|send| send.verification_sid.to_string()).collect()
         };
         assert_eq!(sids(table.verifications_of(&user, LIMIT).await.expect("an answer")), ["VEa", "VEb", "VEc"]);

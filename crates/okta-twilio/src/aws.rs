@@ -74,13 +74,13 @@ async fn sdk_call(client: &reqwest::Client, request: HttpRequest) -> Result<Http
         StatusCode::try_from(response.status().as_u16()).map_err(|error| ConnectorError::other(error.into(), None))?;
     let headers = std::mem::take(response.headers_mut());
     let body = response.bytes().await.map_err(connector_error)?;
-    let mut answer = HttpResponse::new(status, SdkBody::from(body));
+    let mut sdk_response = HttpResponse::new(status, SdkBody::from(body));
     for (name, value) in &headers {
         if let Ok(value) = value.to_str() {
-            answer.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+            sdk_response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
         }
     }
-    Ok(answer)
+    Ok(sdk_response)
 }
 
 fn connector_error(error: reqwest::Error) -> ConnectorError {
@@ -109,7 +109,7 @@ mod tests {
             // The machine may be busy: the retry counts here, not the time.
             .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build());
         let secrets = aws_sdk_secretsmanager::Client::from_conf(config.build());
-        let answer = secrets.get_secret_value().secret_id("hooks").send().await.unwrap();
-        assert_eq!(answer.secret_string(), Some("{}"));
+        let response = secrets.get_secret_value().secret_id("hooks").send().await.unwrap();
+        assert_eq!(response.secret_string(), Some("{}"));
     }
 }

@@ -295,7 +295,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_told_and_not_shown() {
+    fn a_malformed_value_is_rejected_without_showing_it() {
         for (variable, value) in [
             ("HOOKS_SECRET_ID", " "),
             ("VERIFY_SERVICE_SID", "AC0123456789abcdef0123456789abcdef"),

@@ -32,7 +32,7 @@ const SECOND_TRY: Duration = Duration::from_secs(5);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Longest answer of Twilio or Okta that is read. Theirs have less than 4 KB, lists of factors less than 50.
-const MAX_ANSWER_BYTES: usize = 256 * 1024;
+const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 
 /// Why the client could not be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -167,7 +167,7 @@ pub enum CallError {
 
 /// Status, headers and as much of the body as could be read.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     /// HTTP status.
     pub status: http::StatusCode,
     /// Headers.
@@ -176,7 +176,7 @@ pub struct Answer {
     pub body: Option<Bytes>,
 }
 
-impl Answer {
+impl HttpResponse {
     /// A header's text, if it has one that is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -192,14 +192,14 @@ impl Answer {
 ///
 /// # Errors
 /// If no status line arrived. An answer whose body is lost is still an answer: its status tells what was done.
-pub async fn call(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, CallError> {
+pub async fn call(request: reqwest::RequestBuilder, timeout: Duration) -> Result<HttpResponse, CallError> {
     // Lambda may have frozen the process for a long time. Lets the pool's connections, which are tasks of this thread, see
     // first that their peers have gone.
     tokio::task::yield_now().await;
     let mut response = request.timeout(timeout).send().await.map_err(|error| classify(&error))?;
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
-    Ok(Answer { status, headers, body: read_body(response).await })
+    Ok(HttpResponse { status, headers, body: read_body(response).await })
 }
 
 /// Makes a call that may be carried out twice without harm: once more, within the same time-out, where the connection was
@@ -207,14 +207,14 @@ pub async fn call(request: reqwest::RequestBuilder, timeout: Duration) -> Result
 ///
 /// # Errors
 /// As [`call`].
-pub async fn call_repeatable(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, CallError> {
+pub async fn call_repeatable(request: reqwest::RequestBuilder, timeout: Duration) -> Result<HttpResponse, CallError> {
     let started = Instant::now();
     let again = request.try_clone();
     match (call(request, timeout).await, again) {
         (Err(CallError::NotConnected | CallError::Interrupted), Some(again)) => {
             call(again, timeout.saturating_sub(started.elapsed())).await
         }
-        (answer, _) => answer,
+        (response, _) => response,
     }
 }
 
@@ -231,7 +231,7 @@ fn classify(error: &reqwest::Error) -> CallError {
 async fn read_body(mut response: reqwest::Response) -> Option<Bytes> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
             return None;
         }
         body.extend_from_slice(&chunk);
@@ -276,12 +276,12 @@ pub(crate) mod tests {
     pub(crate) fn server(body: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let _ = stream.read(&mut [0; 1024]);
-                let _ = stream.write_all(answer.as_bytes());
+                let _ = stream.write_all(response.as_bytes());
             }
         });
         address

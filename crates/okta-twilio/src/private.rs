@@ -23,7 +23,7 @@ impl OneTimeCode {
     }
 
     /// For the `CustomCode` parameter of Verify, and nothing else.
-    pub(crate) fn on_the_wire(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }

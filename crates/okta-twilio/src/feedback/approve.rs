@@ -16,7 +16,7 @@ use crate::{
         client::{OktaClient, OktaError},
         event::PhoneSuccess,
     },
-    otp::sends::{self, Remembered, SendsTable, TableError},
+    otp::sends::{self, SendsTable, StoredVerification, TableError},
     phone::PhoneNumber,
     reason::Reason,
     secrets::SecretError,
@@ -24,7 +24,7 @@ use crate::{
     time::{clock::Clock, deadline::Deadline},
     twilio::{
         Class, ErrorCode,
-        client::{TwilioError, reason_of_silence},
+        client::{TwilioError, reason_of_no_response},
         verify::{Target, Updated, VerifyClient},
     },
 };
@@ -39,7 +39,7 @@ const TABLE_TIMEOUT: Duration = Duration::from_secs(1);
 const FORGET_TIMEOUT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(300));
 
 /// An event is begun only if this much is left.
-const LEAST_TIME: Duration = Duration::from_millis(300);
+const MIN_TIME: Duration = Duration::from_millis(300);
 
 /// So long after the deadline a call has ended by itself, with a better reason than an interruption has.
 const GRACE: Duration = Duration::from_millis(100);
@@ -112,7 +112,7 @@ impl FeedbackConfig {
 
 /// What became of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FeedbackOutcome {
     /// The queue has it.
     Queued,
     /// Twilio was told.
@@ -120,18 +120,18 @@ pub enum Outcome {
     /// There is nothing to tell.
     NotNeeded(Reason),
     /// Twilio should be told and was not.
-    Failed(Failure),
+    Failed(FeedbackFailure),
 }
 
-impl Outcome {
+impl FeedbackOutcome {
     /// A failure that stays one until somebody mends its cause.
     pub fn permanent(reason: Reason) -> Self {
-        Self::Failed(Failure { reason, is_transient: false, retry_after: None })
+        Self::Failed(FeedbackFailure { reason, is_transient: false, retry_after: None })
     }
 
     /// A failure that may pass.
     pub fn transient(reason: Reason) -> Self {
-        Self::Failed(Failure { reason, is_transient: true, retry_after: None })
+        Self::Failed(FeedbackFailure { reason, is_transient: true, retry_after: None })
     }
 
     /// Whether a second delivery of the event can mend it: Okta makes one after a 503. A table that cannot be used may be
@@ -145,7 +145,7 @@ impl Outcome {
 
 /// Why Twilio was not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct FeedbackFailure {
     /// In one word.
     pub reason: Reason,
     /// Whether it may go better later without anybody's help.
@@ -154,7 +154,7 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
 }
 
-impl Outcome {
+impl FeedbackOutcome {
     /// The word in metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -170,7 +170,7 @@ impl Outcome {
         match self {
             Self::Queued => Reason::Queued,
             Self::Approved => Reason::Approved,
-            Self::NotNeeded(reason) | Self::Failed(Failure { reason, .. }) => *reason,
+            Self::NotNeeded(reason) | Self::Failed(FeedbackFailure { reason, .. }) => *reason,
         }
     }
 }
@@ -210,7 +210,7 @@ impl Feedback {
         receive_count: Option<u32>,
         deadline: &Deadline,
         log: &Log,
-    ) -> Outcome {
+    ) -> FeedbackOutcome {
         let started = Instant::now();
         let age_seconds = self.clock.now().as_secs().saturating_sub(success.published.as_secs());
         // A negative one is from a clock that is ahead of ours.
@@ -218,16 +218,16 @@ impl Feedback {
         let mut record = record_of(success, Reason::NoPendingVerification);
         (record.age_seconds, record.receive_count) = (Some(age_seconds), receive_count);
         let outcome = if self.sends.is_none() && too_old {
-            Outcome::NotNeeded(Reason::EventTooOld)
-        } else if deadline.remaining() < LEAST_TIME {
-            Outcome::transient(Reason::OutOfTime)
+            FeedbackOutcome::NotNeeded(Reason::EventTooOld)
+        } else if deadline.remaining() < MIN_TIME {
+            FeedbackOutcome::transient(Reason::OutOfTime)
         } else {
             let search = Search { feedback: self, success, too_old, deadline, log, record: &mut record };
             // Each call ends by itself, but a secret may have to be fetched before.
             let in_time = tokio::time::timeout(deadline.remaining() + GRACE, search.run()).await;
-            in_time.unwrap_or_else(|_elapsed| Outcome::transient(Reason::OutOfTime))
+            in_time.unwrap_or_else(|_elapsed| FeedbackOutcome::transient(Reason::OutOfTime))
         };
-        if outcome == Outcome::Approved {
+        if outcome == FeedbackOutcome::Approved {
             let delay = self.clock.now().as_millis().saturating_sub(success.published.as_millis());
             record.delay_ms = Some(u64::try_from(delay).unwrap_or(0));
         }
@@ -248,13 +248,13 @@ pub fn record_of(success: &PhoneSuccess, reason: Reason) -> FeedbackRecord {
 }
 
 /// Tells the log what became of an event.
-pub fn emit(outcome: Outcome, mut record: FeedbackRecord, log: &Log) {
+pub fn emit(outcome: FeedbackOutcome, mut record: FeedbackRecord, log: &Log) {
     record.reason = outcome.reason();
     log.emit(&match outcome {
-        Outcome::Queued => LogEvent::FeedbackQueued(Box::new(record)),
-        Outcome::Approved => LogEvent::FeedbackApproved(Box::new(record)),
-        Outcome::NotNeeded(_) => LogEvent::FeedbackNotNeeded(Box::new(record)),
-        Outcome::Failed(failure) => {
+        FeedbackOutcome::Queued => LogEvent::FeedbackQueued(Box::new(record)),
+        FeedbackOutcome::Approved => LogEvent::FeedbackApproved(Box::new(record)),
+        FeedbackOutcome::NotNeeded(_) => LogEvent::FeedbackNotNeeded(Box::new(record)),
+        FeedbackOutcome::Failed(failure) => {
             record.transient = failure.is_transient;
             LogEvent::FeedbackFailed(Box::new(record))
         }
@@ -274,7 +274,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Asks the table, then Okta.
-    async fn run(mut self) -> Outcome {
+    async fn run(mut self) -> FeedbackOutcome {
         let feedback = self.feedback;
         let mut unfound = Reason::NotRemembered;
         if let Some(sends) = &feedback.sends {
@@ -284,25 +284,26 @@ impl Search<'_> {
             }
         }
         match &feedback.okta {
-            None => Outcome::NotNeeded(unfound),
-            Some(_) if self.too_old => Outcome::NotNeeded(Reason::EventTooOld),
+            None => FeedbackOutcome::NotNeeded(unfound),
+            Some(_) if self.too_old => FeedbackOutcome::NotNeeded(Reason::EventTooOld),
             Some(okta) => self.ask_okta(okta).await,
         }
     }
 
     /// Tries what the table remembers of the user, until Twilio finds it pending, and deletes what is of no more use. An
     /// error says why nothing was found, where it may be found in another way.
-    async fn ask_table(&mut self, sends: &SendsTable) -> Result<Outcome, Reason> {
+    async fn ask_table(&mut self, sends: &SendsTable) -> Result<FeedbackOutcome, Reason> {
         let (user_id, happened) = (&self.success.user_id, self.success.published);
-        let remembered = match sends.verifications_of(user_id, self.deadline.at_most(TABLE_TIMEOUT)).await {
+        let remembered = match sends.verifications_of(user_id, self.deadline.remaining_up_to(TABLE_TIMEOUT)).await {
             Ok(remembered) => remembered,
-            Err(error) => return Ok(Outcome::Failed(self.note_table(error))),
+            Err(error) => return Ok(FeedbackOutcome::Failed(self.note_table(error))),
         };
         let candidates = sends::candidates(&remembered, self.success.channel, happened, self.feedback.clock.now());
         let unfound = if candidates.is_empty() { Reason::NotRemembered } else { Reason::NoPendingVerification };
         // A number would name the newer verification, whose code nobody has typed.
-        let is_newer = |send: &Remembered| send.first_sent_at >= happened;
-        let mut found = if remembered.iter().any(is_newer) { Ok(Outcome::NotNeeded(unfound)) } else { Err(unfound) };
+        let is_newer = |send: &StoredVerification| send.first_sent_at >= happened;
+        let mut found =
+            if remembered.iter().any(is_newer) { Ok(FeedbackOutcome::NotNeeded(unfound)) } else { Err(unfound) };
         let mut used = Vec::new();
         for candidate in candidates {
             let sid = &candidate.verification_sid;
@@ -310,19 +311,19 @@ impl Search<'_> {
                 Ok(Updated::Done { .. }) => {
                     used.push(sid.clone());
                     self.note_approved("sends", Some(sid.clone()));
-                    found = Ok(Outcome::Approved);
+                    found = Ok(FeedbackOutcome::Approved);
                     break;
                 }
                 Ok(Updated::NotPending) => used.push(sid.clone()),
                 // This may be the right one: another must not be approved in its place.
                 Err(failure) => {
                     self.record.verification_sid = Some(sid.clone());
-                    found = Ok(Outcome::Failed(failure));
+                    found = Ok(FeedbackOutcome::Failed(failure));
                     break;
                 }
             }
         }
-        let limit = self.deadline.at_most(FORGET_TIMEOUT.1).max(FORGET_TIMEOUT.0);
+        let limit = self.deadline.remaining_up_to(FORGET_TIMEOUT.1).max(FORGET_TIMEOUT.0);
         if let Err(error) = sends.forget(user_id, &used, limit).await {
             self.record.table_failure = Some(error.reason());
         }
@@ -330,13 +331,13 @@ impl Search<'_> {
     }
 
     /// Asks source after source, and tries number after number, until Twilio finds a pending verification.
-    async fn ask_okta(mut self, okta: &OktaClient) -> Outcome {
+    async fn ask_okta(mut self, okta: &OktaClient) -> FeedbackOutcome {
         let mut tried = Vec::new();
         let mut failure = None;
         for source in &self.feedback.config.sources {
             let numbers = match self.numbers(okta, *source).await {
                 Ok(numbers) => numbers,
-                Err(OktaError::UserNotFound) => return Outcome::NotNeeded(Reason::UserNotFound),
+                Err(OktaError::UserNotFound) => return FeedbackOutcome::NotNeeded(Reason::UserNotFound),
                 Err(error) => {
                     // The next source may still tell.
                     failure = failure.or_else(|| Some(self.note_okta(error)));
@@ -352,23 +353,23 @@ impl Search<'_> {
                     Ok(Updated::Done { sid }) => {
                         self.note_approved(source.as_str(), sid);
                         self.record.phone = Some(number.masked());
-                        return Outcome::Approved;
+                        return FeedbackOutcome::Approved;
                     }
                     Ok(Updated::NotPending) => tried.push(number),
                     // The right number may be this one: another must not be approved in its place.
-                    Err(failure) => return Outcome::Failed(failure),
+                    Err(failure) => return FeedbackOutcome::Failed(failure),
                 }
             }
         }
         match failure {
-            Some(failure) => Outcome::Failed(failure),
+            Some(failure) => FeedbackOutcome::Failed(failure),
             None if tried.is_empty() => {
                 self.record.advice = Some(
                     "Okta shows the function no active phone of the user: check the enrollment policy's network zones, or PHONE_SOURCE.",
                 );
-                Outcome::NotNeeded(Reason::NoPhone)
+                FeedbackOutcome::NotNeeded(Reason::NoPhone)
             }
-            None => Outcome::NotNeeded(Reason::NoPendingVerification),
+            None => FeedbackOutcome::NotNeeded(Reason::NoPendingVerification),
         }
     }
 
@@ -381,7 +382,7 @@ impl Search<'_> {
     }
 
     /// Approves a verification.
-    async fn approve(&mut self, target: Target<'_>) -> Result<Updated, Failure> {
+    async fn approve(&mut self, target: Target<'_>) -> Result<Updated, FeedbackFailure> {
         let deadline = self.deadline.within(CALL_TIMEOUT);
         let updated = self.feedback.verify.approve(target, deadline, self.log).await;
         updated.map_err(|error| self.note_twilio(error))
@@ -393,33 +394,35 @@ impl Search<'_> {
         self.record.advice = None;
     }
 
-    fn note_table(&mut self, error: TableError) -> Failure {
+    fn note_table(&mut self, error: TableError) -> FeedbackFailure {
         self.record.table_failure = Some(error.reason());
         self.record.advice = Some(error.advice());
-        Failure { reason: error.reason(), is_transient: error.is_transient(), retry_after: None }
+        FeedbackFailure { reason: error.reason(), is_transient: error.is_transient(), retry_after: None }
     }
 
-    fn note_secret(&mut self, error: SecretError) -> Failure {
+    fn note_secret(&mut self, error: SecretError) -> FeedbackFailure {
         self.record.advice = Some("See secret_refresh_failed: check HOOKS_SECRET_ID and the function's role.");
-        Failure { reason: Reason::SecretUnavailable, is_transient: error.is_transient(), retry_after: None }
+        FeedbackFailure { reason: Reason::SecretUnavailable, is_transient: error.is_transient(), retry_after: None }
     }
 
-    fn note_okta(&mut self, error: OktaError) -> Failure {
+    fn note_okta(&mut self, error: OktaError) -> FeedbackFailure {
         self.record.advice = Some(error.advice());
         let retry_after = match error {
             OktaError::RateLimited { retry_after } => retry_after,
             _ => None,
         };
-        Failure { reason: error.reason(), is_transient: error.is_transient(), retry_after }
+        FeedbackFailure { reason: error.reason(), is_transient: error.is_transient(), retry_after }
     }
 
-    fn note_twilio(&mut self, error: TwilioError) -> Failure {
+    fn note_twilio(&mut self, error: TwilioError) -> FeedbackFailure {
         match error {
             TwilioError::NoCredentials(error) => self.note_secret(error),
-            TwilioError::Unreadable => Failure { reason: Reason::TwilioFailed, is_transient: true, retry_after: None },
-            TwilioError::NoAnswer(error) => {
+            TwilioError::Unreadable => {
+                FeedbackFailure { reason: Reason::TwilioFailed, is_transient: true, retry_after: None }
+            }
+            TwilioError::NoResponse(error) => {
                 self.record.advice = Some("Check Twilio's status page and the function's way to the internet.");
-                Failure { reason: reason_of_silence(error), is_transient: true, retry_after: None }
+                FeedbackFailure { reason: reason_of_no_response(error), is_transient: true, retry_after: None }
             }
             TwilioError::Refused(refusal) => {
                 let code = ErrorCode::of(refusal.code, refusal.status);
@@ -427,7 +430,7 @@ impl Search<'_> {
                 self.record.twilio_code = refusal.code;
                 self.record.twilio_status = Some(refusal.status);
                 self.record.twilio_request_id = refusal.request_id;
-                Failure {
+                FeedbackFailure {
                     reason: code.reason,
                     is_transient: may_pass(&code, refusal.status),
                     retry_after: refusal.retry_after,
@@ -503,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_told() {
+    fn a_malformed_value_is_rejected() {
         for (variable, value) in [
             ("PHONE_SOURCE", "enrollments"),
             ("PHONE_SOURCE", "profile,factors"),

@@ -29,25 +29,25 @@ use crate::{
 const POSTPONE_TIMEOUT: Duration = Duration::from_millis(400);
 
 /// Most messages that one request of SQS takes.
-const BATCH: usize = 10;
+const BATCH_SIZE: usize = 10;
 
 /// How many batches are sent at the same time. A delivery of the greatest size has some forty.
 const CONCURRENCY: usize = 16;
 
 /// A further try is made only if this much is left.
-const LEAST_TIME_FOR_RETRY: Duration = Duration::from_millis(200);
+const MIN_TIME_FOR_RETRY: Duration = Duration::from_millis(200);
 
 /// Pauses before further tries, from the first to the longest: within a delivery's budget they come to some six tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(60), Duration::from_millis(800));
 
 /// Most tries for one message in a delivery.
-const MOST_TRIES: usize = 12;
+const MAX_TRIES: usize = 12;
 
 /// How long a message waits after its first failure; twice as long after each further one.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(5);
 
 /// Longest wait. A verification lives ten minutes, so that a longer one would give up on it.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(120);
+const MAX_BACK_OFF: Duration = Duration::from_secs(120);
 
 /// `FEEDBACK_QUEUE_URL` (none): the queue; none: feedback is given within Okta's request.
 ///
@@ -173,18 +173,18 @@ impl Queue {
                 let entries = batch.iter().filter_map(|index| Some((*index, messages.get(*index)?))).collect();
                 self.send(entries, deadline)
             };
-            let mut answers = stream::iter(open.chunks(BATCH)).map(send).buffer_unordered(CONCURRENCY);
-            while let Some(answer) = answers.next().await {
-                for (index, result) in answer {
+            let mut responses = stream::iter(open.chunks(BATCH_SIZE)).map(send).buffer_unordered(CONCURRENCY);
+            while let Some(response) = responses.next().await {
+                for (index, result) in response {
                     if let Some(slot) = results.get_mut(index) {
                         *slot = result;
                     }
                 }
             }
-            drop(answers);
+            drop(responses);
             open.retain(|index| matches!(results.get(*index), Some(Err(error)) if error.is_transient()));
             let pause = pauses.take();
-            if open.is_empty() || tries == MOST_TRIES || deadline.remaining() < pause + LEAST_TIME_FOR_RETRY {
+            if open.is_empty() || tries == MAX_TRIES || deadline.remaining() < pause + MIN_TIME_FOR_RETRY {
                 break;
             }
             tokio::time::sleep(pause).await;
@@ -203,12 +203,12 @@ impl Queue {
         // The tries are counted and spaced in one place only.
         let once = aws_sdk_sqs::config::Config::builder().retry_config(RetryConfig::disabled());
         let request = request.config_override(once).send();
-        let answer = match tokio::time::timeout(deadline.remaining(), request).await {
-            Ok(answer) => answer.map_err(|error| AwsFailure::of(&error).into()),
+        let response = match tokio::time::timeout(deadline.remaining(), request).await {
+            Ok(response) => response.map_err(|error| AwsFailure::of(&error).into()),
             Err(_elapsed) => Err(QueueError::Unavailable),
         };
-        let result_of = |index: usize| match &answer {
-            Ok(answer) => result_in(answer, &index.to_string()),
+        let result_of = |index: usize| match &response {
+            Ok(response) => result_in(response, &index.to_string()),
             Err(error) => Err(*error),
         };
         messages.iter().map(|(index, _)| (*index, result_of(*index))).collect()
@@ -239,11 +239,11 @@ fn entry(index: usize, message: &PhoneSuccess) -> Option<SendMessageBatchRequest
     entry.build().ok()
 }
 
-fn result_in(answer: &SendMessageBatchOutput, id: &str) -> Result<(), QueueError> {
-    if answer.successful().iter().any(|entry| entry.id() == id) {
+fn result_in(response: &SendMessageBatchOutput, id: &str) -> Result<(), QueueError> {
+    if response.successful().iter().any(|entry| entry.id() == id) {
         return Ok(());
     }
-    let failed = answer.failed().iter().find(|entry| entry.id() == id);
+    let failed = response.failed().iter().find(|entry| entry.id() == id);
     // A message that the answer does not name may be stored or not: the queue drops the second one. The sender's fault
     // counts only where the code says nothing: SQS counts throttling among the sender's faults.
     Err(failed.map_or(QueueError::Unavailable, |failed| {
@@ -254,12 +254,12 @@ fn result_in(answer: &SendMessageBatchOutput, id: &str) -> Result<(), QueueError
 /// How long a message waits after it was received so many times in vain.
 pub fn back_off(receive_count: u32) -> Duration {
     let doublings = receive_count.saturating_sub(1).min(16);
-    FIRST_BACK_OFF.saturating_mul(1 << doublings).min(LONGEST_BACK_OFF)
+    FIRST_BACK_OFF.saturating_mul(1 << doublings).min(MAX_BACK_OFF)
 }
 
 /// A message that Lambda hands over.
 #[derive(Debug)]
-pub struct Record {
+pub struct QueueMessage {
     /// SQS's id of the message: names it in the answer.
     pub message_id: String,
     /// Names this receipt of it.
@@ -279,7 +279,7 @@ pub struct NotABatch;
 
 /// The records of a batch; `None` if the event is something else. What has `Records` is never taken for a request. Each
 /// record is read by itself, and of each what is needed.
-pub fn records(event: &str) -> Option<Result<Vec<Record>, NotABatch>> {
+pub fn records(event: &str) -> Option<Result<Vec<QueueMessage>, NotABatch>> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
         // `RawValue` keeps `null` apart from nothing.
@@ -295,10 +295,10 @@ pub fn records(event: &str) -> Option<Result<Vec<Record>, NotABatch>> {
     }
     let records = serde_json::from_str::<Envelope<'_>>(event).ok()?.records.0?;
     let records = json::read::<Vec<Value>>(records.get().as_bytes()).ok_or(NotABatch);
-    Some(records.and_then(|records| records.iter().map(Record::read).collect()))
+    Some(records.and_then(|records| records.iter().map(QueueMessage::read).collect()))
 }
 
-impl Record {
+impl QueueMessage {
     fn read(record: &Value) -> Result<Self, NotABatch> {
         let text = |pointer| record.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let message_id = text("/messageId").ok_or(NotABatch)?.to_owned();
@@ -322,7 +322,7 @@ impl Record {
 /// Lambda's partial batch response: the messages that stay in the queue.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct BatchAnswer {
+pub struct BatchResponse {
     batch_item_failures: Vec<ItemFailure>,
 }
 
@@ -332,7 +332,7 @@ struct ItemFailure {
     item_identifier: String,
 }
 
-impl BatchAnswer {
+impl BatchResponse {
     /// These messages stay, the others are done.
     pub fn failed(message_ids: impl IntoIterator<Item = String>) -> Self {
         let failures = message_ids.into_iter().map(|item_identifier| ItemFailure { item_identifier });
@@ -364,7 +364,7 @@ mod tests {
         })
     }
 
-    fn read(records: &[Value]) -> Result<Vec<Record>, NotABatch> {
+    fn read(records: &[Value]) -> Result<Vec<QueueMessage>, NotABatch> {
         super::records(&json!({"Records": records}).to_string()).unwrap()
     }
 
@@ -412,8 +412,8 @@ mod tests {
         let failed = |code: &str, sender_fault| {
             let entry =
                 aws_sdk_sqs::types::BatchResultErrorEntry::builder().id("0").code(code).sender_fault(sender_fault);
-            let answer = SendMessageBatchOutput::builder().failed(entry.build().unwrap());
-            result_in(&answer.set_successful(Some(Vec::new())).build().unwrap(), "0").unwrap_err()
+            let response = SendMessageBatchOutput::builder().failed(entry.build().unwrap());
+            result_in(&response.set_successful(Some(Vec::new())).build().unwrap(), "0").unwrap_err()
         };
         for (code, error) in [
             ("RequestThrottled", QueueError::Throttled),
@@ -451,9 +451,9 @@ mod tests {
 
     #[test]
     fn answers_in_lambdas_words() {
-        let json = |answer| serde_json::to_string(&answer).unwrap();
-        assert_eq!(json(BatchAnswer::default()), r#"{"batchItemFailures":[]}"#);
-        assert_eq!(json(BatchAnswer::all_failed()), r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#);
+        let json = |response| serde_json::to_string(&response).unwrap();
+        assert_eq!(json(BatchResponse::default()), r#"{"batchItemFailures":[]}"#);
+        assert_eq!(json(BatchResponse::all_failed()), r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     config::{ConfigError, Variables},
-    hooks::gateway::Request,
+    hooks::gateway::HookRequest,
     reason::Reason,
     secrets::{Cached, HooksSecret},
     telemetry::Log,
@@ -125,7 +125,7 @@ fn normalised(name: &str) -> String {
 /// compare with.
 pub async fn authenticate(
     mode: &AuthMode,
-    request: &Request,
+    request: &HookRequest,
     secret: &Arc<Cached<HooksSecret>>,
     deadline: &Deadline,
     log: &Log,
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_told_and_not_shown() {
+    fn a_malformed_value_is_rejected_without_showing_it() {
         let jwt = [("AUTH_MODE", "jwt"), ("JWT_SCOPE", "telephony")];
         for (variable, value) in [
             ("AUTH_MODE", "none"),

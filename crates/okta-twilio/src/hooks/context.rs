@@ -12,11 +12,11 @@ use crate::{
     config::{CommonConfig, StartError, Variables},
     hooks::{
         auth::{self, AuthMode},
-        gateway::{NotARequest, Request, Response},
+        gateway::{HookRequest, HookResponse, NotARequest},
         warm_up::{self, WarmUp},
     },
     http_client,
-    okta::{OktaSecret, telephony::AnswerBody},
+    okta::{OktaSecret, telephony::ResponseBody},
     reason::Reason,
     secrets::{Cached, HooksSecret, SecretsManager},
     telemetry::{Log, LogEvent, Metric, Metrics, Readiness},
@@ -30,7 +30,7 @@ const SECRETS_TIMEOUT: Duration = Duration::from_millis(2_400);
 
 /// What a hook is built of, once.
 #[derive(Clone)]
-pub struct Parts {
+pub struct HookContext {
     /// How a caller proves to be Okta.
     pub auth: AuthMode,
     /// The one HTTP client.
@@ -55,13 +55,13 @@ pub struct Parts {
     pub clock: Clock,
 }
 
-impl std::fmt::Debug for Parts {
+impl std::fmt::Debug for HookContext {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Parts").field("auth", &self.auth).finish_non_exhaustive()
     }
 }
 
-impl Parts {
+impl HookContext {
     /// Builds them from the variables of both functions.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Parts {
     /// For any other caller, and while the secret is missing or incomplete.
     pub async fn authenticate(
         &self,
-        request: &Request,
+        request: &HookRequest,
         deadline: &Deadline,
         log: &Log,
     ) -> Result<Arc<HooksSecret>, Rejection> {
@@ -177,7 +177,7 @@ impl Rejection {
     }
 
     /// The answer, with its log line and its measurement. `allow` names the hook's methods.
-    pub fn answer(self, allow: &'static str, log: &Log, metrics: &mut Metrics) -> Response {
+    pub fn into_response(self, allow: &'static str, log: &Log, metrics: &mut Metrics) -> HookResponse {
         let status = match self.reason {
             Reason::NotAuthenticated => StatusCode::UNAUTHORIZED,
             Reason::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -188,7 +188,7 @@ impl Rejection {
         metrics.set("Reason", &self.reason).count(Metric::Rejected, 1);
         let (reason, location) = (self.reason, self.location);
         log.emit(&LogEvent::RequestRejected { status: status.as_u16(), reason, location });
-        let mut response = Response::json(status, &AnswerBody::of_rejection(reason, location));
+        let mut response = HookResponse::json(status, &ResponseBody::of_rejection(reason, location));
         response.allow = (reason == Reason::MethodNotAllowed).then_some(allow);
         response
     }

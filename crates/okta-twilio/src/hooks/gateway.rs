@@ -18,7 +18,7 @@ use crate::{json, time::clock::Timestamp};
 
 /// A request as the gateway took it.
 #[derive(Debug)]
-pub struct Request {
+pub struct HookRequest {
     /// HTTP method.
     pub method: Method,
     /// Headers; the gateway sends their names in lower case and joins repeated ones with commas.
@@ -49,7 +49,7 @@ pub enum NotARequest {
 const FIELDS_OF_NO_PING: [&str; 8] =
     ["requestContext", "httpMethod", "routeKey", "headers", "body", "Records", "eventType", "data"];
 
-impl Request {
+impl HookRequest {
     /// Reads an invocation's event.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ fn headers(headers: Option<&Value>) -> HeaderMap {
 
 /// An answer to the caller.
 #[derive(Debug)]
-pub struct Response {
+pub struct HookResponse {
     /// HTTP status.
     pub status: StatusCode,
     /// JSON, or nothing.
@@ -114,7 +114,7 @@ pub struct Response {
     pub allow: Option<&'static str>,
 }
 
-impl Response {
+impl HookResponse {
     /// An answer with a JSON body.
     pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Self {
         // Maps with text keys and plain values always serialise.
@@ -165,8 +165,8 @@ mod tests {
         })
     }
 
-    fn read(event: &Value) -> Result<Request, NotARequest> {
-        Request::from_event(&event.to_string())
+    fn read(event: &Value) -> Result<HookRequest, NotARequest> {
+        HookRequest::from_event(&event.to_string())
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
                 let parent = if parent.is_empty() { String::new() } else { format!("/{parent}") };
                 changed.pointer_mut(&parent).unwrap()[field] = json!("@");
                 let text = changed.to_string().replace("\"@\"", value);
-                let request = Request::from_event(&text).unwrap();
+                let request = HookRequest::from_event(&text).unwrap();
                 assert_eq!(
                     (&request.body[..], request.headers.get("auth_secret").unwrap().as_bytes()),
                     (&b"{}"[..], &b"a"[..])
@@ -245,7 +245,7 @@ mod tests {
         // A gateway that hands over the body alone.
         bodies.push(json!({"eventType": "com.okta.telephony.provider", "data": {}}).to_string());
         for event in bodies {
-            assert_eq!(Request::from_event(&event).err(), Some(NotARequest::Other), "{event}");
+            assert_eq!(HookRequest::from_event(&event).err(), Some(NotARequest::Other), "{event}");
         }
     }
 
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn an_answer_has_the_form_that_gateways_take() {
-        let mut response = Response::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"a": 1}));
+        let mut response = HookResponse::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"a": 1}));
         response.allow = Some("POST");
         assert_eq!(
             serde_json::to_value(response.into_event()).unwrap(),

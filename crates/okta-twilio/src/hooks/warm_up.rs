@@ -26,7 +26,7 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_millis(2_600);
 
 /// After INIT, Lambda freezes the process unless a request is waiting. A request that comes later than this finds it
 /// thawed.
-const LONGEST_WITHOUT_FREEZE: Duration = Duration::from_millis(200);
+const MAX_TIME_WITHOUT_FREEZE: Duration = Duration::from_millis(200);
 
 /// Connections under way. A slow one goes on into the first request, which uses it if it is ready before its own.
 #[derive(Default)]
@@ -80,7 +80,7 @@ impl WarmUp {
     /// A request begins: a connection that was half made when Lambda froze the process is given up.
     pub fn resume(&self, clock: &Clock) {
         let mut under_way = self.under_way();
-        if under_way.left.is_some_and(|left| left.age(clock) > LONGEST_WITHOUT_FREEZE) {
+        if under_way.left.is_some_and(|left| left.age(clock) > MAX_TIME_WITHOUT_FREEZE) {
             under_way.connections.abort_all();
         }
     }

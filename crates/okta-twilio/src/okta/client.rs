@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{ConfigError, Variables},
-    http_client::{self, Answer, CallError},
+    http_client::{self, CallError, HttpResponse},
     id::SafeId,
     phone::{self, DialableNumber, PhoneNumber},
     reason::Reason,
@@ -43,7 +43,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
 const TOKEN_MARGIN: Duration = Duration::from_secs(300);
 
 /// Longest wait that a rate limit can ask for: Okta counts by the minute, so a longer one is a clock that is off.
-const LONGEST_RATE_LIMIT: Duration = Duration::from_secs(300);
+const MAX_RATE_LIMIT_DELAY: Duration = Duration::from_secs(300);
 
 /// Where Okta is.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ pub enum OktaError {
     NotUnderstood(u16),
     /// There was no answer.
     #[error(transparent)]
-    NoAnswer(#[from] CallError),
+    NoResponse(#[from] CallError),
 }
 
 impl OktaError {
@@ -131,9 +131,9 @@ impl OktaError {
             Self::RateLimited { .. } => Reason::OktaRateLimited,
             Self::Failed(_) => Reason::OktaFailed,
             Self::NotUnderstood(_) => Reason::OktaNotUnderstood,
-            Self::NoAnswer(CallError::NotConnected) => Reason::OktaUnreachable,
-            Self::NoAnswer(CallError::TimedOut) => Reason::OktaTimeout,
-            Self::NoAnswer(CallError::Interrupted) => Reason::OktaInterrupted,
+            Self::NoResponse(CallError::NotConnected) => Reason::OktaUnreachable,
+            Self::NoResponse(CallError::TimedOut) => Reason::OktaTimeout,
+            Self::NoResponse(CallError::Interrupted) => Reason::OktaInterrupted,
         }
     }
 
@@ -165,14 +165,14 @@ impl OktaError {
             }
             Self::Failed(_) => "Check Okta's status page.",
             Self::NotUnderstood(_) => "Check OKTA_ORG_URL and OKTA_API_URL.",
-            Self::NoAnswer(_) => "Check Okta's status page and the function's way to the internet.",
+            Self::NoResponse(_) => "Check Okta's status page and the function's way to the internet.",
         }
     }
 
     /// Whether the same question may be answered later.
     pub fn is_transient(self) -> bool {
         match self {
-            Self::RateLimited { .. } | Self::Failed(_) | Self::NoAnswer(_) => true,
+            Self::RateLimited { .. } | Self::Failed(_) | Self::NoResponse(_) => true,
             Self::Secret(error) => error.is_transient(),
             _ => false,
         }
@@ -286,11 +286,11 @@ impl OktaClient {
         };
         let request = self.http.get(format!("{}/{path}", self.users)).header(header::ACCEPT, "application/json");
         let request = request.header(header::AUTHORIZATION, authorization);
-        let answer = http_client::call_repeatable(request, deadline.at_most(CALL_TIMEOUT)).await?;
-        if answer.status == StatusCode::OK {
-            return body_of(&answer);
+        let response = http_client::call_repeatable(request, deadline.remaining_up_to(CALL_TIMEOUT)).await?;
+        if response.status == StatusCode::OK {
+            return body_of(&response);
         }
-        let error = self.error_of(&answer);
+        let error = self.error_of(&response);
         if let (OktaError::Unauthorized, Some(refused)) = (error, &access_token) {
             self.forget(refused).await;
         }
@@ -312,7 +312,7 @@ impl OktaClient {
         }
         let granted = match self.ask_for_token(app, deadline).await {
             // Once more over a new connection, with a new assertion: Okta refuses one that it has seen.
-            Err(OktaError::NoAnswer(CallError::NotConnected | CallError::Interrupted)) => {
+            Err(OktaError::NoResponse(CallError::NotConnected | CallError::Interrupted)) => {
                 self.ask_for_token(app, deadline).await?
             }
             granted => granted?,
@@ -338,17 +338,17 @@ impl OktaClient {
         ];
         let request =
             self.http.post(self.token_endpoint.clone()).header(header::ACCEPT, "application/json").form(&form);
-        let answer = http_client::call(request, deadline.at_most(CALL_TIMEOUT)).await?;
-        if answer.status == StatusCode::OK {
-            return body_of(&answer);
+        let response = http_client::call(request, deadline.remaining_up_to(CALL_TIMEOUT)).await?;
+        if response.status == StatusCode::OK {
+            return body_of(&response);
         }
-        Err(match field_of(&answer, "error").as_deref() {
+        Err(match field_of(&response, "error").as_deref() {
             Some("invalid_client" | "unauthorized_client") => OktaError::ClientRefused,
             Some("invalid_scope" | "consent_required" | "access_denied") => OktaError::ScopeNotGranted,
             Some("invalid_dpop_proof" | "use_dpop_nonce") => OktaError::DpopRequired,
-            Some("server_error" | "temporarily_unavailable") => OktaError::Failed(answer.status.as_u16()),
-            Some("slow_down") => OktaError::RateLimited { retry_after: retry_after(&answer, self.clock.now()) },
-            _ => match self.error_of(&answer) {
+            Some("server_error" | "temporarily_unavailable") => OktaError::Failed(response.status.as_u16()),
+            Some("slow_down") => OktaError::RateLimited { retry_after: retry_after(&response, self.clock.now()) },
+            _ => match self.error_of(&response) {
                 OktaError::Unauthorized => OktaError::ClientRefused,
                 error => error,
             },
@@ -363,10 +363,10 @@ impl OktaClient {
         }
     }
 
-    fn error_of(&self, answer: &Answer) -> OktaError {
-        let rate_limited = || OktaError::RateLimited { retry_after: retry_after(answer, self.clock.now()) };
-        let status = answer.status.as_u16();
-        let code = field_of(answer, "errorCode");
+    fn error_of(&self, response: &HttpResponse) -> OktaError {
+        let rate_limited = || OktaError::RateLimited { retry_after: retry_after(response, self.clock.now()) };
+        let status = response.status.as_u16();
+        let code = field_of(response, "errorCode");
         match code.as_deref() {
             Some("E0000047") => rate_limited(),
             // Okta's own failure, and read-only mode.
@@ -388,11 +388,11 @@ impl OktaClient {
 }
 
 /// A body of the expected shape. One that was cut off may be whole the next time.
-fn body_of<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, OktaError> {
-    if answer.body.is_none() {
-        return Err(OktaError::NoAnswer(CallError::Interrupted));
+fn body_of<T: serde::de::DeserializeOwned>(response: &HttpResponse) -> Result<T, OktaError> {
+    if response.body.is_none() {
+        return Err(OktaError::NoResponse(CallError::Interrupted));
     }
-    answer.json().ok_or(OktaError::NotUnderstood(answer.status.as_u16()))
+    response.json().ok_or(OktaError::NotUnderstood(response.status.as_u16()))
 }
 
 /// A header that no `Debug` shows. What cannot be one, Okta would not accept.
@@ -416,17 +416,17 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D:
 }
 
 /// A text in the body of an answer; nothing if there is none, or the body is not JSON.
-fn field_of(answer: &Answer, name: &str) -> Option<String> {
-    text(&answer.json()?, name)
+fn field_of(response: &HttpResponse, name: &str) -> Option<String> {
+    text(&response.json()?, name)
 }
 
 /// Until the rate limit is reset: a time in seconds since 1970, by Okta's own clock, which the answer's date tells.
-fn retry_after(answer: &Answer, now: Timestamp) -> Option<Duration> {
-    let reset: i64 = answer.header("x-rate-limit-reset")?.trim().parse().ok()?;
-    let okta_now = answer.header("date").and_then(Timestamp::parse_http_date).unwrap_or(now);
+fn retry_after(response: &HttpResponse, now: Timestamp) -> Option<Duration> {
+    let reset: i64 = response.header("x-rate-limit-reset")?.trim().parse().ok()?;
+    let okta_now = response.header("date").and_then(Timestamp::parse_http_date).unwrap_or(now);
     let seconds = reset.saturating_sub(okta_now.as_secs());
     // At least one second: at the very second of the reset the limit may still hold.
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).max(1)).min(LONGEST_RATE_LIMIT))
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).max(1)).min(MAX_RATE_LIMIT_DELAY))
 }
 
 fn is_active_phone(factor: &Value, channel: PhoneChannel) -> bool {
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_told() {
+    fn a_malformed_value_is_rejected() {
         for (variable, value) in [
             ("OKTA_ORG_URL", ""),
             ("OKTA_ORG_URL", "example.okta.com"),
@@ -485,12 +485,12 @@ mod tests {
         }
     }
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+    fn response(status: u16, headers: &[(&'static str, &str)], body: &str) -> HttpResponse {
         let headers = headers
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, headers: headers.collect(), body: Some(body.to_owned().into()) }
+        HttpResponse { status, headers: headers.collect(), body: Some(body.to_owned().into()) }
     }
 
     #[test]
@@ -499,7 +499,7 @@ mod tests {
         let reset = now.as_secs() + 40;
         let wait = |date: &[(&'static str, &str)], reset: &str| {
             let headers = [date, &[("x-rate-limit-reset", reset)]].concat();
-            retry_after(&answer(429, &headers, ""), now).map(|wait| wait.as_secs())
+            retry_after(&response(429, &headers, ""), now).map(|wait| wait.as_secs())
         };
         // Okta's clock is ahead of ours by 30 s.
         assert_eq!(wait(&[("date", "Mon, 23 Nov 2026 12:00:30 GMT")], &reset.to_string()), Some(10));
@@ -539,7 +539,7 @@ mod tests {
             let factors = factors();
             let active = factors.as_array().unwrap().iter().filter(|factor| is_active_phone(factor, channel));
             let found = numbers(active, &["profile.phoneNumber"]);
-            assert_eq!(found.iter().map(PhoneNumber::on_the_wire).collect::<Vec<_>>(), expected, "{channel:?}");
+            assert_eq!(found.iter().map(PhoneNumber::expose).collect::<Vec<_>>(), expected, "{channel:?}");
         }
     }
 
@@ -551,7 +551,7 @@ mod tests {
 
     #[test]
     fn oktas_code_decides_and_the_status_only_where_there_is_none() {
-        let error = |status, body: &str| client().error_of(&answer(status, &[], body));
+        let error = |status, body: &str| client().error_of(&response(status, &[], body));
         let limited = OktaError::RateLimited { retry_after: None };
         for (status, body, expected) in [
             (429, r#"{"errorCode":"E0000047"}"#, limited),
@@ -578,16 +578,16 @@ mod tests {
             ["", r#","expires_in":null"#, r#","expires_in":{}"#, r#","expires_in":1e999"#, r#","x":"\ud83d""#]
         {
             let body = format!(r#"{{"access_token":"abc"{lifetime}}}"#);
-            let granted: Granted = body_of(&answer(200, &[], &body)).unwrap();
+            let granted: Granted = body_of(&response(200, &[], &body)).unwrap();
             assert_eq!((granted.access_token.expose_secret(), granted.expires_in), ("abc", None), "{body}");
         }
         for lifetime in ["3600", r#""3600""#] {
             let body = format!(r#"{{"access_token":"abc","expires_in":{lifetime}}}"#);
-            assert_eq!(body_of::<Granted>(&answer(200, &[], &body)).unwrap().expires_in, Some(3_600));
+            assert_eq!(body_of::<Granted>(&response(200, &[], &body)).unwrap().expires_in, Some(3_600));
         }
         let body = r#"[null, 7, {"factorType": null}, {"factorType": "sms", "status": ["ACTIVE"]},
             {"id": 1e999, "factorType": "sms", "status": "ACTIVE", "profile": {"phoneNumber": "+12025550102", "x": "\ud83d"}}]"#;
-        let factors: Value = body_of(&answer(200, &[], body)).unwrap();
+        let factors: Value = body_of(&response(200, &[], body)).unwrap();
         let active = factors.as_array().unwrap().iter().filter(|factor| is_active_phone(factor, PhoneChannel::Sms));
         assert_eq!(numbers(active, &["profile.phoneNumber"]).len(), 1);
     }
@@ -606,7 +606,7 @@ mod tests {
             OktaError::RateLimited { retry_after: None },
             OktaError::Failed(500),
             OktaError::NotUnderstood(302),
-            OktaError::NoAnswer(CallError::TimedOut),
+            OktaError::NoResponse(CallError::TimedOut),
         ] {
             assert!(error.advice().ends_with('.') && error.advice().len() > 20, "{error}");
         }

@@ -15,7 +15,7 @@ use crate::{
     private::SecretDigest,
     secrets::{
         Field, Secret, SecretError, Warning,
-        text::{Fields, is_word, readable},
+        text::{SecretFields, is_word, readable},
     },
     time::clock::Timestamp,
 };
@@ -63,7 +63,7 @@ impl OktaSecret {
     pub fn read(text: &SecretString) -> Result<Self, SecretError> {
         let digest = SecretDigest::of(text.expose_secret().as_bytes());
         let text = readable(text.expose_secret());
-        let fields = Fields::parse(&text)?;
+        let fields = SecretFields::parse(&text)?;
         let client_id = word(&fields, Field::OktaClientId)?;
         let credentials = match (client_id, fields.json(Field::OktaPrivateKey)) {
             (Some(client_id), Some(key)) => {
@@ -93,7 +93,7 @@ impl Secret for OktaSecret {
 }
 
 /// A text that can travel in a header or a form, if the field has a value.
-fn word(fields: &Fields<'_>, field: Field) -> Result<Option<SecretString>, SecretError> {
+fn word(fields: &SecretFields<'_>, field: Field) -> Result<Option<SecretString>, SecretError> {
     let text = fields.text(field)?;
     let is_usable = text.as_ref().is_none_or(|text| is_word(text.expose_secret()));
     if is_usable { Ok(text) } else { Err(SecretError::Unusable(field)) }

@@ -2,7 +2,7 @@
 //!
 //! Sources: Okta, "Event hooks" (concept and API reference), "Event types" and the System Log API. Okta gives no schema
 //! of what it delivers and says that `debugData` is no contract, so every field may be missing, `null` or of any type,
-//! and several signals are read. What they leave open is never guessed: [`Delivery::unusable`] tells of it.
+//! and several signals are read. What they leave open is never guessed: [`EventDelivery::unusable`] tells of it.
 //!
 //! Okta states no limit for a delivery, so Lambda's own for an invocation is the only one: 6 MB. Its events are read one
 //! by one, so that memory holds the text, one event, and what is kept of the events that matter.
@@ -25,7 +25,7 @@ const EVENT_TYPE: &str = "eventType";
 
 /// The events of one delivery that matter.
 #[derive(Debug, Default)]
-pub struct Delivery {
+pub struct EventDelivery {
     /// A code sent to a phone was right; each event once.
     pub phone_successes: Vec<PhoneSuccess>,
     /// Should be among them, and lack something.
@@ -130,7 +130,7 @@ impl DeliveryError {
     }
 }
 
-impl Delivery {
+impl EventDelivery {
     /// Reads a body. An event without a time counts as published when the delivery was made, or else when it arrived.
     ///
     /// # Errors
@@ -357,12 +357,12 @@ pub(crate) mod tests {
         event
     }
 
-    fn parse(body: &Value) -> Result<Delivery, DeliveryError> {
-        Delivery::parse(body.to_string().as_bytes(), arrived())
+    fn parse(body: &Value) -> Result<EventDelivery, DeliveryError> {
+        EventDelivery::parse(body.to_string().as_bytes(), arrived())
     }
 
     fn one(event: Value) -> Option<Result<PhoneSuccess, Reason>> {
-        let Delivery { mut phone_successes, mut unusable } = parse(&delivery(&[event])).unwrap();
+        let EventDelivery { mut phone_successes, mut unusable } = parse(&delivery(&[event])).unwrap();
         assert!(phone_successes.len() + unusable.len() <= 1);
         phone_successes.pop().map(Ok).or_else(|| unusable.pop().map(|unusable| Err(unusable.reason)))
     }
@@ -490,7 +490,7 @@ pub(crate) mod tests {
             ("{}", DeliveryError::Field(EVENTS)),
             (r#"{"eventType": "com.okta.telephony.provider"}"#, DeliveryError::Field(EVENT_TYPE)),
         ] {
-            assert_eq!(Delivery::parse(body.as_bytes(), arrived()).err(), Some(error), "{body}");
+            assert_eq!(EventDelivery::parse(body.as_bytes(), arrived()).err(), Some(error), "{body}");
         }
     }
 
@@ -511,7 +511,7 @@ pub(crate) mod tests {
                 let body = format!(
                     r#"{{"eventType":"com.okta.event_hook","x":{odd},"data":{{"y":{odd},"events":[{events}]}},"eventId":{odd}}}"#
                 );
-                let delivery = Delivery::parse(body.as_bytes(), arrived()).unwrap();
+                let delivery = EventDelivery::parse(body.as_bytes(), arrived()).unwrap();
                 let user = |success: &PhoneSuccess| success.user_id.as_str() == "00uyxxSknGtK8022w0g3";
                 assert!(!delivery.phone_successes.is_empty() && delivery.phone_successes.iter().all(user), "{body}");
             }
@@ -523,7 +523,7 @@ pub(crate) mod tests {
         let event = identity_engine("SMS_FACTOR", "Phone", "SMS").to_string();
         let event = event.replace("\"SMS_FACTOR\"", r#""SMS\ud83d""#);
         let body = format!(r#"{{"data":{{"events":[{event}]}}}}"#);
-        let delivery = Delivery::parse(body.as_bytes(), arrived()).unwrap();
+        let delivery = EventDelivery::parse(body.as_bytes(), arrived()).unwrap();
         assert_eq!(delivery.phone_successes, []);
         assert_eq!(delivery.unusable[0].reason, Reason::EventNotClassified);
     }
@@ -534,9 +534,9 @@ pub(crate) mod tests {
             let (open, close) = ("[".repeat(depth - 3), "]".repeat(depth - 3));
             format!(r#"{{"data":{{"events":[{open}{close}]}}}}"#)
         };
-        assert!(Delivery::parse(nested(128).as_bytes(), arrived()).is_ok());
+        assert!(EventDelivery::parse(nested(128).as_bytes(), arrived()).is_ok());
         for body in [nested(129), format!("\u{feff}{}", nested(5)), nested(5) + "{}", nested(5) + "x"] {
-            assert_eq!(Delivery::parse(body.as_bytes(), arrived()).err(), Some(DeliveryError::NotJson));
+            assert_eq!(EventDelivery::parse(body.as_bytes(), arrived()).err(), Some(DeliveryError::NotJson));
         }
     }
 
@@ -620,7 +620,7 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn never_panics_on_bytes(body in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = Delivery::parse(&body, arrived());
+            let _ = EventDelivery::parse(&body, arrived());
         }
 
         #[test]

@@ -34,7 +34,7 @@ pub struct OtpRequest {
     /// What to dial once a call is answered; an error if it cannot be dialled, which only a call minds.
     pub extension: ParsedExtension,
     /// How to reach them.
-    pub delivery: Delivery,
+    pub delivery: DeliveryChannel,
     /// Which flow asked.
     pub request_type: RequestType,
     /// The user's language, as Okta writes it.
@@ -55,14 +55,14 @@ pub struct OtpRequest {
 
 /// What Okta asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub enum DeliveryChannel {
     /// A text message.
     Sms,
     /// A voice call.
     Call,
 }
 
-impl Delivery {
+impl DeliveryChannel {
     /// Okta's documents have `SMS`, `CALL`, `voice` and `voice call`; recordings have more. A word that tells neither
     /// is refused rather than guessed: a call at night is no harmless default.
     fn parse(text: &str) -> Option<Self> {
@@ -165,7 +165,8 @@ impl OtpRequest {
             code: OneTimeCode::parse(&required(OTP_CODE)?).ok_or(RequestError::Field(OTP_CODE))?,
             number,
             extension,
-            delivery: Delivery::parse(&required(DELIVERY_CHANNEL)?).ok_or(RequestError::Field(DELIVERY_CHANNEL))?,
+            delivery: DeliveryChannel::parse(&required(DELIVERY_CHANNEL)?)
+                .ok_or(RequestError::Field(DELIVERY_CHANNEL))?,
             request_type: RequestType::parse(&text(&body, "requestType").unwrap_or_default()),
             locale: text(&body, "data.messageProfile.locale"),
             expires: text(&body, OTP_EXPIRES).as_deref().and_then(Timestamp::parse),
@@ -191,7 +192,7 @@ pub enum Verdict {
         attempt_sid: Option<SafeId>,
     },
     /// Not sent, and Okta is told that it was, so that it does not send it either (`DENY_RESPONSE=swallow`).
-    Swallowed,
+    Suppressed,
     /// Not sent. Okta goes on to its own provider.
     NotSent {
         /// Path of the field at fault, where one is.
@@ -215,13 +216,14 @@ pub struct DebugContext {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub twilio_code: Option<u32>,
     /// Since the request reached the gateway.
-    pub milliseconds: u64,
+    #[serde(rename = "milliseconds")]
+    pub duration_ms: u64,
 }
 
 /// The body of an answer: `commands` or `error`, and `debugContext`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AnswerBody {
+pub struct ResponseBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     commands: Option<[Command; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -268,7 +270,7 @@ struct ErrorCause {
 /// `domain` of an error's cause.
 const DOMAIN: &str = "okta-twilio";
 
-impl AnswerBody {
+impl ResponseBody {
     /// The answer to a request that was understood.
     pub fn of_verdict(verdict: &Verdict, debug_context: DebugContext) -> Self {
         let reason = debug_context.reason;
@@ -281,12 +283,12 @@ impl AnswerBody {
             Verdict::Sent { verification_sid, attempt_sid } => {
                 successful(verification_sid.clone(), attempt_sid.as_ref().map(SafeId::to_string))
             }
-            Verdict::Swallowed => successful(None, Some(format!("refused:{}", reason.as_str()))),
+            Verdict::Suppressed => successful(None, Some(format!("refused:{}", reason.as_str()))),
             Verdict::NotSent { .. } => None,
         };
         let error = match verdict {
             Verdict::NotSent { location } => Some(error_object(reason, "body", *location)),
-            Verdict::Sent { .. } | Verdict::Swallowed => None,
+            Verdict::Sent { .. } | Verdict::Suppressed => None,
         };
         Self { commands, error, debug_context: Some(debug_context) }
     }
@@ -360,9 +362,9 @@ mod tests {
     #[test]
     fn reads_a_recorded_request() {
         let request = parse(&body()).unwrap();
-        assert_eq!(request.code.on_the_wire(), "867530");
+        assert_eq!(request.code.expose(), "867530");
         assert!(matches!(request.number, Ok(DialableNumber::International(_))));
-        assert_eq!(request.delivery, Delivery::Sms);
+        assert_eq!(request.delivery, DeliveryChannel::Sms);
         assert_eq!(request.request_type, RequestType::MfaVerification);
         assert_eq!(request.locale.as_deref(), Some("EN-US"));
         assert_eq!(request.expires, Timestamp::parse("2026-11-23T21:48:34.321Z"));
@@ -377,19 +379,19 @@ mod tests {
         body["data"]["messageProfile"]["otpCode"] = json!(11111);
         let request = parse(&body).unwrap();
         assert!(matches!(request.number, Ok(DialableNumber::National(_))));
-        assert_eq!(request.code.on_the_wire(), "11111");
+        assert_eq!(request.code.expose(), "11111");
     }
 
     #[test]
     fn reads_every_wording_of_the_channel() {
         for (text, delivery) in [
-            ("SMS", Delivery::Sms),
-            ("sms", Delivery::Sms),
-            (" Sms ", Delivery::Sms),
-            ("voice call", Delivery::Call),
-            ("Voice", Delivery::Call),
-            ("VOICE", Delivery::Call),
-            ("CALL", Delivery::Call),
+            ("SMS", DeliveryChannel::Sms),
+            ("sms", DeliveryChannel::Sms),
+            (" Sms ", DeliveryChannel::Sms),
+            ("voice call", DeliveryChannel::Call),
+            ("Voice", DeliveryChannel::Call),
+            ("VOICE", DeliveryChannel::Call),
+            ("CALL", DeliveryChannel::Call),
         ] {
             let request = parse(&with("/data/messageProfile/deliveryChannel", json!(text))).unwrap();
             assert_eq!(request.delivery, delivery, "{text}");
@@ -462,7 +464,7 @@ mod tests {
     fn debug_context(reason: Reason) -> DebugContext {
         let id = SafeId::parse("5d1f3b1e-aaaa-bbbb-cccc-1234567890ab");
         let twilio_request_id = SafeId::parse("RQaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-        DebugContext { request_id: id, reason, twilio_request_id, twilio_code: None, milliseconds: 212 }
+        DebugContext { request_id: id, reason, twilio_request_id, twilio_code: None, duration_ms: 212 }
     }
 
     #[test]
@@ -471,23 +473,23 @@ mod tests {
             verification_sid: SafeId::parse("VEaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
             attempt_sid: SafeId::parse("VLaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
         };
-        insta::assert_json_snapshot!(AnswerBody::of_verdict(&verdict, debug_context(Reason::Accepted)));
+        insta::assert_json_snapshot!(ResponseBody::of_verdict(&verdict, debug_context(Reason::Accepted)));
     }
 
     #[test]
     fn answer_not_sent() {
         let verdict = Verdict::NotSent { location: Some(PHONE_NUMBER) };
-        insta::assert_json_snapshot!(AnswerBody::of_verdict(&verdict, debug_context(Reason::PhoneNumberInvalid)));
+        insta::assert_json_snapshot!(ResponseBody::of_verdict(&verdict, debug_context(Reason::PhoneNumberInvalid)));
     }
 
     #[test]
     fn answer_swallowed() {
-        insta::assert_json_snapshot!(AnswerBody::of_verdict(&Verdict::Swallowed, debug_context(Reason::Landline)));
+        insta::assert_json_snapshot!(ResponseBody::of_verdict(&Verdict::Suppressed, debug_context(Reason::Landline)));
     }
 
     #[test]
     fn answer_rejected() {
-        insta::assert_json_snapshot!(AnswerBody::of_rejection(Reason::NotAHookRequest, Some(OTP_CODE)));
+        insta::assert_json_snapshot!(ResponseBody::of_rejection(Reason::NotAHookRequest, Some(OTP_CODE)));
     }
 
     proptest! {

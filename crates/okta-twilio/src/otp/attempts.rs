@@ -2,7 +2,7 @@
 //!
 //! Nothing is sent twice: a request is made again only where the one before it provably sent nothing, each kind of retry
 //! once, and only while enough of the budget is left for an answer to arrive. A 401 is not handled here: every call to
-//! Twilio does that, see [`Cached::authorise`](crate::secrets::Cached::authorise).
+//! Twilio does that, see [`Cached::authorize`](crate::secrets::Cached::authorise).
 
 use std::time::Duration;
 
@@ -11,28 +11,28 @@ use tokio::time::Instant;
 use crate::{
     http_client::CallError,
     okta::telephony::OtpRequest,
-    otp::{config::SendConfig, outcome::Failure},
-    phone::{PhoneNumber, Region},
+    otp::{config::SendConfig, outcome::SendFailure},
+    phone::{Channel, PhoneNumber, Region},
     telemetry::{Log, LogEvent},
     time::deadline::Deadline,
     twilio::{
         Retry,
         client::{Parameter, Refusal, TwilioError},
-        verify::{Channel, NewVerification, Started, Verification, VerifyClient},
+        verify::{NewVerification, StartResult, Verification, VerifyClient},
     },
 };
 
 /// A further request is made only if this much is left: Verify's answers take some 200 to 400 ms.
-const LEAST_TIME_FOR_ATTEMPT: Duration = Duration::from_millis(500);
+const MIN_TIME_FOR_ATTEMPT: Duration = Duration::from_millis(500);
 
 /// The first request is made only if this much is left: a message that goes out after Okta has given up is one too many.
-pub(super) const LEAST_TIME_FOR_FIRST_ATTEMPT: Duration = Duration::from_millis(250);
+pub(super) const MIN_TIME_FOR_FIRST_ATTEMPT: Duration = Duration::from_millis(250);
 
 /// Pause before a request is made again at a throttled or unavailable service that names none.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// Most requests to Verify for one code: the first, and one for each kind of retry at worst.
-const MOST_ATTEMPTS: u32 = 6;
+const MAX_ATTEMPTS: u32 = 6;
 
 /// What the requests for one code came to.
 pub(super) struct Attempted {
@@ -43,7 +43,7 @@ pub(super) struct Attempted {
     /// Waiting for Verify, over all of them.
     pub(super) latency: Duration,
     /// What the last one met.
-    pub(super) result: Result<Verification, Failure>,
+    pub(super) result: Result<Verification, SendFailure>,
 }
 
 /// The requests to Verify for one code.
@@ -69,23 +69,23 @@ impl Attempts<'_> {
         loop {
             let locale = self.config.locale(self.request, self.region, channel).filter(|_| with_locale);
             let started = Instant::now();
-            let Started { result, refused } = self.start(channel, locale, rate_limits.as_deref()).await;
+            let StartResult { result, refused } = self.start(channel, locale, rate_limits.as_deref()).await;
             latency += started.elapsed();
             requests += 1;
             if let Some(refusal) = refused {
                 requests += 1;
-                self.note_retry(&Failure::of_refusal(&refusal));
+                self.note_retry(&SendFailure::of_refusal(&refusal));
             }
             let error = match result {
                 Ok(verification) => return Attempted { channel, requests, latency, result: Ok(verification) },
                 Err(error) => error,
             };
-            let failure = Failure::of(&error);
+            let failure = SendFailure::of(&error);
             let retry = retry_kind(&error, channel, locale.is_some())
-                .filter(|kind| !done.contains(kind) && requests < MOST_ATTEMPTS)
+                .filter(|kind| !done.contains(kind) && requests < MAX_ATTEMPTS)
                 .filter(|kind| *kind != RetryKind::AsSms || self.may_fall_back_to_sms)
                 .map(|kind| (kind, pause_before(kind, &error)))
-                .filter(|(_, pause)| self.deadline.remaining() >= *pause + LEAST_TIME_FOR_ATTEMPT);
+                .filter(|(_, pause)| self.deadline.remaining() >= *pause + MIN_TIME_FOR_ATTEMPT);
             let Some((kind, pause)) = retry else {
                 return Attempted { channel, requests, latency, result: Err(failure) };
             };
@@ -100,7 +100,7 @@ impl Attempts<'_> {
         }
     }
 
-    async fn start(&self, channel: Channel, locale: Option<&str>, rate_limits: Option<&str>) -> Started {
+    async fn start(&self, channel: Channel, locale: Option<&str>, rate_limits: Option<&str>) -> StartResult {
         let new = NewVerification {
             to: self.to,
             channel,
@@ -111,10 +111,10 @@ impl Attempts<'_> {
             rate_limits,
             okta_event_id: self.request.event_id.as_ref(),
         };
-        self.verify.start(&new, *self.deadline, LEAST_TIME_FOR_ATTEMPT, self.log).await
+        self.verify.start(&new, *self.deadline, MIN_TIME_FOR_ATTEMPT, self.log).await
     }
 
-    fn note_retry(&self, failure: &Failure) {
+    fn note_retry(&self, failure: &SendFailure) {
         self.log.emit(&LogEvent::OtpRetried { reason: failure.reason, twilio_code: failure.twilio_code });
     }
 }
@@ -135,9 +135,9 @@ enum RetryKind {
 /// The retry rule: how the request may be made again, if at all.
 fn retry_kind(error: &TwilioError, channel: Channel, had_locale: bool) -> Option<RetryKind> {
     let refusal = match error {
-        TwilioError::NoAnswer(CallError::NotConnected) => return Some(RetryKind::Connect),
+        TwilioError::NoResponse(CallError::NotConnected) => return Some(RetryKind::Connect),
         // The message may be on its way; or nothing was sent, and there is nothing to send it with.
-        TwilioError::NoAnswer(CallError::TimedOut | CallError::Interrupted)
+        TwilioError::NoResponse(CallError::TimedOut | CallError::Interrupted)
         | TwilioError::Unreadable
         | TwilioError::NoCredentials(_) => return None,
         TwilioError::Refused(refusal) => refusal,
@@ -188,9 +188,9 @@ mod tests {
         let limited = Refusal { reached_rate_limit: true, ..refusal(429, 20429) };
         let locale = Refusal { parameter: Some(Parameter::Locale), ..refusal(400, 60200) };
         let cases = [
-            (TwilioError::NoAnswer(CallError::NotConnected), Some(RetryKind::Connect)),
-            (TwilioError::NoAnswer(CallError::TimedOut), None),
-            (TwilioError::NoAnswer(CallError::Interrupted), None),
+            (TwilioError::NoResponse(CallError::NotConnected), Some(RetryKind::Connect)),
+            (TwilioError::NoResponse(CallError::TimedOut), None),
+            (TwilioError::NoResponse(CallError::Interrupted), None),
             (refusal(429, 20429).into(), Some(RetryKind::AfterAMoment)),
             (limited.into(), None),
             (refusal(429, 60203).into(), None),

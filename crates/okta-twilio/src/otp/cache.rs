@@ -83,7 +83,7 @@ impl Cache {
     }
 
     fn fingerprint(&self, number: &PhoneNumber) -> Option<Fingerprint> {
-        let tag = hmac::sign(self.key.as_ref()?, number.on_the_wire().as_bytes());
+        let tag = hmac::sign(self.key.as_ref()?, number.expose().as_bytes());
         tag.as_ref().try_into().ok()
     }
 }

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     config::{ConfigError, Variables},
     id::{SafeId, Sid},
-    okta::telephony::{Delivery, OtpRequest},
+    okta::telephony::{DeliveryChannel, OtpRequest},
     otp::{
         resend,
         rules::{self, CountryRules},
         sends,
     },
-    phone::{PhoneNumber, Region},
-    twilio::{locale, verify::Channel},
+    phone::{Channel, PhoneNumber, Region},
+    twilio::locale,
 };
 
 /// The warning for `REPLACE_PENDING` alone: a cancelled verification does not count towards Twilio's five messages in ten
@@ -103,7 +103,7 @@ impl SendConfig {
     }
 
     /// The channel for what Okta asks for; `resend` is what `RESEND_CHANNELS` has for a further request.
-    pub(super) fn channel(&self, delivery: Delivery, region: Region, resend: Option<Channel>) -> Channel {
+    pub(super) fn channel(&self, delivery: DeliveryChannel, region: Region, resend: Option<Channel>) -> Channel {
         rules::channel(delivery, resend, self.country_rules.of(region), self.sms_channel)
     }
 
@@ -174,7 +174,7 @@ impl RateLimit {
     fn value(&self, request: &OtpRequest, to: &PhoneNumber) -> Option<String> {
         match self.source {
             RateLimitSource::UserId => request.user_id.as_ref().map(SafeId::to_string),
-            RateLimitSource::Phone => Some(to.on_the_wire().to_owned()),
+            RateLimitSource::Phone => Some(to.expose().to_owned()),
             RateLimitSource::Ip => request.ip_address.map(|address| address.to_string()),
             RateLimitSource::RequestType => Some(request.request_type.as_str().to_owned()),
         }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_told() {
+    fn a_malformed_value_is_rejected() {
         for (variable, value) in [
             ("HOOK_BUDGET_MS", "3000"),
             ("HOOK_BUDGET_MS", "2.6s"),

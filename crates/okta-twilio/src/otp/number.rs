@@ -21,7 +21,7 @@ use crate::{
     time::deadline::Deadline,
     twilio::{
         client::{TwilioClient, TwilioError},
-        lookup::{LookupAnswer, LookupClient, NumberFacts, Package, Packages, advice_on, reason_of},
+        lookup::{LookupClient, LookupResponse, NumberFacts, Package, Packages, advice_on, reason_of},
     },
 };
 
@@ -29,7 +29,7 @@ use crate::{
 const LEFT_FOR_VERIFY: Duration = Duration::from_millis(500);
 
 /// Lookup is not asked if it has less time than this: it could not answer.
-const LEAST_TIME: Duration = Duration::from_millis(50);
+const MIN_TIME: Duration = Duration::from_millis(50);
 
 /// How to look numbers up.
 #[derive(Clone, Debug, PartialEq)]
@@ -207,12 +207,12 @@ impl NumberLookup {
         }
         let time = deadline.remaining().saturating_sub(LEFT_FOR_VERIFY).min(self.config.timeout);
         let started = Instant::now();
-        let answer = self.ask(number, &missing, deadline.within(time), log).await;
+        let response = self.ask(number, &missing, deadline.within(time), log).await;
         let latency = started.elapsed();
         let mut usage = LookupUsage { latency, packages: missing.clone(), failure: None };
-        let number = match answer {
-            Ok(LookupAnswer::Invalid) => KnownNumber::Invalid,
-            Ok(LookupAnswer::Valid { number: completed, facts, without_data }) => {
+        let number = match response {
+            Ok(LookupResponse::Invalid) => KnownNumber::Invalid,
+            Ok(LookupResponse::Valid { number: completed, facts, without_data }) => {
                 for (package, code) in without_data {
                     let (package, advice) = (package.as_str(), code.and_then(advice_on));
                     log.emit(&LogEvent::LookupFailed(LookupFailure::of_package(package, code, advice)));
@@ -240,12 +240,12 @@ impl NumberLookup {
         packages: &Packages,
         deadline: Deadline,
         log: &Log,
-    ) -> Result<LookupAnswer, LookupFailure> {
-        if deadline.remaining() < LEAST_TIME {
+    ) -> Result<LookupResponse, LookupFailure> {
+        if deadline.remaining() < MIN_TIME {
             return Err(LookupFailure::of(Reason::OutOfTime));
         }
-        let answer = self.client.ask(number, self.config.default_country, packages, (deadline, LEAST_TIME), log).await;
-        answer.map_err(|error| failure_of(&error))
+        let response = self.client.ask(number, self.config.default_country, packages, (deadline, MIN_TIME), log).await;
+        response.map_err(|error| failure_of(&error))
     }
 
     /// Keeps what may be kept, and adds what was kept before.

@@ -5,30 +5,30 @@ use crate::{
     okta::telephony::{PHONE_NUMBER, Verdict},
     reason::Reason,
     twilio::{
-        client::{Refusal, TwilioError, reason_of_silence},
+        client::{Refusal, TwilioError, reason_of_no_response},
         verify::Verification,
     },
 };
 
 /// What became of a code.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum SendOutcome {
     /// Twilio accepted it.
     Sent(Verification),
     /// The policy decided against sending it, or Twilio's protection did and is to be answered like the policy.
     Refused {
         /// Why.
-        failure: Failure,
+        failure: SendFailure,
         /// Whether Okta is told that it was sent, so that Okta does not send it either (`DENY_RESPONSE=swallow`).
-        swallowed: bool,
+        suppressed: bool,
     },
     /// It could not be sent.
-    Failed(Failure),
+    Failed(SendFailure),
 }
 
 /// Why a code was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct SendFailure {
     /// In one word.
     pub reason: Reason,
     /// Path of the field at fault, where one is.
@@ -43,13 +43,13 @@ pub struct Failure {
     pub advice: Option<&'static str>,
 }
 
-impl Outcome {
+impl SendOutcome {
     /// The word in metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Sent(_) => "sent",
-            Self::Refused { swallowed: true, .. } => "swallowed",
-            Self::Refused { swallowed: false, .. } => "refused",
+            Self::Refused { suppressed: true, .. } => "swallowed",
+            Self::Refused { suppressed: false, .. } => "refused",
             Self::Failed(_) => "failed",
         }
     }
@@ -60,13 +60,13 @@ impl Outcome {
             Self::Sent(Verification { sid, attempt_sid, .. }) => {
                 Verdict::Sent { verification_sid: sid.clone(), attempt_sid: attempt_sid.clone() }
             }
-            Self::Refused { swallowed: true, .. } => Verdict::Swallowed,
+            Self::Refused { suppressed: true, .. } => Verdict::Suppressed,
             Self::Refused { failure, .. } | Self::Failed(failure) => Verdict::NotSent { location: failure.location },
         }
     }
 }
 
-impl Failure {
+impl SendFailure {
     /// Without Twilio, and without a field at fault.
     pub(super) fn new(reason: Reason) -> Self {
         let (twilio_code, twilio_status, twilio_request_id) = (None, None, None);
@@ -82,7 +82,7 @@ impl Failure {
     pub(super) fn of(error: &TwilioError) -> Self {
         match error {
             TwilioError::Refused(refusal) => Self::of_refusal(refusal),
-            TwilioError::NoAnswer(error) => Self::new(reason_of_silence(*error)),
+            TwilioError::NoResponse(error) => Self::new(reason_of_no_response(*error)),
             TwilioError::Unreadable => Self::new(Reason::TwilioFailed),
             TwilioError::NoCredentials(_) => Self {
                 advice: Some("See secret_refresh_failed: check HOOKS_SECRET_ID and the function's role."),

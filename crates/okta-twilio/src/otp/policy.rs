@@ -40,13 +40,10 @@ use std::{collections::BTreeSet, time::Duration};
 use crate::{
     config::{ConfigError, Variables},
     okta::telephony::RequestType,
-    phone::{CountryCode, NetworkCode, Region},
+    phone::{Channel, CountryCode, NetworkCode, Region},
     reason::Reason,
     time::clock::Timestamp,
-    twilio::{
-        lookup::{Line, LineType, NumberFacts, Package, Packages, SimSwap, SmsPumping},
-        verify::Channel,
-    },
+    twilio::lookup::{Line, LineType, NumberFacts, Package, Packages, SimSwap, SmsPumping},
 };
 
 /// The rules, and what a refusal answers. Without any variable it sends everything as asked.
@@ -106,7 +103,7 @@ pub enum DenyResponse {
     #[default]
     Error,
     /// Success, so that Okta does not send it either.
-    Swallow,
+    Suppress,
 }
 
 /// A carrier to recognise.
@@ -120,7 +117,7 @@ pub enum Carrier {
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Request {
+pub struct PolicyRequest {
     /// How the code would travel.
     pub channel: Channel,
     /// Which flow asks.
@@ -129,7 +126,7 @@ pub struct Request {
 
 /// What is known of the number.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub struct PolicyFacts<'a> {
     /// The country that the number itself tells.
     pub country: Option<CountryCode>,
     /// What Lookup tells; nothing before it was asked, or if it failed.
@@ -155,7 +152,7 @@ pub enum Decision {
 
 impl Policy {
     /// Decides. See the module's text for the precedence.
-    pub fn decide(&self, request: Request, facts: Facts<'_>, now: Timestamp) -> Decision {
+    pub fn decide(&self, request: PolicyRequest, facts: PolicyFacts<'_>, now: Timestamp) -> Decision {
         let channel = self.channel(request.channel, facts);
         match self.objection(channel, facts, now) {
             Some(reason) if !self.exempts(request.request_type) => match self.mode {
@@ -168,7 +165,7 @@ impl Policy {
 
     /// The packages, of those that are `available`, that can change the decision about this request, or that the log
     /// is to show. An exempt request costs nothing that cannot change its channel.
-    pub fn packages(&self, request: Request, available: &Packages) -> Packages {
+    pub fn packages(&self, request: PolicyRequest, available: &Packages) -> Packages {
         let exempt = self.exempts(request.request_type);
         let may_be_rerouted = self.landline_to_call && request.channel != Channel::Call;
         let useful = |package: &Package| match package {
@@ -183,14 +180,14 @@ impl Policy {
         self.exempt_request_types.contains(&request_type)
     }
 
-    fn channel(&self, channel: Channel, facts: Facts<'_>) -> Channel {
+    fn channel(&self, channel: Channel, facts: PolicyFacts<'_>) -> Channel {
         let line = facts.lookup.and_then(|lookup| lookup.line.as_ref());
         let landline = line.is_some_and(|line| line.line_type == Some(LineType::Landline));
         if landline && self.landline_to_call { Channel::Call } else { channel }
     }
 
     /// The first rule that objects.
-    fn objection(&self, channel: Channel, facts: Facts<'_>, now: Timestamp) -> Option<Reason> {
+    fn objection(&self, channel: Channel, facts: PolicyFacts<'_>, now: Timestamp) -> Option<Reason> {
         if let Some(reason) = self.country_objection(facts) {
             return Some(reason);
         }
@@ -213,7 +210,7 @@ impl Policy {
         }
     }
 
-    fn country_objection(&self, facts: Facts<'_>) -> Option<Reason> {
+    fn country_objection(&self, facts: PolicyFacts<'_>) -> Option<Reason> {
         let by_lookup = facts.lookup.and_then(|lookup| lookup.country);
         let region = Region::from(by_lookup.or(facts.country));
         let by_number = facts.country.map(Region::Country);
@@ -285,7 +282,7 @@ impl Policy {
         );
         let deny = |value: &str| match value {
             "error" => Some(DenyResponse::Error),
-            "swallow" => Some(DenyResponse::Swallow),
+            "swallow" => Some(DenyResponse::Suppress),
             _ => None,
         };
         let mode = |value: &str| match value {

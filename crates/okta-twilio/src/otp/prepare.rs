@@ -8,24 +8,21 @@ use crate::{
     otp::{
         config::SendConfig,
         number::{KnownNumber, LookupUsage, NumberLookup},
-        outcome::Failure,
-        policy::{self, Decision, Facts, Policy},
+        outcome::SendFailure,
+        policy::{self, Decision, Policy, PolicyFacts},
         resend::{Ladder, Resend},
     },
-    phone::{CountryCode, DialableNumber, MaskedPhone, NetworkCode, PhoneNumber, Region},
+    phone::{Channel, CountryCode, DialableNumber, MaskedPhone, NetworkCode, PhoneNumber, Region},
     reason::Reason,
     secrets::Pause,
     telemetry::Log,
     time::{clock::Clock, deadline::Deadline},
-    twilio::{
-        lookup::{LineType, NumberFacts, Packages},
-        verify::Channel,
-    },
+    twilio::lookup::{LineType, NumberFacts, Packages},
 };
 
 /// What is known of a request, and what was decided about it.
-pub(super) struct Prepared {
-    pub(super) known: Known,
+pub(super) struct PreparedSend {
+    pub(super) known: LoggedNumber,
     /// The request to Lookup, if there was one.
     pub(super) lookup: Option<LookupUsage>,
     /// What `RESEND_CHANNELS` makes of the request.
@@ -48,12 +45,12 @@ pub(super) enum Stop {
     /// The policy says so.
     Refused(Reason),
     /// It cannot be sent.
-    Failed(Failure),
+    Failed(SendFailure),
 }
 
 /// What the log may show of a number.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct LoggedNumber {
     pub(super) phone: Option<MaskedPhone>,
     pub(super) country: Option<CountryCode>,
     pub(super) line_type: Option<LineType>,
@@ -61,7 +58,7 @@ pub(super) struct Known {
     pub(super) sms_pumping_risk: Option<u8>,
 }
 
-impl Known {
+impl LoggedNumber {
     fn of(number: &PhoneNumber) -> Self {
         Self { phone: Some(number.masked()), country: number.country(), ..Self::default() }
     }
@@ -77,20 +74,20 @@ impl Known {
     }
 }
 
-impl Prepared {
-    fn stopped(known: Known, stop: Stop) -> Self {
+impl PreparedSend {
+    fn stopped(known: LoggedNumber, stop: Stop) -> Self {
         Self { known, lookup: None, resend: Resend::default(), decision: Err(stop) }
     }
 }
 
-impl From<Stop> for Prepared {
+impl From<Stop> for PreparedSend {
     fn from(stop: Stop) -> Self {
-        Self::stopped(Known::default(), stop)
+        Self::stopped(LoggedNumber::default(), stop)
     }
 }
 
 /// The way from a request to a decision.
-pub(super) struct Preparation<'a> {
+pub(super) struct Preparer<'a> {
     pub(super) config: &'a SendConfig,
     pub(super) policy: &'a Policy,
     pub(super) lookup: Option<&'a NumberLookup>,
@@ -104,26 +101,26 @@ pub(super) struct Preparation<'a> {
     pub(super) log: &'a Log,
 }
 
-impl Preparation<'_> {
+impl Preparer<'_> {
     /// Finds out what is needed, and decides.
-    pub(super) async fn run(&self) -> Prepared {
+    pub(super) async fn run(&self) -> PreparedSend {
         let request = self.request;
         // A preview carries sample dates.
         if !request.preview && request.expires.is_some_and(|expires| expires <= self.clock.now()) {
-            return Stop::Failed(Failure::at(OTP_EXPIRES, Reason::CodeExpired)).into();
+            return Stop::Failed(SendFailure::at(OTP_EXPIRES, Reason::CodeExpired)).into();
         }
         let Ok(number) = &request.number else {
             return number_invalid().into();
         };
         match (number, self.lookup) {
             (DialableNumber::International(to), lookup) => match (self.first_decision(to), lookup) {
-                (Err(stop), _) => Prepared::stopped(Known::of(to), stop),
+                (Err(stop), _) => PreparedSend::stopped(LoggedNumber::of(to), stop),
                 // What would be refused costs no Lookup, whether it is refused or not.
                 (Ok(Route { would_refuse: None, .. }), Some(lookup)) => self.look_up(lookup, number).await,
                 (Ok(_), _) => {
                     let resend = self.resend(to).await;
                     let decision = self.decide(to, None, resend.channel);
-                    Prepared { known: Known::of(to), lookup: None, resend, decision }
+                    PreparedSend { known: LoggedNumber::of(to), lookup: None, resend, decision }
                 }
             },
             (DialableNumber::National(_), Some(lookup)) if lookup.completes_national_numbers() => {
@@ -133,10 +130,10 @@ impl Preparation<'_> {
         }
     }
 
-    async fn look_up(&self, lookup: &NumberLookup, number: &DialableNumber) -> Prepared {
+    async fn look_up(&self, lookup: &NumberLookup, number: &DialableNumber) -> PreparedSend {
         let (known, country) = match number {
-            DialableNumber::International(to) => (Known::of(to), to.country()),
-            DialableNumber::National(_) => (Known::default(), None),
+            DialableNumber::International(to) => (LoggedNumber::of(to), to.country()),
+            DialableNumber::National(_) => (LoggedNumber::default(), None),
         };
         let packages = self.packages(country.into(), lookup.packages());
         let question = lookup.look_up(number, &packages, self.deadline, self.log);
@@ -150,15 +147,15 @@ impl Preparation<'_> {
                 if let DialableNumber::National(_) = number {
                     resend = self.resend(&to).await;
                 }
-                (Known::of(&to).with(&facts), self.decide(&to, Some(&facts), resend.channel))
+                (LoggedNumber::of(&to).with(&facts), self.decide(&to, Some(&facts), resend.channel))
             }
             // It fails open: what the number itself says has been decided before.
             (KnownNumber::Unknown, DialableNumber::International(to)) => (known, self.decide(to, None, resend.channel)),
             (KnownNumber::Unknown, DialableNumber::National(_)) => {
-                (known, Err(Stop::Failed(Failure::at(PHONE_NUMBER, Reason::LookupUnavailable))))
+                (known, Err(Stop::Failed(SendFailure::at(PHONE_NUMBER, Reason::LookupUnavailable))))
             }
         };
-        Prepared { known, lookup: found.usage, resend, decision }
+        PreparedSend { known, lookup: found.usage, resend, decision }
     }
 
     async fn resend(&self, to: &PhoneNumber) -> Resend {
@@ -181,7 +178,7 @@ impl Preparation<'_> {
     }
 
     fn judge(&self, to: &PhoneNumber, lookup: Option<&NumberFacts>, resend: Option<Channel>) -> Result<Route, Stop> {
-        let facts = Facts { country: to.country(), lookup };
+        let facts = PolicyFacts { country: to.country(), lookup };
         let region = Region::from(lookup.and_then(|facts| facts.country).or(facts.country));
         match self.policy.decide(self.asked(region, resend), facts, self.clock.now()) {
             // Without its extension the code would be read out to whoever answers.
@@ -198,12 +195,12 @@ impl Preparation<'_> {
         asked.flat_map(|asked| self.policy.packages(asked, available)).collect()
     }
 
-    fn asked(&self, region: Region, resend: Option<Channel>) -> policy::Request {
+    fn asked(&self, region: Region, resend: Option<Channel>) -> policy::PolicyRequest {
         let channel = self.config.channel(self.request.delivery, region, resend);
-        policy::Request { channel, request_type: self.request.request_type }
+        policy::PolicyRequest { channel, request_type: self.request.request_type }
     }
 }
 
 fn number_invalid() -> Stop {
-    Stop::Failed(Failure::at(PHONE_NUMBER, Reason::PhoneNumberInvalid))
+    Stop::Failed(SendFailure::at(PHONE_NUMBER, Reason::PhoneNumberInvalid))
 }

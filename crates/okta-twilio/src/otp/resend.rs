@@ -6,10 +6,9 @@ use crate::{
     config::{ConfigError, Variables},
     id::SafeId,
     otp::sends::{SendsTable, TableError, ToMac},
-    phone::PhoneNumber,
+    phone::{Channel, PhoneNumber},
     secrets::HooksSecret,
     time::{clock::Timestamp, deadline::Deadline},
-    twilio::verify::Channel,
 };
 
 /// A table that does not answer within this time means the first way.
@@ -58,7 +57,7 @@ impl Ladder<'_> {
             return Resend::default();
         };
         // Boxed: the SDK's call is deeply nested, and not part of every send.
-        let limit = deadline.at_most(MAX_TIME);
+        let limit = deadline.remaining_up_to(MAX_TIME);
         match Box::pin(self.table.ladder_step(self.user_id, &to_mac, now, limit)).await {
             Ok(earlier_sends) => Resend {
                 earlier_sends: Some(earlier_sends),

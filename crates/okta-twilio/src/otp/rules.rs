@@ -21,12 +21,9 @@ use serde_json::Value;
 use crate::{
     config::{ConfigError, Place, Variables},
     id::Sid,
-    okta::telephony::Delivery,
-    phone::Region,
-    twilio::{
-        locale::{self, supported},
-        verify::Channel,
-    },
+    okta::telephony::DeliveryChannel,
+    phone::{Channel, Region},
+    twilio::locale::{self, supported},
 };
 
 const VARIABLE: &str = "COUNTRY_RULES";
@@ -145,10 +142,15 @@ impl CountryRule {
 
 /// The channel for what Okta asks for, before Lookup has its say. `resend` is what `RESEND_CHANNELS` has for this
 /// request, if it is a further one.
-pub fn channel(delivery: Delivery, resend: Option<Channel>, rule: &CountryRule, sms_channel: Channel) -> Channel {
+pub fn channel(
+    delivery: DeliveryChannel,
+    resend: Option<Channel>,
+    rule: &CountryRule,
+    sms_channel: Channel,
+) -> Channel {
     match delivery {
-        Delivery::Call => Channel::Call,
-        Delivery::Sms => resend.or(rule.channel).unwrap_or(sms_channel),
+        DeliveryChannel::Call => Channel::Call,
+        DeliveryChannel::Sms => resend.or(rule.channel).unwrap_or(sms_channel),
     }
 }
 
@@ -308,8 +310,8 @@ mod tests {
             (Some(Channel::Call), &by_country, Channel::Sms, Channel::Call),
             (Some(Channel::Sms), &by_country, Channel::WhatsApp, Channel::Sms),
         ] {
-            assert_eq!(channel(Delivery::Sms, resend, rule, sms_channel), expected, "{resend:?} {rule:?}");
-            assert_eq!(channel(Delivery::Call, resend, rule, sms_channel), Channel::Call, "a call stays a call");
+            assert_eq!(channel(DeliveryChannel::Sms, resend, rule, sms_channel), expected, "{resend:?} {rule:?}");
+            assert_eq!(channel(DeliveryChannel::Call, resend, rule, sms_channel), Channel::Call, "a call stays a call");
         }
     }
 

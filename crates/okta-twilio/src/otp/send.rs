@@ -9,18 +9,18 @@ use std::{
 };
 
 use crate::{
-    okta::telephony::{Delivery, OtpRequest, PHONE_NUMBER},
+    okta::telephony::{DeliveryChannel, OtpRequest, PHONE_NUMBER},
     otp::{
-        attempts::{Attempted, Attempts, LEAST_TIME_FOR_FIRST_ATTEMPT},
+        attempts::{Attempted, Attempts, MIN_TIME_FOR_FIRST_ATTEMPT},
         config::SendConfig,
         number::{LookupUsage, NumberLookup},
-        outcome::{Failure, Outcome},
+        outcome::{SendFailure, SendOutcome},
         policy::{DenyResponse, Policy},
-        prepare::{Known, Preparation, Prepared, Route, Stop},
+        prepare::{LoggedNumber, PreparedSend, Preparer, Route, Stop},
         resend::{self, Ladder, Resend},
-        sends::{Send, SendsTable, TableError, ToMac},
+        sends::{AcceptedMessage, SendsTable, TableError, ToMac},
     },
-    phone::{DialableNumber, PhoneNumber, Region},
+    phone::{Channel, DialableNumber, PhoneNumber, Region},
     reason::Reason,
     secrets::{HooksSecret, Pause},
     telemetry::{Log, LogEvent, SendRecord},
@@ -30,7 +30,7 @@ use crate::{
     },
     twilio::{
         lookup::LineType,
-        verify::{Channel, Target, Updated, Verification, VerifyClient},
+        verify::{Target, Updated, Verification, VerifyClient},
     },
 };
 
@@ -63,9 +63,9 @@ impl std::fmt::Debug for Sender {
 
 /// An outcome, and what is logged and measured about it.
 #[derive(Debug)]
-pub struct Report {
+pub struct SendReport {
     /// What became of the code.
-    pub outcome: Outcome,
+    pub outcome: SendOutcome,
     /// What is logged, and counted.
     pub record: SendRecord,
     /// Waiting for Verify, over all attempts; `None` if it was not asked.
@@ -98,7 +98,7 @@ impl Sender {
     }
 
     /// Does what the request asks for, within the deadline.
-    pub async fn send(&self, request: &OtpRequest, secret: &HooksSecret, deadline: &Deadline, log: &Log) -> Report {
+    pub async fn send(&self, request: &OtpRequest, secret: &HooksSecret, deadline: &Deadline, log: &Log) -> SendReport {
         self.note_pause(&secret.paused, log);
         let region = match &request.number {
             Ok(DialableNumber::International(to)) => to.country().into(),
@@ -106,14 +106,14 @@ impl Sender {
         };
         let channel = self.config.channel(request.delivery, region, None);
         // Before Lookup, which costs money.
-        let prepared = if deadline.remaining() < LEAST_TIME_FOR_FIRST_ATTEMPT {
-            Stop::Failed(Failure::new(Reason::OutOfTime)).into()
+        let prepared = if deadline.remaining() < MIN_TIME_FOR_FIRST_ATTEMPT {
+            Stop::Failed(SendFailure::new(Reason::OutOfTime)).into()
         } else {
             let Self { config, policy, lookup, clock, .. } = self;
             let (lookup, ladder, paused) = (lookup.as_ref(), self.ladder(request, secret), &secret.paused);
-            Preparation { config, policy, lookup, ladder, paused, clock, request, deadline, log }.run().await
+            Preparer { config, policy, lookup, ladder, paused, clock, request, deadline, log }.run().await
         };
-        let Prepared { known, lookup, resend, decision } = prepared;
+        let PreparedSend { known, lookup, resend, decision } = prepared;
         let done = match decision {
             Ok(route) => {
                 if let Some(reason) = route.would_refuse {
@@ -129,9 +129,9 @@ impl Sender {
                 }
                 self.send_by(&route, request, secret, deadline, log).await
             }
-            Err(stop) => Done::nothing(channel, self.outcome_of_stop(stop)),
+            Err(stop) => SendResult::nothing(channel, self.outcome_of_stop(stop)),
         };
-        Report {
+        SendReport {
             record: record_of(request, &known, (lookup.as_ref(), resend), &done, deadline),
             outcome: done.outcome,
             verify_latency: done.latency,
@@ -146,12 +146,12 @@ impl Sender {
         secret: &HooksSecret,
         deadline: &Deadline,
         log: &Log,
-    ) -> Done {
+    ) -> SendResult {
         let replaced =
             if self.config.replace_pending { Some(self.replace_pending(&route.to, deadline, log).await) } else { None };
-        if deadline.remaining() < LEAST_TIME_FOR_FIRST_ATTEMPT {
-            let outcome = Outcome::Failed(Failure::new(Reason::OutOfTime));
-            return Done { replaced, ..Done::nothing(route.channel, outcome) };
+        if deadline.remaining() < MIN_TIME_FOR_FIRST_ATTEMPT {
+            let outcome = SendOutcome::Failed(SendFailure::new(Reason::OutOfTime));
+            return SendResult { replaced, ..SendResult::nothing(route.channel, outcome) };
         }
         let (config, verify) = (&self.config, &self.verify);
         let (to, region) = (&route.to, route.region);
@@ -167,13 +167,13 @@ impl Sender {
             Box::pin(remember(table, request, &sent, deadline, log)).await;
         }
         let outcome = self.outcome_of_attempts(result);
-        Done { channel, requests, latency: Some(latency), replaced, outcome }
+        SendResult { channel, requests, latency: Some(latency), replaced, outcome }
     }
 
     /// The ladder of `RESEND_CHANNELS`, for an SMS delivery of a known user: a call stays a call.
     fn ladder<'a>(&'a self, request: &'a OtpRequest, secret: &'a HooksSecret) -> Option<Ladder<'a>> {
         let channels = &self.config.resend_channels[..];
-        if channels.is_empty() || request.delivery == Delivery::Call {
+        if channels.is_empty() || request.delivery == DeliveryChannel::Call {
             return None;
         }
         Some(Ladder { channels, table: self.sends.as_ref()?, user_id: request.user_id.as_ref()?, secret })
@@ -198,43 +198,43 @@ impl Sender {
     /// goes on, and has the time that it needs.
     async fn replace_pending(&self, to: &PhoneNumber, deadline: &Deadline, log: &Log) -> Replaced {
         let limit = MAX_REPLACE_TIME.min(self.config.budget / REPLACE_SHARE_OF_BUDGET);
-        let deadline = deadline.earlier_by(LEAST_TIME_FOR_FIRST_ATTEMPT).within(limit);
+        let deadline = deadline.earlier_by(MIN_TIME_FOR_FIRST_ATTEMPT).within(limit);
         if deadline.remaining().is_zero() {
             return Replaced::failed(Reason::OutOfTime);
         }
         match self.verify.cancel(Target::Number(to), deadline, log).await {
             Ok(Updated::Done { .. }) => Replaced { result: "canceled", failure: None },
             Ok(Updated::NotPending) => Replaced { result: "nothing_pending", failure: None },
-            Err(error) => Replaced::failed(Failure::of(&error).reason),
+            Err(error) => Replaced::failed(SendFailure::of(&error).reason),
         }
     }
 
-    fn outcome_of_stop(&self, stop: Stop) -> Outcome {
+    fn outcome_of_stop(&self, stop: Stop) -> SendOutcome {
         match stop {
-            Stop::Failed(failure) => Outcome::Failed(failure),
+            Stop::Failed(failure) => SendOutcome::Failed(failure),
             // No other number would help.
             Stop::Refused(Reason::Paused) => {
-                Outcome::Refused { failure: Failure::new(Reason::Paused), swallowed: self.swallows() }
+                SendOutcome::Refused { failure: SendFailure::new(Reason::Paused), suppressed: self.suppresses() }
             }
             Stop::Refused(reason) => {
-                Outcome::Refused { failure: Failure::at(PHONE_NUMBER, reason), swallowed: self.swallows() }
+                SendOutcome::Refused { failure: SendFailure::at(PHONE_NUMBER, reason), suppressed: self.suppresses() }
             }
         }
     }
 
-    fn outcome_of_attempts(&self, result: Result<Verification, Failure>) -> Outcome {
+    fn outcome_of_attempts(&self, result: Result<Verification, SendFailure>) -> SendOutcome {
         match result {
-            Ok(verification) => Outcome::Sent(verification),
+            Ok(verification) => SendOutcome::Sent(verification),
             // Okta must not send what Twilio takes for fraud.
-            Err(failure) if self.swallows() && is_protection(failure.reason) => {
-                Outcome::Refused { failure, swallowed: true }
+            Err(failure) if self.suppresses() && is_protection(failure.reason) => {
+                SendOutcome::Refused { failure, suppressed: true }
             }
-            Err(failure) => Outcome::Failed(failure),
+            Err(failure) => SendOutcome::Failed(failure),
         }
     }
 
-    fn swallows(&self) -> bool {
-        self.policy.deny_response == DenyResponse::Swallow
+    fn suppresses(&self) -> bool {
+        self.policy.deny_response == DenyResponse::Suppress
     }
 }
 
@@ -258,8 +258,15 @@ async fn remember(table: &SendsTable, request: &OtpRequest, accepted: &Accepted<
     let (reason, advice) = match (user_id, verification_sid) {
         (Some(user_id), Some(verification_sid)) => {
             let OtpRequest { delivery, request_type, .. } = *request;
-            let send =
-                Send { user_id, verification_sid, delivery, channel, request_type, sent_at, to_mac: to_mac.as_ref() };
+            let send = AcceptedMessage {
+                user_id,
+                verification_sid,
+                delivery,
+                channel,
+                request_type,
+                sent_at,
+                to_mac: to_mac.as_ref(),
+            };
             let limit = deadline.for_duty(MIN_REMEMBER_TIME, MAX_REMEMBER_TIME);
             match table.remember(&send, limit).await {
                 Ok(()) => return,
@@ -280,7 +287,7 @@ fn is_protection(reason: Reason) -> bool {
 }
 
 /// What was done about a code.
-struct Done {
+struct SendResult {
     /// The channel that was used last, or would have been used.
     channel: Channel,
     /// How many requests to Verify were made.
@@ -288,11 +295,11 @@ struct Done {
     /// Waiting for them.
     latency: Option<Duration>,
     replaced: Option<Replaced>,
-    outcome: Outcome,
+    outcome: SendOutcome,
 }
 
-impl Done {
-    fn nothing(channel: Channel, outcome: Outcome) -> Self {
+impl SendResult {
+    fn nothing(channel: Channel, outcome: SendOutcome) -> Self {
         Self { channel, requests: 0, latency: None, replaced: None, outcome }
     }
 }
@@ -312,14 +319,14 @@ impl Replaced {
 /// The log's record of a request.
 fn record_of(
     request: &OtpRequest,
-    known: &Known,
+    known: &LoggedNumber,
     (lookup, resend): (Option<&LookupUsage>, Resend),
-    done: &Done,
+    done: &SendResult,
     deadline: &Deadline,
 ) -> SendRecord {
     let (sent, failure) = match &done.outcome {
-        Outcome::Sent(verification) => (Some(verification), None),
-        Outcome::Refused { failure, .. } | Outcome::Failed(failure) => (None, Some(failure)),
+        SendOutcome::Sent(verification) => (Some(verification), None),
+        SendOutcome::Refused { failure, .. } | SendOutcome::Failed(failure) => (None, Some(failure)),
     };
     SendRecord {
         reason: failure.map_or(Reason::Accepted, |failure| failure.reason),

@@ -37,12 +37,11 @@ use crate::{
     id::SafeId,
     okta::{
         event::PhoneChannel,
-        telephony::{Delivery, RequestType},
+        telephony::{DeliveryChannel, RequestType},
     },
-    phone::PhoneNumber,
+    phone::{Channel, PhoneNumber},
     reason::Reason,
     time::clock::Timestamp,
-    twilio::verify::Channel,
 };
 
 /// How long an item is kept after the last message. Verify gives a verification ten minutes.
@@ -69,13 +68,13 @@ pub fn table_name(variables: &Variables<'_>) -> Result<Option<String>, ConfigErr
 
 /// A message that Twilio has accepted.
 #[derive(Clone, Copy, Debug)]
-pub struct Send<'a> {
+pub struct AcceptedMessage<'a> {
     /// Okta's id of the user.
     pub user_id: &'a SafeId,
     /// `VE…`
     pub verification_sid: &'a SafeId,
     /// What Okta asked for.
-    pub delivery: Delivery,
+    pub delivery: DeliveryChannel,
     /// What Twilio was asked for.
     pub channel: Channel,
     /// Which flow asked.
@@ -88,11 +87,11 @@ pub struct Send<'a> {
 
 /// A verification that was started for a user.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Remembered {
+pub struct StoredVerification {
     /// `VE…`
     pub verification_sid: SafeId,
     /// What Okta asked for, the last time.
-    pub delivery: Delivery,
+    pub delivery: DeliveryChannel,
     /// When its first message was sent.
     pub first_sent_at: Timestamp,
     /// When its last message was sent.
@@ -101,14 +100,14 @@ pub struct Remembered {
     pub expires_at: Timestamp,
 }
 
-impl Remembered {
+impl StoredVerification {
     /// `None` for an item that this program did not write.
     fn read(item: &HashMap<String, AttributeValue>) -> Option<Self> {
         let text = |name| item.get(name)?.as_s().ok().map(String::as_str);
         let first_sent_at = number(item, "first_sent_at")?;
         Some(Self {
             verification_sid: SafeId::parse(text("verification_sid")?)?,
-            delivery: [Delivery::Sms, Delivery::Call]
+            delivery: [DeliveryChannel::Sms, DeliveryChannel::Call]
                 .into_iter()
                 .find(|known| Some(word(*known)) == text("delivery"))?,
             first_sent_at: Timestamp::from_millis(first_sent_at),
@@ -129,17 +128,18 @@ impl Remembered {
 /// A verification counts if it was first sent before the event, its time has not passed, and its delivery fits the
 /// event's channel. So an old event never approves a newer verification.
 pub fn candidates(
-    remembered: &[Remembered],
+    remembered: &[StoredVerification],
     channel: PhoneChannel,
     happened: Timestamp,
     now: Timestamp,
-) -> Vec<&Remembered> {
+) -> Vec<&StoredVerification> {
     let fits = |delivery| match channel {
-        PhoneChannel::Sms => delivery == Delivery::Sms,
-        PhoneChannel::Call => delivery == Delivery::Call,
+        PhoneChannel::Sms => delivery == DeliveryChannel::Sms,
+        PhoneChannel::Call => delivery == DeliveryChannel::Call,
         PhoneChannel::Either => true,
     };
-    let counts = |send: &&Remembered| send.first_sent_at < happened && send.expires_at > now && fits(send.delivery);
+    let counts =
+        |send: &&StoredVerification| send.first_sent_at < happened && send.expires_at > now && fits(send.delivery);
     let mut found: Vec<_> = remembered.iter().filter(counts).collect();
     found.sort_by_key(|send| std::cmp::Reverse(send.last_sent_before(happened).as_millis()));
     found
@@ -157,7 +157,7 @@ impl ToMac {
 
     /// The number's mark.
     pub fn of(number: &PhoneNumber, key: &[u8; 32]) -> Self {
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), number.on_the_wire().as_bytes());
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), number.expose().as_bytes());
         let mut mark = [0; 16];
         mark.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
         Self(mark)
@@ -225,7 +225,7 @@ impl SendsTable {
     ///
     /// # Errors
     /// If DynamoDB does not do it within `limit`. The message is on its way all the same.
-    pub async fn remember(&self, send: &Send<'_>, limit: Duration) -> Result<(), TableError> {
+    pub async fn remember(&self, send: &AcceptedMessage<'_>, limit: Duration) -> Result<(), TableError> {
         let sent_at = n(send.sent_at.as_millis());
         let mut set = String::from(
             "SET #delivery = :delivery, #channel = :channel, #request_type = :request_type, #sent_at = :sent_at, \
@@ -260,9 +260,13 @@ impl SendsTable {
     ///
     /// # Errors
     /// If DynamoDB does not tell within `limit`.
-    pub async fn verifications_of(&self, user_id: &SafeId, limit: Duration) -> Result<Vec<Remembered>, TableError> {
+    pub async fn verifications_of(
+        &self,
+        user_id: &SafeId,
+        limit: Duration,
+    ) -> Result<Vec<StoredVerification>, TableError> {
         let items = self.items_of(user_id, limit).await?;
-        Ok(items.iter().filter_map(Remembered::read).collect())
+        Ok(items.iter().filter_map(StoredVerification::read).collect())
     }
 
     /// Forgets verifications that are of no more use: approved, or not pending any more.
@@ -311,7 +315,7 @@ impl SendsTable {
         let request = request.expression_attribute_names("#user_id", "user_id");
         // One page: a user's items of a quarter of an hour are far below its 1 MB.
         let request = request.expression_attribute_values(":user_id", s(user_id.as_str()));
-        within(limit, request.send()).await.map(|answer| answer.items.unwrap_or_default())
+        within(limit, request.send()).await.map(|response| response.items.unwrap_or_default())
     }
 }
 
@@ -320,16 +324,16 @@ async fn within<T, E: ProvideErrorMetadata>(
     call: impl Future<Output = Result<T, SdkError<E, Response>>>,
 ) -> Result<T, TableError> {
     match tokio::time::timeout(limit, call).await {
-        Ok(answer) => answer.map_err(|error| TableError(AwsFailure::of(&error))),
+        Ok(response) => response.map_err(|error| TableError(AwsFailure::of(&error))),
         Err(_elapsed) => Err(TableError(AwsFailure::Unavailable)),
     }
 }
 
 /// The word for what Okta asked for.
-fn word(delivery: Delivery) -> &'static str {
+fn word(delivery: DeliveryChannel) -> &'static str {
     match delivery {
-        Delivery::Sms => "sms",
-        Delivery::Call => "call",
+        DeliveryChannel::Sms => "sms",
+        DeliveryChannel::Call => "call",
     }
 }
 
@@ -355,9 +359,9 @@ mod tests {
 
     /// A verification of which messages were sent so many seconds before the event; its time ends 15 minutes after the
     /// last one.
-    fn send(name: &str, delivery: Delivery, first: i64, last: i64) -> Remembered {
+    fn send(name: &str, delivery: DeliveryChannel, first: i64, last: i64) -> StoredVerification {
         let at = |seconds: i64| Timestamp::from_millis(EVENT - seconds * 1_000);
-        Remembered {
+        StoredVerification {
             verification_sid: SafeId::parse(name).unwrap(),
             delivery,
             first_sent_at: at(first),
@@ -366,14 +370,14 @@ mod tests {
         }
     }
 
-    fn chosen(channel: PhoneChannel, remembered: &[Remembered]) -> Vec<&str> {
+    fn chosen(channel: PhoneChannel, remembered: &[StoredVerification]) -> Vec<&str> {
         let found = candidates(remembered, channel, Timestamp::from_millis(EVENT), Timestamp::from_millis(NOW));
         found.into_iter().map(|send| send.verification_sid.as_str()).collect()
     }
 
     #[test]
     fn the_newest_before_the_event_comes_first() {
-        let sms = |name, first, last| send(name, Delivery::Sms, first, last);
+        let sms = |name, first, last| send(name, DeliveryChannel::Sms, first, last);
         for (remembered, expected) in [
             (vec![], &[][..]),
             (vec![sms("VEa", 20, 20)], &["VEa"]),
@@ -395,7 +399,7 @@ mod tests {
 
     #[test]
     fn the_delivery_fits_the_event() {
-        let remembered = [send("VEs", Delivery::Sms, 60, 60), send("VEc", Delivery::Call, 20, 20)];
+        let remembered = [send("VEs", DeliveryChannel::Sms, 60, 60), send("VEc", DeliveryChannel::Call, 20, 20)];
         assert_eq!(chosen(PhoneChannel::Sms, &remembered), ["VEs"]);
         assert_eq!(chosen(PhoneChannel::Call, &remembered), ["VEc"]);
         assert_eq!(chosen(PhoneChannel::Either, &remembered), ["VEc", "VEs"]);
@@ -403,9 +407,9 @@ mod tests {
 
     #[test]
     fn an_expired_item_that_is_not_deleted_yet_does_not_count() {
-        let expired = send("VEa", Delivery::Sms, LIFETIME_SECONDS, LIFETIME_SECONDS);
+        let expired = send("VEa", DeliveryChannel::Sms, LIFETIME_SECONDS, LIFETIME_SECONDS);
         assert_eq!(chosen(PhoneChannel::Sms, &[expired]), [""; 0]);
-        let nearly = send("VEa", Delivery::Sms, LIFETIME_SECONDS - 10, LIFETIME_SECONDS - 10);
+        let nearly = send("VEa", DeliveryChannel::Sms, LIFETIME_SECONDS - 10, LIFETIME_SECONDS - 10);
         assert_eq!(chosen(PhoneChannel::Sms, &[nearly]), ["VEa"]);
     }
 
@@ -429,7 +433,7 @@ mod tests {
                 Some(value) => item.insert(name.to_owned(), value),
                 None => item.remove(name),
             };
-            Remembered::read(&item)
+            StoredVerification::read(&item)
         };
         assert_eq!(read("none", None).unwrap().verification_sid.as_str(), "VEa");
         for name in ["verification_sid", "delivery", "first_sent_at", "expires_at"] {

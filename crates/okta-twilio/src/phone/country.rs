@@ -51,10 +51,10 @@ fn leading_number(digits: &str) -> Option<u32> {
     if digits.starts_with('0') || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    digits.get(..digits.len().min(LONGEST_PREFIX))?.parse().ok()
+    digits.get(..digits.len().min(MAX_PREFIX_DIGITS))?.parse().ok()
 }
 
-const LONGEST_PREFIX: usize = match PREFIXES.last() {
+const MAX_PREFIX_DIGITS: usize = match PREFIXES.last() {
     Some((longest, _)) => longest.ilog10() as usize + 1,
     None => 0,
 };

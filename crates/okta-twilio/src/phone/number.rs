@@ -53,7 +53,7 @@ impl PhoneNumber {
     }
 
     /// For a request parameter or path of Twilio, and nothing else.
-    pub(crate) fn on_the_wire(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.e164
     }
 
@@ -83,7 +83,7 @@ pub struct NationalNumber {
 
 impl NationalNumber {
     /// For the path of a Lookup request, and nothing else.
-    pub(crate) fn on_the_wire(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.digits
     }
 }
@@ -621,7 +621,7 @@ mod tests {
     fn keeps_a_national_number_apart() {
         for text in ["9876543210", "020 7946 0060", "(020) 7946 0060", "(0)20 7946 0060", "٠٢٠٧٩٤٦٠٠٦٠"] {
             let Ok((DialableNumber::National(number), Ok(None))) = parse(text) else { panic!("{text}") };
-            assert!(["9876543210", "02079460060"].contains(&number.on_the_wire()), "{text}");
+            assert!(["9876543210", "02079460060"].contains(&number.expose()), "{text}");
         }
     }
 

@@ -110,10 +110,10 @@ enum Cause {
 
 impl<T: Secret> Cached<T> {
     /// A secret that `source` reads within the time that it is given.
-    pub fn new<F, Answer>(ttl: Duration, source: F) -> Arc<Self>
+    pub fn new<F, Fetched>(ttl: Duration, source: F) -> Arc<Self>
     where
-        F: Fn(Duration) -> Answer + Send + Sync + 'static,
-        Answer: Future<Output = Result<T, SecretError>> + Send + 'static,
+        F: Fn(Duration) -> Fetched + Send + Sync + 'static,
+        Fetched: Future<Output = Result<T, SecretError>> + Send + 'static,
     {
         let state = State { value: None, confirmed: None, tried: None, forced: None, error: None, fetch: None };
         Arc::new(Self { source: Box::new(move |limit| Box::pin(source(limit))), ttl, state: Mutex::new(state) })
@@ -218,7 +218,7 @@ impl<T: Secret> Cached<T> {
             Cause::Due => (state.tried, FORCED_INTERVAL.min(self.ttl)),
             Cause::Forced => (state.forced, FORCED_INTERVAL),
         };
-        let limit = deadline.at_most(MAX_FETCH_TIME);
+        let limit = deadline.remaining_up_to(MAX_FETCH_TIME);
         if limit.is_zero() || last.is_some_and(|last| last.age(log.clock()) < interval) {
             return None;
         }

@@ -7,7 +7,7 @@ use crate::{
     private::SecretDigest,
     secrets::{
         Field, Pause, Secret, SecretError, TwilioCredentials, Warning,
-        text::{Fields, is_word, readable, trimmed},
+        text::{SecretFields, is_word, readable, trimmed},
     },
 };
 
@@ -42,7 +42,7 @@ impl HooksSecret {
     /// If a field that every request needs is missing, blank or of the wrong form.
     pub fn read(text: &SecretString, verify_service_sid: Option<&Sid>) -> Result<Self, SecretError> {
         let text = readable(text.expose_secret());
-        let fields = Fields::parse(&text)?;
+        let fields = SecretFields::parse(&text)?;
         let callers = callers(&fields)?;
         let api_key = credentials(&fields, "SK", Field::TwilioApiKeySid, Field::TwilioApiKeySecret)?;
         let account = credentials(&fields, "AC", Field::TwilioAccountSid, Field::TwilioAuthToken)?;
@@ -78,7 +78,7 @@ impl Secret for HooksSecret {
 }
 
 /// `auth_secret`: one text or an array of up to four, each of at least 16 characters.
-fn callers(fields: &Fields<'_>) -> Result<Vec<SecretDigest>, SecretError> {
+fn callers(fields: &SecretFields<'_>) -> Result<Vec<SecretDigest>, SecretError> {
     const UNUSABLE: SecretError = SecretError::Unusable(Field::AuthSecret);
     let list = |json: &str| serde_json::from_str::<Vec<SecretString>>(json).ok();
     let json = fields.json(Field::AuthSecret).ok_or(UNUSABLE)?;
@@ -103,7 +103,7 @@ fn callers(fields: &Fields<'_>) -> Result<Vec<SecretDigest>, SecretError> {
 
 /// One of the two pairs. An incomplete pair is a mistake, never "unset".
 fn credentials(
-    fields: &Fields<'_>,
+    fields: &SecretFields<'_>,
     prefix: &str,
     user: Field,
     password: Field,
@@ -119,7 +119,7 @@ fn credentials(
 }
 
 /// A sid, if the field has a value.
-fn sid(fields: &Fields<'_>, prefix: &str, field: Field) -> Result<Option<Sid>, SecretError> {
+fn sid(fields: &SecretFields<'_>, prefix: &str, field: Field) -> Result<Option<Sid>, SecretError> {
     let Some(sid) = fields.text(field)? else { return Ok(None) };
     Sid::parse(sid.expose_secret(), prefix).map(Some).ok_or(SecretError::Unusable(field))
 }

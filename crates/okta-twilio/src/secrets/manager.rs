@@ -46,13 +46,13 @@ impl SecretsManager {
         let attempt = limit.saturating_sub(LEFT_FOR_RETRY).max(limit / 2);
         let timeouts = TimeoutConfig::builder().operation_timeout(limit).operation_attempt_timeout(attempt).build();
         let request = self.client.get_secret_value().secret_id(id).customize();
-        let answer = request.config_override(Config::builder().timeout_config(timeouts)).send().await;
-        let answer = answer.map_err(|error| match error.code() {
+        let response = request.config_override(Config::builder().timeout_config(timeouts)).send().await;
+        let response = response.map_err(|error| match error.code() {
             // It is marked for deletion.
             Some("InvalidRequestException") => SecretError::NotFound,
             _ => SecretError::from(AwsFailure::of(&error)),
         })?;
-        match (answer.secret_string, answer.secret_binary) {
+        match (response.secret_string, response.secret_binary) {
             (Some(text), _) => Ok(text.into()),
             // What was stored as a file.
             (None, Some(bytes)) => match String::from_utf8(bytes.into_inner()) {

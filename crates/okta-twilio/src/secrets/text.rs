@@ -56,7 +56,7 @@ pub(crate) fn is_word(text: &str) -> bool {
 }
 
 /// The fields of a secret, by name.
-pub(crate) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+pub(crate) struct SecretFields<'a>(BTreeMap<String, &'a RawValue>);
 
 /// A field that no version of this program knows. Its name and its value stay unknown too: either could be a secret that
 /// was pasted into the wrong place.
@@ -66,7 +66,7 @@ pub struct UnknownField {
     pub nearest: Option<&'static str>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> SecretFields<'a> {
     /// Reads the fields of a [`readable`] text.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ mod tests {
 
     fn token(text: &str) -> Result<Option<String>, SecretError> {
         let readable = readable(text);
-        let token = Fields::parse(&readable)?.text(Field::OktaApiToken)?;
+        let token = SecretFields::parse(&readable)?.text(Field::OktaApiToken)?;
         Ok(token.map(|token| token.expose_secret().to_owned()))
     }
 
@@ -155,7 +155,8 @@ mod tests {
     #[test]
     fn an_unknown_field_is_noticed() {
         let known = [Field::Paused, Field::AuthSecret];
-        let unknown = |text: &str| Fields::parse(&text.to_owned().into()).map(|fields| fields.unknown(&known)).ok();
+        let unknown =
+            |text: &str| SecretFields::parse(&text.to_owned().into()).map(|fields| fields.unknown(&known)).ok();
         assert_eq!(unknown(r#"{"paused":true}"#), Some(Vec::new()));
         assert_eq!(unknown(r#"{"pause":true}"#), Some(vec![UnknownField { nearest: Some("paused") }]));
         assert_eq!(unknown(r#"{"Auth-Secret":"a"}"#), Some(vec![UnknownField { nearest: Some("auth_secret") }]));

@@ -22,7 +22,7 @@ use tracing::{
 use super::{
     catalogue::LogEvent,
     metrics::{Metric, Metrics, StackName},
-    safe::{Fields, SourceFile, write_field},
+    safe::{LogFields, SourceFile, write_field},
 };
 use crate::{id::SafeId, time::clock::Clock};
 
@@ -77,7 +77,7 @@ impl Log {
 
     /// Prints an event if its level is to be printed, and counts it if a metric belongs to it.
     pub fn emit(&self, event: &LogEvent) {
-        let line = |level| display(Line { log: self, level, message: event.name(), fields: event });
+        let line = |level| display(LogLine { log: self, level, message: event.name(), fields: event });
         // The macro wants a constant level.
         match event.level() {
             Level::ERROR => tracing::event!(target: EVENTS, Level::ERROR, line = line(Level::ERROR)),
@@ -107,21 +107,21 @@ impl Log {
     /// Prints a line of measurements, if there are any.
     pub fn emit_metrics(&self, metrics: &Metrics) {
         if !metrics.is_empty() {
-            let line = Line { log: self, level: Level::INFO, message: "metrics", fields: metrics };
+            let line = LogLine { log: self, level: Level::INFO, message: "metrics", fields: metrics };
             tracing::event!(target: METRICS, Level::INFO, line = display(line));
         }
     }
 }
 
 /// A line, serialized when it is displayed.
-struct Line<'a, F: Fields> {
+struct LogLine<'a, F: LogFields> {
     log: &'a Log,
     level: Level,
     message: &'static str,
     fields: &'a F,
 }
 
-impl<F: Fields> Line<'_, F> {
+impl<F: LogFields> LogLine<'_, F> {
     fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut json = Vec::with_capacity(1_024);
         let mut serializer = serde_json::Serializer::new(&mut json);
@@ -138,7 +138,7 @@ impl<F: Fields> Line<'_, F> {
     }
 }
 
-impl<F: Fields> fmt::Display for Line<'_, F> {
+impl<F: LogFields> fmt::Display for LogLine<'_, F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Text keys and plain values always serialize.
         let json = self.to_json().unwrap_or_default();
@@ -214,7 +214,7 @@ mod tests {
         let clock = Clock::fixed(std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_800_000_000_123));
         let log = Log::outside_invocations("telephony-hook", clock).of_invocation("req-1", false);
         let event = LogEvent::RequestRejected { status: 401, reason: Reason::NotAuthenticated, location: None };
-        let line = Line { log: &log, level: event.level(), message: event.name(), fields: &event };
+        let line = LogLine { log: &log, level: event.level(), message: event.name(), fields: &event };
         assert_eq!(
             line.to_string(),
             r#"{"timestamp":"2027-01-15T08:00:00.123Z","level":"WARN","message":"request_rejected","service":"telephony-hook","function_request_id":"req-1","cold_start":false,"status":401,"reason":"not_authenticated"}"#

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     catalogue::LogEvent,
-    safe::{Fields, SafeToLog, safe_to_log},
+    safe::{LogFields, SafeToLog, safe_to_log},
 };
 use crate::time::clock::Timestamp;
 
@@ -241,7 +241,7 @@ impl Metrics {
     }
 }
 
-impl Fields for Metrics {
+impl LogFields for Metrics {
     fn write<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
         let metadata = Metadata { timestamp: self.timestamp_ms, cloud_watch_metrics: &self.directives };
         line.serialize_entry("_aws", &metadata)?;

@@ -71,7 +71,7 @@ impl Serialize for SourceFile {
 }
 
 /// The fields of one log event, written into its line.
-pub trait Fields {
+pub trait LogFields {
     /// Writes every field that is present.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ macro_rules! log_record {
         $(#[$meta])*
         pub struct $name { $( $(#[$field_meta])* pub $field: $type, )* }
 
-        impl $crate::telemetry::safe::Fields for $name {
+        impl $crate::telemetry::safe::LogFields for $name {
             fn write<M: serde::ser::SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
                 $( $crate::telemetry::safe::write_field(line, stringify!($field), &self.$field)?; )*
                 Ok(())
@@ -123,7 +123,7 @@ macro_rules! log_events {
             }
         }
 
-        impl $crate::telemetry::safe::Fields for LogEvent {
+        impl $crate::telemetry::safe::LogFields for LogEvent {
             fn write<M: serde::ser::SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
                 $( log_events!(@write self line $variant $body); )*
                 Ok(())

@@ -83,14 +83,14 @@ impl Deadline {
     }
 
     /// What is left, but no more than `most`.
-    pub fn at_most(&self, most: Duration) -> Duration {
+    pub fn remaining_up_to(&self, most: Duration) -> Duration {
         self.remaining().min(most)
     }
 
     /// What is left for work that must not be skipped where the budget has passed: `most`, but at least `least` even then,
     /// and never beyond the moment at which the answer must leave.
     pub fn for_duty(&self, least: Duration, most: Duration) -> Duration {
-        self.at_most(most).max(least).min(self.last.saturating_duration_since(Instant::now()))
+        self.remaining_up_to(most).max(least).min(self.last.saturating_duration_since(Instant::now()))
     }
 
     /// Since the request reached the gateway.
@@ -204,7 +204,7 @@ mod tests {
         let deadline = Deadline::starting(Duration::from_millis(100), Timestamp::from_millis(NOW), None);
         tokio::time::advance(Duration::from_millis(60)).await;
         assert_eq!(deadline.remaining(), Duration::from_millis(40));
-        assert_eq!(deadline.at_most(Duration::from_millis(10)), Duration::from_millis(10));
+        assert_eq!(deadline.remaining_up_to(Duration::from_millis(10)), Duration::from_millis(10));
         tokio::time::advance(Duration::from_millis(60)).await;
         assert_eq!(deadline.remaining(), Duration::ZERO);
         assert_eq!(deadline.elapsed(), Duration::from_millis(120));

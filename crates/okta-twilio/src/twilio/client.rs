@@ -9,10 +9,10 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::{
-    http_client::{self, Answer, CallError},
+    http_client::{self, CallError, HttpResponse},
     id::SafeId,
     reason::Reason,
-    secrets::{Authorised, Cached, HooksSecret, SecretError},
+    secrets::{Authorized, Cached, HooksSecret, SecretError},
     telemetry::Log,
     time::deadline::Deadline,
     twilio::ErrorCode,
@@ -27,11 +27,11 @@ pub struct TwilioClient {
 
 /// How a call is made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Manner {
+pub(super) struct CallOptions {
     /// When the last answer must be there.
     pub(super) deadline: Deadline,
     /// The second call, with newer credentials, is made only if this much is left.
-    pub(super) least: Duration,
+    pub(super) min_remaining: Duration,
     /// Whether the call may be carried out twice without harm, so that it is repeated when the connection is lost.
     pub(super) repeatable: bool,
 }
@@ -47,7 +47,7 @@ pub enum TwilioError {
     Unreadable,
     /// There was no answer.
     #[error(transparent)]
-    NoAnswer(#[from] CallError),
+    NoResponse(#[from] CallError),
     /// There are no credentials to call with; nothing was sent.
     #[error("the hooks secret cannot be used: {0}")]
     NoCredentials(#[from] SecretError),
@@ -60,7 +60,7 @@ impl From<Refusal> for TwilioError {
 }
 
 /// The stable code of a call that got no answer.
-pub fn reason_of_silence(error: CallError) -> Reason {
+pub fn reason_of_no_response(error: CallError) -> Reason {
     match error {
         CallError::NotConnected => Reason::TwilioUnreachable,
         CallError::TimedOut => Reason::TwilioTimeout,
@@ -77,11 +77,11 @@ impl TwilioClient {
     /// Makes a call: `request` is built for each try, with the secret that authorises it.
     pub(super) async fn call(
         &self,
-        manner: Manner,
+        options: CallOptions,
         log: &Log,
         request: impl Fn(&reqwest::Client, &HooksSecret) -> reqwest::RequestBuilder,
-    ) -> Result<Authorised<Result<Answer, CallError>>, SecretError> {
-        let Manner { deadline, least, repeatable } = manner;
+    ) -> Result<Authorized<Result<HttpResponse, CallError>>, SecretError> {
+        let CallOptions { deadline, min_remaining, repeatable } = options;
         let call = async |secret: &Arc<HooksSecret>| {
             let request = secret.twilio.authenticate(request(&self.http, secret));
             let timeout = deadline.remaining();
@@ -91,8 +91,8 @@ impl TwilioClient {
                 http_client::call(request, timeout).await
             }
         };
-        let is_refused = |answer: &Result<Answer, CallError>| matches!(answer, Ok(answer) if answer.status == StatusCode::UNAUTHORIZED);
-        self.hooks_secret.authorise((&deadline, least), log, is_refused, call).await
+        let is_refused = |response: &Result<HttpResponse, CallError>| matches!(response, Ok(response) if response.status == StatusCode::UNAUTHORIZED);
+        self.hooks_secret.authorize((&deadline, min_remaining), log, is_refused, call).await
     }
 }
 
@@ -123,19 +123,19 @@ impl Refusal {
     }
 
     /// Reads an answer that is no success. Its body may be anything: each field is read by itself.
-    pub(super) fn of(answer: &Answer) -> Self {
-        let body = body_of(answer);
+    pub(super) fn of(response: &HttpResponse) -> Self {
+        let body = body_of(response);
         Self {
-            status: answer.status.as_u16(),
+            status: response.status.as_u16(),
             code: body.get("code").and_then(code_of),
             parameter: text(&body, "message").and_then(Parameter::named_in),
-            reached_rate_limit: answer.headers.contains_key("twilio-reached-rate-limit"),
+            reached_rate_limit: response.headers.contains_key("twilio-reached-rate-limit"),
             // Seconds; the other form that HTTP allows, a date, is not used by Twilio.
-            retry_after: answer
+            retry_after: response
                 .header("retry-after")
                 .and_then(|text| text.trim().parse().ok())
                 .map(Duration::from_secs),
-            request_id: request_id_of(answer),
+            request_id: request_id_of(response),
         }
     }
 }
@@ -167,13 +167,13 @@ impl Parameter {
 }
 
 /// The body as JSON; null where it is none.
-pub(super) fn body_of(answer: &Answer) -> Value {
-    answer.json().unwrap_or_default()
+pub(super) fn body_of(response: &HttpResponse) -> Value {
+    response.json().unwrap_or_default()
 }
 
 /// Twilio's id of the request, for its support.
-pub(super) fn request_id_of(answer: &Answer) -> Option<SafeId> {
-    answer.header("twilio-request-id").and_then(SafeId::parse)
+pub(super) fn request_id_of(response: &HttpResponse) -> Option<SafeId> {
+    response.header("twilio-request-id").and_then(SafeId::parse)
 }
 
 /// A field that is a text, and not an empty one.
@@ -205,11 +205,11 @@ pub(super) mod tests {
     }
 
     /// An answer of Twilio's.
-    pub(in crate::twilio) fn answer(status: u16, body: &str) -> Answer {
+    pub(in crate::twilio) fn response(status: u16, body: &str) -> HttpResponse {
         let mut headers = http::HeaderMap::new();
         headers.insert("twilio-request-id", "RQaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".parse().unwrap());
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, headers, body: Some(body.to_owned().into()) }
+        HttpResponse { status, headers, body: Some(body.to_owned().into()) }
     }
 
     #[test]
@@ -230,12 +230,12 @@ pub(super) mod tests {
     #[test]
     fn a_refusal_keeps_no_message() {
         let body = r#"{"code":60200,"message":"Invalid parameter `To`: +12025550123","status":400}"#;
-        let refusal = Refusal::of(&answer(400, body));
+        let refusal = Refusal::of(&response(400, body));
         assert_eq!((refusal.code, refusal.parameter), (Some(60200), Some(Parameter::To)));
         assert!(refusal.request_id.is_some());
         let error = TwilioError::from(refusal);
         assert!(!format!("{error} {error:?}").contains("2025550123"));
-        assert_eq!(Refusal::of(&answer(502, "<html>")).code, None);
+        assert_eq!(Refusal::of(&response(502, "<html>")).code, None);
     }
 
     #[test]
@@ -254,7 +254,7 @@ pub(super) mod tests {
             ("null", None, None),
             ("", None, None),
         ] {
-            let refusal = Refusal::of(&answer(400, body));
+            let refusal = Refusal::of(&response(400, body));
             assert_eq!((refusal.status, refusal.code, refusal.parameter), (400, code, parameter), "{body}");
         }
     }

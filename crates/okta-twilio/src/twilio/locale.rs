@@ -3,7 +3,7 @@
 //! Source: Twilio, "Supported languages" of Verify (default templates). Without a locale Twilio goes by the number's
 //! country, so leaving it out is always safe.
 
-use super::verify::Channel;
+use crate::phone::Channel;
 
 const SMS: &[&str] = &[
     "af", "ar", "ca", "zh", "zh-CN", "zh-HK", "hr", "cs", "da", "nl", "en", "et", "fi", "fr", "de", "el", "he", "hi",

@@ -17,7 +17,7 @@ use crate::{
     reason::Reason,
     telemetry::Log,
     time::{clock::Timestamp, deadline::Deadline},
-    twilio::client::{Manner, Refusal, TwilioClient, TwilioError, body_of, code_of, reason_of_silence, text},
+    twilio::client::{CallOptions, Refusal, TwilioClient, TwilioError, body_of, code_of, reason_of_no_response, text},
 };
 
 /// Data that Lookup sells, as far as a decision about sending can use it.
@@ -53,7 +53,7 @@ impl Package {
 
 /// A number's answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum LookupAnswer {
+pub enum LookupResponse {
     /// Nobody can have this number.
     Invalid,
     /// Somebody can.
@@ -168,7 +168,7 @@ pub fn reason_of(error: &TwilioError) -> Reason {
             _ => Reason::TwilioRefused,
         },
         TwilioError::Unreadable => Reason::TwilioFailed,
-        TwilioError::NoAnswer(error) => reason_of_silence(*error),
+        TwilioError::NoResponse(error) => reason_of_no_response(*error),
         TwilioError::NoCredentials(_) => Reason::SecretUnavailable,
     }
 }
@@ -203,7 +203,7 @@ impl LookupClient {
     }
 
     /// Asks about a number. `country` completes a national one. A second request, with newer credentials after a 401, is
-    /// made only if `least` is left.
+    /// made only if `min_remaining` is left.
     ///
     /// # Errors
     /// If Twilio refuses, does not answer in time, or answers something else.
@@ -212,16 +212,16 @@ impl LookupClient {
         number: &DialableNumber,
         country: Option<CountryCode>,
         packages: &Packages,
-        (deadline, least): (Deadline, Duration),
+        (deadline, min_remaining): (Deadline, Duration),
         log: &Log,
-    ) -> Result<LookupAnswer, TwilioError> {
+    ) -> Result<LookupResponse, TwilioError> {
         let url = self.url(number, country, packages);
-        let manner = Manner { deadline, least, repeatable: true };
-        let answer = self.twilio.call(manner, log, |http, _| http.get(url.clone())).await?.answer?;
-        if answer.status == http::StatusCode::OK {
-            read(&body_of(&answer), packages).ok_or(TwilioError::Unreadable)
+        let options = CallOptions { deadline, min_remaining, repeatable: true };
+        let response = self.twilio.call(options, log, |http, _| http.get(url.clone())).await?.response?;
+        if response.status == http::StatusCode::OK {
+            read(&body_of(&response), packages).ok_or(TwilioError::Unreadable)
         } else {
-            Err(Refusal::of(&answer).into())
+            Err(Refusal::of(&response).into())
         }
     }
 
@@ -230,8 +230,8 @@ impl LookupClient {
         let path = self.base.path().trim_end_matches('/');
         let (number, country) = match number {
             // A plain plus would be taken for a blank.
-            DialableNumber::International(number) => (number.on_the_wire().replace('+', "%2B"), None),
-            DialableNumber::National(number) => (number.on_the_wire().to_owned(), country),
+            DialableNumber::International(number) => (number.expose().replace('+', "%2B"), None),
+            DialableNumber::National(number) => (number.expose().to_owned(), country),
         };
         url.set_path(&format!("{path}/v2/PhoneNumbers/{number}"));
         let names: Vec<_> = packages.iter().map(|package| package.as_str()).collect();
@@ -246,9 +246,9 @@ impl LookupClient {
 }
 
 /// Reads an answer; nothing if it does not even say whether the number is valid.
-fn read(body: &Value, packages: &Packages) -> Option<LookupAnswer> {
+fn read(body: &Value, packages: &Packages) -> Option<LookupResponse> {
     if !body.get("valid")?.as_bool()? {
-        return Some(LookupAnswer::Invalid);
+        return Some(LookupResponse::Invalid);
     }
     let number = text(body, "phone_number").and_then(|text| match phone::parse(text) {
         Ok((DialableNumber::International(number), Ok(None))) => Some(number),
@@ -262,7 +262,7 @@ fn read(body: &Value, packages: &Packages) -> Option<LookupAnswer> {
             without_data.push((*package, code));
         }
     }
-    Some(LookupAnswer::Valid { number, facts, without_data })
+    Some(LookupResponse::Valid { number, facts, without_data })
 }
 
 /// Adds a package's data to the facts. The error is Twilio's code, where it gives one.
@@ -346,12 +346,12 @@ mod tests {
 
     fn facts(body: &Value) -> (NumberFacts, Vec<(Package, Option<u32>)>) {
         match read(body, &all()).unwrap() {
-            LookupAnswer::Valid { facts, without_data, .. } => (facts, without_data),
-            LookupAnswer::Invalid => panic!("invalid"),
+            LookupResponse::Valid { facts, without_data, .. } => (facts, without_data),
+            LookupResponse::Invalid => panic!("invalid"),
         }
     }
 
-    fn answer() -> Value {
+    fn response() -> Value {
         json!({
             "calling_country_code": "1", "country_code": "US", "phone_number": "+12025550123",
             "national_format": "(202) 555-0123", "valid": true, "validation_errors": null, "caller_name": null,
@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn reads_every_package() {
-        let (facts, without_data) = facts(&answer());
+        let (facts, without_data) = facts(&response());
         assert_eq!(facts.country.unwrap().to_string(), "US");
         assert_eq!(
             facts.line.unwrap(),
@@ -400,7 +400,7 @@ mod tests {
             [(json!(60606), Some(60606)), (json!("60606"), Some(60606)), (json!("no"), None), (json!(-1), None)]
         {
             for package in Package::VARIANTS.iter().copied() {
-                let mut body = answer();
+                let mut body = response();
                 body[package.as_str()]["error_code"] = code.clone();
                 let (facts, without_data) = facts(&body);
                 assert_eq!(without_data, [(package, expected)], "{code}");
@@ -421,21 +421,21 @@ mod tests {
         for odd in [json!(null), json!({}), json!(["x"]), json!(true), json!("")] {
             for package in ["line_type_intelligence", "sms_pumping_risk", "sim_swap", "line_status", "call_forwarding"]
             {
-                let mut body = answer();
+                let mut body = response();
                 body[package]["error_code"] = odd.clone();
-                assert_eq!(facts(&body), facts(&answer()), "{package} {odd}");
+                assert_eq!(facts(&body), facts(&response()), "{package} {odd}");
             }
             for field in ["carrier_name", "mobile_country_code", "mobile_network_code"] {
-                let mut body = answer();
+                let mut body = response();
                 body["line_type_intelligence"][field] = odd.clone();
                 assert_eq!(facts(&body).0.line.unwrap().line_type, Some(LineType::NonFixedVoip), "{field} {odd}");
             }
             for field in ["country_code", "phone_number", "calling_country_code", "national_format", "url"] {
-                let mut body = answer();
+                let mut body = response();
                 body[field] = odd.clone();
-                assert_eq!(facts(&body).0.line, facts(&answer()).0.line, "{field} {odd}");
+                assert_eq!(facts(&body).0.line, facts(&response()).0.line, "{field} {odd}");
             }
-            let mut body = answer();
+            let mut body = response();
             body["line_type_intelligence"]["type"] = odd.clone();
             body["sms_pumping_risk"]["number_blocked"] = odd.clone();
             let (facts, _) = facts(&body);
@@ -446,10 +446,10 @@ mod tests {
 
     #[test]
     fn a_networks_codes_may_be_numbers() {
-        let mut body = answer();
+        let mut body = response();
         body["line_type_intelligence"]["mobile_country_code"] = json!(310);
         body["line_type_intelligence"]["mobile_network_code"] = json!(998);
-        assert_eq!(facts(&body), facts(&answer()));
+        assert_eq!(facts(&body), facts(&response()));
     }
 
     #[test]
@@ -457,13 +457,13 @@ mod tests {
         for odd in [json!(null), json!([]), json!("x"), json!(7), json!({}), json!({"type": null, "status": "unknown"})]
         {
             for package in Package::VARIANTS.iter().copied() {
-                let mut body = answer();
+                let mut body = response();
                 body[package.as_str()] = odd.clone();
                 assert_eq!(facts(&body).1, [(package, None)], "{} {odd}", package.as_str());
             }
         }
         for score in [json!(101), json!(-1), json!("95"), json!(1.5), json!(null)] {
-            let mut body = answer();
+            let mut body = response();
             body["sms_pumping_risk"]["sms_pumping_risk_score"] = score;
             assert_eq!(facts(&body).0.sms_pumping, Some(SmsPumping { score: None, blocked: true }));
         }
@@ -471,8 +471,8 @@ mod tests {
 
     #[test]
     fn a_package_that_was_not_asked_for_is_not_read() {
-        let answer = read(&answer(), &Packages::new()).unwrap();
-        let LookupAnswer::Valid { facts, without_data, .. } = answer else { panic!() };
+        let response = read(&response(), &Packages::new()).unwrap();
+        let LookupResponse::Valid { facts, without_data, .. } = response else { panic!() };
         assert!(facts.country.is_some() && without_data.is_empty());
         assert_eq!(NumberFacts { country: None, ..facts }, NumberFacts::default());
     }
@@ -511,7 +511,7 @@ mod tests {
     fn an_invalid_number_is_an_answer() {
         for errors in [json!(["TOO_LONG"]), json!(null), json!([]), json!("NOT_A_NUMBER")] {
             let body = json!({"valid": false, "validation_errors": errors, "phone_number": "+120255501234"});
-            assert_eq!(read(&body, &all()), Some(LookupAnswer::Invalid));
+            assert_eq!(read(&body, &all()), Some(LookupResponse::Invalid));
         }
     }
 
@@ -542,7 +542,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(field in 0_usize..Package::VARIANTS.len(), name in "[a-z_]{0,24}", value in any::<i64>()) {
-            let mut body = answer();
+            let mut body = response();
             body[Package::VARIANTS[field].as_str()] = json!({name: value, "last_sim_swap": value});
             prop_assert!(read(&body, &all()).is_some());
         }

@@ -10,20 +10,19 @@ use http::StatusCode;
 use serde_json::Value;
 use url::Url;
 
-pub use crate::phone::Channel;
 use crate::{
-    http_client::Answer,
+    http_client::HttpResponse,
     id::{SafeId, Sid},
-    phone::{Extension, PhoneNumber},
+    phone::{Channel, Extension, PhoneNumber},
     private::OneTimeCode,
-    secrets::{Authorised, HooksSecret},
+    secrets::{Authorized, HooksSecret},
     telemetry::Log,
     time::deadline::Deadline,
-    twilio::client::{Manner, Refusal, TwilioClient, TwilioError, body_of, id, request_id_of, text},
+    twilio::client::{CallOptions, Refusal, TwilioClient, TwilioError, body_of, id, request_id_of, text},
 };
 
 /// An update takes some 100 to 300 ms: a second one is not begun with less time.
-const LEAST_FOR_UPDATE: Duration = Duration::from_millis(100);
+const MIN_TIME_FOR_UPDATE: Duration = Duration::from_millis(100);
 
 /// Twilio's own codes for an update that meets nothing pending: not found, and a number that is none. A 404 without a code
 /// could be a proxy's.
@@ -84,7 +83,7 @@ pub enum Updated {
 
 /// What a start met.
 #[derive(Debug)]
-pub struct Started {
+pub struct StartResult {
     /// Twilio's last word.
     pub result: Result<Verification, TwilioError>,
     /// The refusal (401) of older credentials, if there was one: then two requests were made.
@@ -112,16 +111,19 @@ impl VerifyClient {
         url
     }
 
-    /// Sends a message. A second request, with newer credentials after a 401, is made only if `least` is left.
-    pub async fn start(&self, new: &NewVerification<'_>, deadline: Deadline, least: Duration, log: &Log) -> Started {
+    /// Sends a message. A second request, with newer credentials after a 401, is made only if `min_remaining` is left.
+    pub async fn start(
+        &self,
+        new: &NewVerification<'_>,
+        deadline: Deadline,
+        min_remaining: Duration,
+        log: &Log,
+    ) -> StartResult {
         let send_digits = new.extension.filter(|_| new.channel == Channel::Call).map(Extension::send_digits);
         let template_sid = new.template_sid.filter(|_| new.channel != Channel::WhatsApp).map(Sid::as_str);
         let tags = new.okta_event_id.map(|id| format!(r#"{{"okta_event_id":"{id}"}}"#));
-        let mut form = vec![
-            ("To", new.to.on_the_wire()),
-            ("Channel", new.channel.as_str()),
-            ("CustomCode", new.code.on_the_wire()),
-        ];
+        let mut form =
+            vec![("To", new.to.expose()), ("Channel", new.channel.as_str()), ("CustomCode", new.code.expose())];
         let optional = [
             ("Locale", new.locale),
             ("SendDigits", send_digits),
@@ -130,14 +132,14 @@ impl VerifyClient {
             ("Tags", tags.as_deref()),
         ];
         form.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        let manner = Manner { deadline, least, repeatable: false };
-        let call = self.twilio.call(manner, log, |http, secret| http.post(self.url(secret, "")).form(&form)).await;
+        let options = CallOptions { deadline, min_remaining, repeatable: false };
+        let call = self.twilio.call(options, log, |http, secret| http.post(self.url(secret, "")).form(&form)).await;
         match call {
-            Ok(Authorised { answer, refused }) => Started {
-                result: answer.map_err(TwilioError::from).and_then(|answer| accepted(&answer)),
+            Ok(Authorized { response, refused }) => StartResult {
+                result: response.map_err(TwilioError::from).and_then(|response| accepted(&response)),
                 refused: refused.and_then(Result::ok).as_ref().map(Refusal::of),
             },
-            Err(error) => Started { result: Err(error.into()), refused: None },
+            Err(error) => StartResult { result: Err(error.into()), refused: None },
         }
     }
 
@@ -168,17 +170,17 @@ impl VerifyClient {
         let path = match target {
             Target::Sid(sid) => format!("/{sid}"),
             // A plus sign in a path stands for itself, but not every proxy knows.
-            Target::Number(number) => format!("/{}", number.on_the_wire().replace('+', "%2B")),
+            Target::Number(number) => format!("/{}", number.expose().replace('+', "%2B")),
         };
-        let manner = Manner { deadline, least: LEAST_FOR_UPDATE, repeatable: true };
+        let options = CallOptions { deadline, min_remaining: MIN_TIME_FOR_UPDATE, repeatable: true };
         let request = |http: &reqwest::Client, secret: &HooksSecret| {
             http.post(self.url(secret, &path)).form(&[("Status", status)])
         };
-        let answer = self.twilio.call(manner, log, request).await?.answer?;
-        if answer.status == StatusCode::OK {
-            return Ok(Updated::Done { sid: id(&body_of(&answer), "sid") });
+        let response = self.twilio.call(options, log, request).await?.response?;
+        if response.status == StatusCode::OK {
+            return Ok(Updated::Done { sid: id(&body_of(&response), "sid") });
         }
-        match Refusal::of(&answer) {
+        match Refusal::of(&response) {
             Refusal { code: Some(code), .. } if NOTHING_PENDING.contains(&code) => Ok(Updated::NotPending),
             refusal => Err(refusal.into()),
         }
@@ -186,34 +188,34 @@ impl VerifyClient {
 }
 
 /// Reads the answer to a start.
-fn accepted(answer: &Answer) -> Result<Verification, TwilioError> {
-    let body = body_of(answer);
+fn accepted(response: &HttpResponse) -> Result<Verification, TwilioError> {
+    let body = body_of(response);
     let last_attempt = body.get("send_code_attempts").and_then(Value::as_array).and_then(|attempts| attempts.last());
     let verification = Verification {
         sid: id(&body, "sid"),
         attempt_sid: last_attempt.and_then(|attempt| id(attempt, "attempt_sid")),
-        request_id: request_id_of(answer),
+        request_id: request_id_of(response),
     };
     // Created: the message is on its way, whatever became of the body. Another success could be a proxy's page, unless it
     // has a verification in it.
     let is_verification = verification.sid.is_some() || text(&body, "status") == Some("pending");
-    if answer.status == StatusCode::CREATED || (answer.status.is_success() && is_verification) {
+    if response.status == StatusCode::CREATED || (response.status.is_success() && is_verification) {
         Ok(verification)
     } else {
-        Err(Refusal::of(answer).into())
+        Err(Refusal::of(response).into())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::twilio::client::tests::answer;
+    use crate::twilio::client::tests::response;
 
     #[test]
     fn the_last_attempt_counts() {
         let body =
             r#"{"sid":"VEa","send_code_attempts":[{"attempt_sid":"VL1"},{"channel":"SMS","attempt_sid":"VL2"}]}"#;
-        let verification = accepted(&answer(201, body)).unwrap();
+        let verification = accepted(&response(201, body)).unwrap();
         assert_eq!(verification.sid, SafeId::parse("VEa"));
         assert_eq!(verification.attempt_sid, SafeId::parse("VL2"));
         assert!(verification.request_id.is_some());
@@ -222,9 +224,9 @@ mod tests {
     #[test]
     fn an_odd_body_does_not_unsend_a_message() {
         for body in ["", "<html>", "{}", "[]", r#"{"sid":null}"#, r#"{"sid":7}"#, r#"{"sid":"+12025550123"}"#] {
-            assert_eq!(accepted(&answer(201, body)).unwrap().sid, None, "{body}");
+            assert_eq!(accepted(&response(201, body)).unwrap().sid, None, "{body}");
         }
-        let old = accepted(&answer(201, r#"{"sid":"VEa","send_code_attempts":[{"channel_id":"VL1"}]}"#)).unwrap();
+        let old = accepted(&response(201, r#"{"sid":"VEa","send_code_attempts":[{"channel_id":"VL1"}]}"#)).unwrap();
         assert_eq!((old.sid, old.attempt_sid), (SafeId::parse("VEa"), None));
     }
 
@@ -234,21 +236,21 @@ mod tests {
         for attempts in odd {
             let body = format!(r#"{{"status":[],"sid":"VEa","send_code_attempts":{attempts},"channel":{{}}}}"#);
             for status in [200, 201] {
-                let verification = accepted(&answer(status, &body)).unwrap();
+                let verification = accepted(&response(status, &body)).unwrap();
                 assert_eq!(verification.sid, SafeId::parse("VEa"), "{status} {attempts}");
                 assert_eq!(verification.attempt_sid, None, "{status} {attempts}");
             }
         }
         for sid in ["null", "{}", "7", r#"["VEa"]"#] {
             let body = format!(r#"{{"sid":{sid},"status":"pending","send_code_attempts":[{{"attempt_sid":"VL1"}}]}}"#);
-            assert_eq!(accepted(&answer(200, &body)).unwrap().attempt_sid, SafeId::parse("VL1"), "{sid}");
+            assert_eq!(accepted(&response(200, &body)).unwrap().attempt_sid, SafeId::parse("VL1"), "{sid}");
         }
     }
 
     #[test]
     fn another_success_is_no_verification() {
         for body in ["", "<html>", "{}", r#"{"sid":null}"#, r#"{"status":"ok"}"#] {
-            assert!(accepted(&answer(200, body)).is_err(), "{body}");
+            assert!(accepted(&response(200, body)).is_err(), "{body}");
         }
     }
 }

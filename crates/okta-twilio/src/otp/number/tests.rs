@@ -34,7 +34,7 @@ fn takes_every_package_once() {
 }
 
 #[test]
-fn a_malformed_value_is_told() {
+fn a_malformed_value_is_rejected() {
     for (variable, value) in [
         ("LOOKUP_FIELDS", "carrier"),
         ("LOOKUP_FIELDS", "line_type_intelligence,"),

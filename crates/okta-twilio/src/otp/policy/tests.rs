@@ -32,7 +32,7 @@ fn policy(list: &[(&'static str, &'static str)]) -> Policy {
     read_with(Some(&all_packages()), list).unwrap()
 }
 
-const SMS: Request = Request { channel: Channel::Sms, request_type: RequestType::MfaVerification };
+const SMS: PolicyRequest = PolicyRequest { channel: Channel::Sms, request_type: RequestType::MfaVerification };
 
 fn refused(reason: Reason) -> Decision {
     Decision::Refuse { reason }
@@ -42,8 +42,8 @@ fn sent(channel: Channel) -> Decision {
     Decision::Send { channel, would_refuse: None }
 }
 
-fn decide(policy: &Policy, request: Request, number: &str, lookup: &NumberFacts) -> Decision {
-    let facts = Facts { country: number.parse().ok(), lookup: Some(lookup) };
+fn decide(policy: &Policy, request: PolicyRequest, number: &str, lookup: &NumberFacts) -> Decision {
+    let facts = PolicyFacts { country: number.parse().ok(), lookup: Some(lookup) };
     policy.decide(request, facts, now())
 }
 
@@ -87,10 +87,13 @@ fn suspect_from(rule: usize) -> NumberFacts {
 fn without_rules_everything_is_sent_as_asked() {
     for channel in [Channel::Sms, Channel::WhatsApp, Channel::Call] {
         for line_type in LineType::VARIANTS.iter().copied() {
-            assert_eq!(decide(&Policy::default(), Request { channel, ..SMS }, "US", &line(line_type)), sent(channel));
+            assert_eq!(
+                decide(&Policy::default(), PolicyRequest { channel, ..SMS }, "US", &line(line_type)),
+                sent(channel)
+            );
         }
-        let unknown = Facts { country: None, lookup: None };
-        assert_eq!(Policy::default().decide(Request { channel, ..SMS }, unknown, now()), sent(channel));
+        let unknown = PolicyFacts { country: None, lookup: None };
+        assert_eq!(Policy::default().decide(PolicyRequest { channel, ..SMS }, unknown, now()), sent(channel));
     }
 }
 
@@ -115,7 +118,7 @@ fn observing_names_the_rule_and_sends() {
 /// `LANDLINE_TO_CALL`, `RESEND_CHANNELS`, `COUNTRY_RULES`, `SMS_CHANNEL`: of each pair the first decides.
 #[test]
 fn precedence_of_the_channel() {
-    use crate::{okta::telephony::Delivery, otp::config::SendConfig};
+    use crate::{okta::telephony::DeliveryChannel, otp::config::SendConfig};
     let landline = line(LineType::Landline);
     let mobile = line(LineType::Mobile);
     for to_call in [false, true] {
@@ -134,7 +137,7 @@ fn precedence_of_the_channel() {
                         let region = Region::Country(country("US"));
                         let decided = |delivery| {
                             let channel = config.channel(delivery, region, resend);
-                            decide(&policy, Request { channel, ..SMS }, "US", facts)
+                            decide(&policy, PolicyRequest { channel, ..SMS }, "US", facts)
                         };
                         let word = |it: &str| if it == "sms" { Channel::Sms } else { Channel::WhatsApp };
                         let expected = if to_call && facts == &landline {
@@ -145,10 +148,10 @@ fn precedence_of_the_channel() {
                             word(by_country.unwrap_or(sms_channel))
                         };
                         let case = format!("{to_call} {resend:?} {by_country:?} {sms_channel} {facts:?}");
-                        assert_eq!(decided(Delivery::Sms), sent(expected), "{case}");
-                        assert_eq!(decided(Delivery::Call), sent(Channel::Call), "{case}");
+                        assert_eq!(decided(DeliveryChannel::Sms), sent(expected), "{case}");
+                        assert_eq!(decided(DeliveryChannel::Call), sent(Channel::Call), "{case}");
                         // Another country's rule says nothing.
-                        let elsewhere = config.channel(Delivery::Sms, Region::World, resend);
+                        let elsewhere = config.channel(DeliveryChannel::Sms, Region::World, resend);
                         assert_eq!(elsewhere, resend.unwrap_or(word(sms_channel)), "{case}");
                     }
                 }
@@ -188,7 +191,7 @@ fn numbers_of_no_country() {
                 (None, false) if !blocked.is_empty() => refused(Reason::CountryBlocked),
                 _ => sent(Channel::Sms),
             };
-            let nowhere = Facts { country: None, lookup: None };
+            let nowhere = PolicyFacts { country: None, lookup: None };
             assert_eq!(policy.decide(SMS, nowhere, now()), expected, "allowed {allowed}, blocked {blocked}");
             let exempt = Policy { exempt_request_types: vec![SMS.request_type], ..policy };
             assert_eq!(exempt.decide(SMS, nowhere, now()), sent(Channel::Sms), "exempt");
@@ -220,7 +223,7 @@ fn countries() {
         (&both[1..], Some("GB"), Some("JE"), refused(Reason::CountryBlocked)),
     ] {
         let facts = NumberFacts { country: by_lookup.map(country), ..NumberFacts::default() };
-        let facts = Facts { country: number.map(country), lookup: Some(&facts) };
+        let facts = PolicyFacts { country: number.map(country), lookup: Some(&facts) };
         assert_eq!(policy(rules).decide(SMS, facts, now()), expected, "{rules:?} {facts:?}");
     }
 }
@@ -229,7 +232,7 @@ fn countries() {
 fn countries_need_no_lookup() {
     for (variable, value, reason) in RULES.into_iter().take(2) {
         let policy = read_with(None, &[(variable, value)]).unwrap();
-        let facts = Facts { country: Some(country("US")), lookup: None };
+        let facts = PolicyFacts { country: Some(country("US")), lookup: None };
         assert_eq!(policy.decide(SMS, facts, now()), refused(reason));
     }
 }
@@ -239,7 +242,7 @@ fn what_is_not_known_is_sent() {
     let rules: Vec<_> = RULES.iter().skip(2).map(|(variable, value, _)| (*variable, *value)).collect();
     let policy = policy(&rules);
     for lookup in [None, Some(&NumberFacts::default())] {
-        let facts = Facts { country: Some(country("US")), lookup };
+        let facts = PolicyFacts { country: Some(country("US")), lookup };
         assert_eq!(policy.decide(SMS, facts, now()), sent(Channel::Sms));
     }
     // Twilio has answered, but has no type and no carrier.
@@ -315,7 +318,7 @@ fn sim_swaps() {
 fn a_landline_gets_a_call() {
     let policy = policy(&[("LANDLINE_TO_CALL", "true")]);
     for channel in [Channel::Sms, Channel::WhatsApp, Channel::Call] {
-        let request = Request { channel, ..SMS };
+        let request = PolicyRequest { channel, ..SMS };
         assert_eq!(decide(&policy, request, "US", &line(LineType::Landline)), sent(Channel::Call));
         assert_eq!(decide(&policy, request, "US", &line(LineType::FixedVoip)), sent(channel));
         assert_eq!(decide(&Policy::default(), request, "US", &line(LineType::Landline)), sent(channel));
@@ -325,7 +328,7 @@ fn a_landline_gets_a_call() {
 #[test]
 fn a_forwarded_number_gets_no_call_and_may_get_a_message() {
     let facts = NumberFacts { calls_are_forwarded: Some(true), ..line(LineType::Mobile) };
-    let call = Request { channel: Channel::Call, ..SMS };
+    let call = PolicyRequest { channel: Channel::Call, ..SMS };
     assert_eq!(decide(&Policy::default(), call, "US", &facts), refused(Reason::CallForwarded));
     assert_eq!(decide(&Policy::default(), SMS, "US", &facts), sent(Channel::Sms));
 }
@@ -336,10 +339,10 @@ fn an_exempt_request_type_skips_every_refusal_but_not_the_call() {
     rules.push(("POLICY_EXEMPT_REQUEST_TYPES", "account-unlock, com.okta.user.telephony.password-reset"));
     let policy = policy(&rules);
     for request_type in [RequestType::AccountUnlock, RequestType::PasswordReset] {
-        assert_eq!(decide(&policy, Request { request_type, ..SMS }, "US", &suspect()), sent(Channel::Call));
+        assert_eq!(decide(&policy, PolicyRequest { request_type, ..SMS }, "US", &suspect()), sent(Channel::Call));
     }
     for request_type in [RequestType::PreEnrollment, RequestType::MfaVerification, RequestType::Other] {
-        let decision = decide(&policy, Request { request_type, ..SMS }, "US", &suspect());
+        let decision = decide(&policy, PolicyRequest { request_type, ..SMS }, "US", &suspect());
         assert_eq!(decision, refused(Reason::CountryBlocked));
     }
 }
@@ -348,7 +351,7 @@ fn an_exempt_request_type_skips_every_refusal_but_not_the_call() {
 fn asks_only_for_packages_that_matter() {
     use Package::{CallForwarding, LineTypeIntelligence};
     let exempt = [("POLICY_EXEMPT_REQUEST_TYPES", "mfa-verification"), ("LANDLINE_TO_CALL", "true")];
-    let call = Request { channel: Channel::Call, ..SMS };
+    let call = PolicyRequest { channel: Channel::Call, ..SMS };
     let without = |package: Package| all_packages().into_iter().filter(|it| *it != package).collect::<Packages>();
     assert_eq!(Policy::default().packages(SMS, &all_packages()), without(CallForwarding));
     assert_eq!(Policy::default().packages(call, &all_packages()), all_packages());
@@ -360,7 +363,7 @@ fn asks_only_for_packages_that_matter() {
 }
 
 #[test]
-fn a_malformed_value_is_told() {
+fn a_malformed_value_is_rejected() {
     for (variable, value) in [
         ("ALLOWED_COUNTRIES", "US;CA"),
         ("ALLOWED_COUNTRIES", "US,"),
@@ -523,10 +526,10 @@ prop_compose! {
     }
 }
 
-fn some_request() -> impl Strategy<Value = Request> {
+fn some_request() -> impl Strategy<Value = PolicyRequest> {
     let channel = sample::select(vec![Channel::Sms, Channel::Call, Channel::WhatsApp]);
     (channel, sample::select(RequestType::VARIANTS))
-        .prop_map(|(channel, request_type)| Request { channel, request_type })
+        .prop_map(|(channel, request_type)| PolicyRequest { channel, request_type })
 }
 
 proptest! {
@@ -538,7 +541,7 @@ proptest! {
             policy.allowed_countries.get_or_insert_default().regions.insert(Region::Country(country));
             policy.blocked_countries.remove(&Region::Country(country));
         }
-        let decision = policy.decide(request, Facts { country: Some(number), lookup: Some(&facts) }, now());
+        let decision = policy.decide(request, PolicyFacts { country: Some(number), lookup: Some(&facts) }, now());
         prop_assert!(decision != refused(Reason::CountryBlocked) && decision != refused(Reason::CountryNotAllowed));
     }
 
@@ -550,14 +553,14 @@ proptest! {
         policy.blocked_countries.insert(Region::Country(number));
         policy.allowed_countries.get_or_insert_default().regions.insert(Region::Country(number));
         policy.exempt_request_types.clear();
-        let decision = policy.decide(request, Facts { country: Some(number), lookup: facts.as_ref() }, now());
+        let decision = policy.decide(request, PolicyFacts { country: Some(number), lookup: facts.as_ref() }, now());
         prop_assert_eq!(decision, refused(Reason::CountryBlocked));
     }
 
     /// Each rule said once more, from the point of view of what was sent.
     #[test]
     fn what_is_sent_breaks_no_rule(policy in some_policy(), request in some_request(), facts in some_facts()) {
-        let decision = policy.decide(request, Facts { country: None, lookup: Some(&facts) }, now());
+        let decision = policy.decide(request, PolicyFacts { country: None, lookup: Some(&facts) }, now());
         let Decision::Send { channel, .. } = decision else { return Ok(()) };
         if policy.exempt_request_types.contains(&request.request_type) {
             return Ok(());
@@ -598,7 +601,7 @@ proptest! {
         number in proptest::option::of(some_country()),
     ) {
         let observing = Policy { mode: PolicyMode::Observe, ..policy.clone() };
-        let facts = Facts { country: number, lookup: facts.as_ref() };
+        let facts = PolicyFacts { country: number, lookup: facts.as_ref() };
         let Decision::Send { channel, would_refuse } = observing.decide(request, facts, now()) else {
             return Err(TestCaseError::fail("observing refused"));
         };
@@ -615,7 +618,7 @@ proptest! {
         number in proptest::option::of(some_country()),
     ) {
         policy.exempt_request_types.push(request.request_type);
-        let decision = policy.decide(request, Facts { country: number, lookup: facts.as_ref() }, now());
+        let decision = policy.decide(request, PolicyFacts { country: number, lookup: facts.as_ref() }, now());
         prop_assert!(matches!(decision, Decision::Send { .. }), "{:?}", decision);
     }
 
@@ -623,7 +626,7 @@ proptest! {
     fn without_lookup_only_countries_are_refused(
         policy in some_policy(), request in some_request(), number in proptest::option::of(some_country()),
     ) {
-        let decision = policy.decide(request, Facts { country: number, lookup: None }, now());
+        let decision = policy.decide(request, PolicyFacts { country: number, lookup: None }, now());
         let by_country = [Reason::CountryBlocked, Reason::CountryNotAllowed].map(refused);
         prop_assert!(decision == sent(request.channel) || by_country.contains(&decision));
     }
@@ -642,7 +645,7 @@ proptest! {
             line_is_inactive: facts.line_is_inactive.filter(|_| asked.contains(&Package::LineStatus)),
             calls_are_forwarded: facts.calls_are_forwarded.filter(|_| asked.contains(&Package::CallForwarding)),
         };
-        let decide = |facts| policy.decide(request, Facts { country: Some(number), lookup: Some(facts) }, now());
+        let decide = |facts| policy.decide(request, PolicyFacts { country: Some(number), lookup: Some(facts) }, now());
         prop_assert_eq!(decide(&known), decide(&facts));
     }
 }

@@ -10,9 +10,9 @@ use crate::{
 
 /// The outcome of a call that a secret authorises.
 #[derive(Debug)]
-pub struct Authorised<A> {
+pub struct Authorized<A> {
     /// The last answer.
-    pub answer: A,
+    pub response: A,
     /// The answer that refused an older secret, if there was one: then two calls were made.
     pub refused: Option<A>,
 }
@@ -23,23 +23,23 @@ impl<T: Secret> Cached<T> {
     ///
     /// # Errors
     /// If there is no secret.
-    pub async fn authorise<A>(
+    pub async fn authorize<A>(
         self: &Arc<Self>,
         (deadline, least): (&Deadline, Duration),
         log: &Log,
         is_refused: impl Fn(&A) -> bool,
         call: impl AsyncFn(&Arc<T>) -> A,
-    ) -> Result<Authorised<A>, SecretError> {
+    ) -> Result<Authorized<A>, SecretError> {
         let secret = self.get(deadline, log).await?;
-        let answer = call(&secret).await;
-        if !is_refused(&answer) {
-            return Ok(Authorised { answer, refused: None });
+        let response = call(&secret).await;
+        if !is_refused(&response) {
+            return Ok(Authorized { response, refused: None });
         }
         match self.newer_than(&secret, &deadline.earlier_by(least), log).await {
             Some(newer) if deadline.remaining() >= least => {
-                Ok(Authorised { answer: call(&newer).await, refused: Some(answer) })
+                Ok(Authorized { response: call(&newer).await, refused: Some(response) })
             }
-            _ => Ok(Authorised { answer, refused: None }),
+            _ => Ok(Authorized { response, refused: None }),
         }
     }
 }
