@@ -1,8 +1,8 @@
-//! The event hook, from the gateway's request to the gateway's answer, and from the queue's batch to its.
+//! The event hook: from a gateway request, or a queue batch, to its response.
 //!
-//! authenticate -> parse -> act -> answer. Okta waits three seconds, tries once more after a 5xx and then forgets the
-//! delivery: so 503 is answered where a second delivery can mend something, and nowhere else. The only limit to a
-//! delivery's size is Lambda's own: Okta does not repeat what is answered with 413.
+//! The order is authenticate, parse, act, respond. Okta waits 3 s, retries once after a 5xx and then drops the
+//! delivery. So the hook returns 503 only if redelivery can help. Lambda's own limit is the only limit on the size of a
+//! delivery, because Okta does not retry after a 413.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -37,32 +37,32 @@ use crate::{
     },
 };
 
-/// All the time for one delivery, counted from the gateway: it leaves room within Okta's 3 s for the way back.
+/// Time budget of one delivery, counted from the gateway. It leaves time for the response within Okta's 3 s.
 const DELIVERY_BUDGET: Duration = Duration::from_millis(2_500);
 
-/// How many events are worked on at the same time: enough for a large delivery, and below what Twilio throttles.
+/// How many events are processed in parallel. It is enough for a large delivery, and below Twilio's throttling limit.
 const CONCURRENCY: usize = 8;
 
-/// A batch is answered so long before Lambda ends the invocation.
+/// Time reserved before the Lambda timeout to return the batch response.
 const BATCH_RESPONSE_MARGIN: Duration = Duration::from_millis(1_000);
 
-/// All the time for one batch where nobody says when the invocation ends.
+/// Time budget of one batch if the end of the invocation is unknown.
 const BATCH_TIME_WITHOUT_END: Duration = Duration::from_secs(10);
 
-/// The longest that a message is hidden because Okta or Twilio ask for it: its verification lives ten minutes.
+/// Maximum delay of a message at the request of Okta or Twilio. Its verification lives ten minutes.
 const MAX_DELAY: Duration = Duration::from_secs(300);
 
-/// The header that the one-time verification brings.
+/// The header of Okta's one-time verification request.
 const CHALLENGE: &str = "x-okta-verification-challenge";
 
-/// Everything that the function needs, built once.
+/// The event hook, built once.
 #[derive(Clone)]
 pub struct EventHook {
     context: HookContext,
     okta_secret: Option<Arc<Cached<OktaSecret>>>,
     feedback: Feedback,
     queue: Option<Queue>,
-    /// Where the first delivery of Okta leads: to the queue, or to Okta and Twilio.
+    /// The services that Okta's first delivery leads to: the queue, or Okta and Twilio.
     first_urls: Vec<Url>,
 }
 
@@ -72,17 +72,17 @@ impl std::fmt::Debug for EventHook {
     }
 }
 
-/// The answer to Okta's one-time verification.
+/// The response to Okta's one-time verification request.
 #[derive(Serialize)]
 struct ChallengeResponse<'a> {
     verification: &'a str,
 }
 
 impl EventHook {
-    /// Builds the function from its variables.
+    /// Builds the hook from its variables.
     ///
     /// # Errors
-    /// If a variable cannot be used.
+    /// Fails if a variable is invalid.
     pub async fn build(variables: &Variables<'_>, clock: Clock) -> Result<Self, StartError> {
         let config = FeedbackConfig::from_variables(variables)?;
         let queue_url = queue::queue_url(variables)?;
@@ -105,15 +105,15 @@ impl EventHook {
         Ok(Self { context, okta_secret, feedback, queue, first_urls })
     }
 
-    /// Uses INIT for what a request would have to wait for.
+    /// Does the work of INIT, so that no request has to wait for it.
     pub async fn prepare(&self, log: &Log) {
-        // With a queue, Okta is asked by the queue's batches only, which have time.
+        // With a queue, only batches call Okta, and they have enough time.
         let okta_secret = self.okta_secret.as_ref().filter(|_| self.queue.is_none());
         self.context.prepare(okta_secret, &self.first_urls, log).await;
     }
 
-    /// Answers one invocation, a request's or a batch's. Always: what cannot be served gets an answer that says so.
-    /// `end` is when Lambda ends the invocation.
+    /// Handles one invocation: a request or a batch. Always returns a response, also for an event that it cannot
+    /// process. `end` is the time at which Lambda ends the invocation.
     pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> InvocationResponse {
         self.context.begin_invocation();
         let response = match queue::records(event) {
@@ -156,7 +156,7 @@ impl EventHook {
         }
     }
 
-    /// Stores the events that want feedback in the queue, or gives it at once where there is none.
+    /// Stores the events that need feedback in the queue. Without a queue, gives the feedback at once.
     async fn take(&self, delivery: EventDelivery, deadline: &Deadline, log: &Log) -> HookResponse {
         let mut tally = Tally::default();
         for event in delivery.unusable {
@@ -170,12 +170,12 @@ impl EventHook {
             tally.add(Some(success.channel), outcome);
         }
         tally.emit(log);
-        // Okta reads the status only.
+        // Okta reads only the status.
         HookResponse::empty(if all_stored { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
     }
 
-    /// Gives feedback for each event, side by side. Tells also whether none failed in a way that a second delivery can
-    /// mend.
+    /// Gives feedback for several events in parallel. The second value is false if redelivery can help with at least
+    /// one failure.
     async fn give<'a>(
         &self,
         successes: &'a [PhoneSuccess],
@@ -188,8 +188,8 @@ impl EventHook {
         (outcomes, !can_be_mended)
     }
 
-    /// Works through a batch of the queue: users side by side, one user's events in order. What failed stays in the queue,
-    /// with what follows it in its group.
+    /// Processes a batch from the queue: different users in parallel, the events of one user in order. A failed message
+    /// and the messages after it in its group stay in the queue.
     async fn handle_batch(
         &self,
         records: Result<Vec<QueueMessage>, NotABatch>,
@@ -212,7 +212,7 @@ impl EventHook {
             tally.add(None, unreadable(None, log));
             BatchResponse::all_failed()
         };
-        // For the cold start.
+        // This line carries the cold start metric.
         log.emit_metrics(&log.metrics());
         tally.emit(log);
         response
@@ -228,8 +228,8 @@ impl EventHook {
             let FeedbackOutcome::Failed(failure) = outcome else { continue };
             let is_unreadable = record.message.is_none();
             let mut failed = vec![record];
-            // What cannot be read has no order to keep. Behind anything else the user's later events wait, and as long: the
-            // queue hands out nothing of a group while one of its messages is hidden.
+            // An unreadable message has no order to keep. For any other failure, the user's later events wait as well,
+            // for the same time: SQS returns no message of a group while one of its messages is hidden.
             if !is_unreadable {
                 failed.extend(records.by_ref());
             }
@@ -247,19 +247,19 @@ impl EventHook {
         }
     }
 
-    /// Hides a message that may go better later until then. Every other one waits for the queue's own time-out: nothing
-    /// is lost while somebody mends the cause.
+    /// Hides a message that may succeed later. Any other message waits for the queue's own visibility timeout, so
+    /// nothing is lost while someone fixes the cause.
     async fn postpone(&self, record: &QueueMessage, failure: FeedbackFailure) {
         if let (true, Some(queue), Some(receipt_handle)) = (failure.is_transient, &self.queue, &record.receipt_handle) {
             let back_off = queue::back_off(record.receive_count);
             let delay = failure.retry_after.map_or(back_off, |asked| asked.min(MAX_DELAY).max(back_off));
-            // Without it the queue's own time-out decides.
+            // If this call fails, the queue's own visibility timeout applies.
             let _ = queue.postpone(receipt_handle, delay).await;
         }
     }
 }
 
-/// Where the SDK finds SQS: by its own variables, else where the queue's URL leads.
+/// The endpoint of SQS: from the SDK's variables, or else from the queue's URL.
 fn sqs_url(variables: &Variables<'_>, queue_url: &str) -> Option<Url> {
     let endpoint = variables.optional("AWS_ENDPOINT_URL_SQS").or_else(|| variables.optional("AWS_ENDPOINT_URL"));
     let mut url = Url::parse(endpoint.as_deref().unwrap_or(queue_url)).ok()?;
@@ -267,8 +267,8 @@ fn sqs_url(variables: &Variables<'_>, queue_url: &str) -> Option<Url> {
     Some(url)
 }
 
-/// Lambda ends an invocation in the future. An end in the past is a local emulator's way of setting none (cargo-lambda
-/// gives a constant), and then a batch has the time that a small function would have.
+/// Lambda ends an invocation in the future. A local emulator may set an end in the past (cargo-lambda uses a constant).
+/// The batch then gets a default time budget.
 fn batch_deadline(end: Timestamp, now: Timestamp) -> Deadline {
     if end > now {
         Deadline::until(end, now).earlier_by(BATCH_RESPONSE_MARGIN)
@@ -277,17 +277,17 @@ fn batch_deadline(end: Timestamp, now: Timestamp) -> Deadline {
     }
 }
 
-/// The answer to one invocation.
+/// The response to one invocation.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum InvocationResponse {
-    /// To a request.
+    /// The response to a request.
     Gateway(GatewayResponse),
-    /// To a batch.
+    /// The response to a batch.
     Batch(BatchResponse),
 }
 
-/// What became of one group of a batch.
+/// The result of one group in a batch.
 #[derive(Default)]
 struct GroupResult {
     outcomes: Vec<(Option<PhoneChannel>, FeedbackOutcome)>,
@@ -295,7 +295,7 @@ struct GroupResult {
     failed: Vec<String>,
 }
 
-/// The messages of each group, in order.
+/// Groups the messages. The order within a group stays the same.
 fn groups(records: Vec<QueueMessage>) -> Vec<Vec<QueueMessage>> {
     let mut groups: BTreeMap<String, Vec<QueueMessage>> = BTreeMap::new();
     for record in records {
@@ -304,7 +304,7 @@ fn groups(records: Vec<QueueMessage>) -> Vec<Vec<QueueMessage>> {
     groups.into_values().collect()
 }
 
-/// Stores events in the queue. Tells also whether all of them are.
+/// Stores events in the queue. The second value says whether all of them were stored.
 async fn store<'a>(
     queue: &Queue,
     successes: &'a [PhoneSuccess],
@@ -327,22 +327,22 @@ async fn store<'a>(
     (successes.iter().zip(results).map(report).collect(), all_stored)
 }
 
-/// Tells of an event that no feedback can be given for.
+/// Logs an event that cannot get feedback.
 fn unusable(event: UnusableEvent, log: &Log) -> FeedbackOutcome {
     let outcome = FeedbackOutcome::permanent(event.reason);
     let mut record = FeedbackRecord::new(Some(event.event_uuid), event.reason);
-    record.advice = Some("Report the event's shape: Okta's System Log shows it under this uuid.");
+    record.advice = Some("Report the form of this event. Okta's System Log shows it under this uuid.");
     approve::emit(outcome, record, log);
     outcome
 }
 
-/// Tells of a message, or a whole batch, that is not ours.
+/// Logs a message or a whole batch that is not ours.
 fn unreadable(message: Option<&QueueMessage>, log: &Log) -> FeedbackOutcome {
     let outcome = FeedbackOutcome::permanent(Reason::MessageUnreadable);
     let mut record = FeedbackRecord::new(None, Reason::MessageUnreadable);
     record.message_id = message.and_then(QueueMessage::log_id);
     record.receive_count = message.map(|message| message.receive_count);
-    record.advice = Some("Look at the message in the dead-letter queue: who but this function sends to the queue?");
+    record.advice = Some("Look at the message in the dead-letter queue, and find out who else sends to the queue.");
     approve::emit(outcome, record, log);
     outcome
 }
@@ -354,7 +354,7 @@ fn verification(request: &HookRequest) -> Result<HookResponse, Rejection> {
     Ok(HookResponse::json(StatusCode::OK, &ChallengeResponse { verification }))
 }
 
-/// How often each outcome was, in one invocation.
+/// Counts of each outcome in one invocation.
 #[derive(Default)]
 struct Tally(BTreeMap<(&'static str, &'static str, &'static str), u64>);
 

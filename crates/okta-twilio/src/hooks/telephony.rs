@@ -1,7 +1,7 @@
-//! The telephony hook, from the gateway's request to the gateway's answer.
+//! The telephony hook: from the gateway's request to its response.
 //!
-//! limit -> authenticate -> parse -> decide -> act -> answer, in this order, so that nobody unknown makes this function
-//! read, decide or send anything.
+//! The order is limit, authenticate, parse, decide, act, respond. So an unauthenticated caller cannot trigger parsing,
+//! policy or a send.
 
 use std::time::Duration;
 
@@ -32,15 +32,15 @@ use crate::{
     },
 };
 
-/// Time for the answer before Lambda ends the invocation.
+/// Time reserved before the Lambda timeout to return the response.
 const RESPONSE_MARGIN: Duration = Duration::from_millis(100);
 
-/// Everything that the function needs, built once.
+/// The telephony hook, built once.
 #[derive(Clone)]
 pub struct TelephonyHook {
     context: HookContext,
     sender: Sender,
-    /// Where the first request leads: to Verify and, if it is asked, to Lookup.
+    /// The services that the first request leads to: Verify and, if configured, Lookup.
     first_urls: Vec<Url>,
 }
 
@@ -51,10 +51,10 @@ impl std::fmt::Debug for TelephonyHook {
 }
 
 impl TelephonyHook {
-    /// Builds the function from its variables.
+    /// Builds the hook from its variables.
     ///
     /// # Errors
-    /// If a variable cannot be used.
+    /// Fails if a variable is invalid.
     pub async fn build(variables: &Variables<'_>, clock: Clock) -> Result<Self, StartError> {
         let config = SendConfig::from_variables(variables)?;
         let lookup = LookupConfig::from_variables(variables)?;
@@ -69,7 +69,7 @@ impl TelephonyHook {
         Ok(Self { context, sender, first_urls })
     }
 
-    /// Uses INIT for what a request would have to wait for.
+    /// Does the work of INIT, so that no request has to wait for it.
     pub async fn prepare(&self, log: &Log) {
         for problem in self.sender.warnings() {
             log.emit(&LogEvent::ConfigurationWarning(ConfigurationWarning::of(problem)));
@@ -77,8 +77,8 @@ impl TelephonyHook {
         self.context.prepare(None, &self.first_urls, log).await;
     }
 
-    /// Answers one invocation. Always: what cannot be served gets an answer that says so. `end` is when Lambda ends the
-    /// invocation.
+    /// Handles one invocation. Always returns a response, also for an event that it cannot process. `end` is the time
+    /// at which Lambda ends the invocation.
     pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> HookResponse {
         let started = Instant::now();
         let request = match HookRequest::from_event(event) {
@@ -117,20 +117,20 @@ impl TelephonyHook {
         }
         let otp_request = OtpRequest::parse(&request.body)
             .map_err(|error| Rejection { reason: Reason::NotAHookRequest, location: error.location() })?;
-        // Boxed, because the compiler limits how deep futures may lie in one another, and the SDK's are deep.
+        // Boxed, because the compiler limits the nesting depth of futures, and the SDK's futures are deep.
         let report = Box::pin(self.sender.send(&otp_request, &secret, &deadline, log)).await;
         Ok(respond(report, log, metrics))
     }
 }
 
-/// The answer to a request that was understood, with its log line and its measurements.
+/// Builds the response to a parsed request, logs it and measures it.
 fn respond(report: SendReport, log: &Log, metrics: &mut Metrics) -> HookResponse {
     let SendReport { outcome, record, verify_latency, lookup } = report;
     metrics.set("Outcome", &outcome.as_str()).set("Channel", &record.channel).set("Reason", &record.reason);
     metrics.count(Metric::Sends, 1);
     match &outcome {
         SendOutcome::Sent(_) => _ = metrics.count(Metric::SendErrors, 0),
-        // A user's own number or pace is no fault of the system.
+        // A user's own number or request rate is not an error of the system.
         SendOutcome::Failed(failure) if !failure.reason.is_users_own() => _ = metrics.count(Metric::SendErrors, 1),
         SendOutcome::Failed(_) | SendOutcome::Refused { .. } => {}
     }
@@ -159,7 +159,7 @@ fn respond(report: SendReport, log: &Log, metrics: &mut Metrics) -> HookResponse
     HookResponse::json(StatusCode::OK, &ResponseBody::of_verdict(&outcome.verdict(), debug_context))
 }
 
-/// How long Lookup took, and for what Twilio charges.
+/// Measures the latency of Lookup and the packages that Twilio charges for.
 fn measure_lookup(usage: &LookupUsage, log: &Log, metrics: &mut Metrics) {
     metrics.duration(Metric::LookupLatency, usage.latency);
     for package in usage.asked() {
