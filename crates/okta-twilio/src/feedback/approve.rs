@@ -1,9 +1,9 @@
-//! Tell Twilio that a code was right.
+//! Feedback: reports to Twilio that the user typed the right code.
 //!
-//! Without this feedback Verify counts a user's sign-ins as five unanswered messages and stops (60203), and its Fraud
-//! Guard learns nothing. Okta's event names the user and neither the number nor Twilio's verification, so this has to be
-//! found first: in the sends table by its sid, which is exact, or else by the numbers that Okta's API knows. Telling it
-//! twice does no harm: the second time there is nothing pending.
+//! Without feedback, Verify counts a user's sign-ins as unfinished verifications, blocks the number after five messages
+//! (60203), and its Fraud Guard learns nothing. Okta's event names the user, but neither the number nor Twilio's
+//! verification, so this module has to find the verification first. The sends table has its exact sid. Okta's API only
+//! has the user's numbers. Duplicate feedback is harmless, because nothing is pending the second time.
 
 use std::time::Duration;
 
@@ -29,45 +29,45 @@ use crate::{
     },
 };
 
-/// Longest wait for one answer of Verify. Its updates take some 100 to 300 ms.
+/// Timeout of one call to Verify. Its updates take about 100 to 300 ms.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest wait for the sends table to tell what it remembers.
+/// Timeout for a query of the sends table.
 const TABLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Shortest and longest wait for it to delete what was used. The event is done without.
+/// Minimum and maximum timeout for deleting used items. A failure does not affect the event.
 const FORGET_TIMEOUT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(300));
 
-/// An event is begun only if this much is left.
+/// Processing of an event starts only if this much time is left.
 const MIN_TIME: Duration = Duration::from_millis(300);
 
-/// So long after the deadline a call has ended by itself, with a better reason than an interruption has.
+/// Grace period after the deadline. A call that ends by its own timeout reports a better reason than an interruption.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// How feedback finds its verification.
+/// The configuration of feedback.
 #[derive(Clone, Debug)]
 pub struct FeedbackConfig {
-    /// `FEEDBACK_MAX_AGE_SECONDS` (600): older events are not acted on by phone number, which by then could name a newer
-    /// verification.
+    /// `FEEDBACK_MAX_AGE_SECONDS` (600): maximum age of an event for a search by phone number. By then a number may
+    /// have a newer verification.
     pub max_age: Duration,
-    /// `PHONE_SOURCE` (`factors`; `none` where there is a table and neither `OKTA_ORG_URL` nor `OKTA_SECRET_ID`): what Okta
-    /// is asked for, in order, where the table does not tell.
+    /// `PHONE_SOURCE` (`factors`; `none` if there is a table and neither `OKTA_ORG_URL` nor `OKTA_SECRET_ID`): the Okta
+    /// resources to query, in this order, if the table has no result.
     pub sources: Vec<PhoneSource>,
-    /// `SENDS_TABLE` (none): where telephony-hook remembers its sends.
+    /// `SENDS_TABLE` (none): the table in which telephony-hook stores accepted messages.
     pub sends_table: Option<String>,
 }
 
-/// What of Okta's tells a user's numbers.
+/// The Okta resource that supplies the phone numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PhoneSource {
-    /// The phones that the user enrolled.
+    /// The phones that the user enrolled as factors.
     Factors,
     /// The numbers in the user's profile.
     Profile,
 }
 
 impl PhoneSource {
-    /// The word in the log.
+    /// The name in the log.
     fn as_str(self) -> &'static str {
         match self {
             Self::Factors => "factors",
@@ -80,7 +80,7 @@ impl FeedbackConfig {
     /// Reads the variables of feedback.
     ///
     /// # Errors
-    /// At the first variable that cannot be used.
+    /// Fails at the first invalid variable.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         const SOURCE: &str = "PHONE_SOURCE";
         let age_help = ("must be a number of seconds from 1 to 86400", "600");
@@ -96,7 +96,7 @@ impl FeedbackConfig {
         let has_okta = ["OKTA_ORG_URL", "OKTA_SECRET_ID"].iter().any(|variable| variables.optional(variable).is_some());
         let sources = match variables.read(SOURCE, source_help, sources)? {
             Some(none) if none.is_empty() && sends_table.is_none() => {
-                return Err(ConfigError::new(SOURCE, "can be none with SENDS_TABLE only", "factors"));
+                return Err(ConfigError::new(SOURCE, "can be none only with SENDS_TABLE", "factors"));
             }
             Some(sources) => sources,
             None if sends_table.is_some() && !has_okta => Vec::new(),
@@ -110,32 +110,32 @@ impl FeedbackConfig {
     }
 }
 
-/// What became of one event.
+/// The result for one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedbackOutcome {
-    /// The queue has it.
+    /// The queue stores the event.
     Queued,
-    /// Twilio was told.
+    /// Twilio marked the verification as approved.
     Approved,
-    /// There is nothing to tell.
+    /// No verification needs this feedback.
     NotNeeded(Reason),
-    /// Twilio should be told and was not.
+    /// Twilio did not receive the feedback.
     Failed(FeedbackFailure),
 }
 
 impl FeedbackOutcome {
-    /// A failure that stays one until somebody mends its cause.
+    /// A failure that lasts until someone fixes its cause.
     pub fn permanent(reason: Reason) -> Self {
         Self::Failed(FeedbackFailure { reason, is_transient: false, retry_after: None })
     }
 
-    /// A failure that may pass.
+    /// A failure that can clear without a change by anyone.
     pub fn transient(reason: Reason) -> Self {
         Self::Failed(FeedbackFailure { reason, is_transient: true, retry_after: None })
     }
 
-    /// Whether a second delivery of the event can mend it: Okta makes one after a 503. A table that cannot be used may be
-    /// a role whose new policy is on its way, which takes seconds.
+    /// Whether redelivery can help. Okta redelivers after a 503. A table without access counts too, because a new
+    /// policy of the role takes some seconds to apply.
     pub fn wants_another_delivery(&self) -> bool {
         use Reason::{TableForbidden, TableNotFound, TableRefused};
         let Self::Failed(failure) = self else { return false };
@@ -143,19 +143,19 @@ impl FeedbackOutcome {
     }
 }
 
-/// Why Twilio was not told.
+/// Why Twilio did not receive the feedback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedbackFailure {
-    /// In one word.
+    /// The reason code.
     pub reason: Reason,
-    /// Whether it may go better later without anybody's help.
+    /// Whether the failure can clear without a change by anyone.
     pub is_transient: bool,
-    /// How long Okta or Twilio ask to wait.
+    /// The wait that Okta or Twilio requested.
     pub retry_after: Option<Duration>,
 }
 
 impl FeedbackOutcome {
-    /// The word in metrics.
+    /// The name in metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -165,7 +165,7 @@ impl FeedbackOutcome {
         }
     }
 
-    /// Why.
+    /// The reason code of the result.
     pub fn reason(&self) -> Reason {
         match self {
             Self::Queued => Reason::Queued,
@@ -175,7 +175,7 @@ impl FeedbackOutcome {
     }
 }
 
-/// Gives feedback.
+/// Sends feedback to Twilio.
 #[derive(Clone)]
 pub struct Feedback {
     config: FeedbackConfig,
@@ -192,7 +192,8 @@ impl std::fmt::Debug for Feedback {
 }
 
 impl Feedback {
-    /// Feedback to one Verify service. `sends` is asked first, then `okta` if a source of the configuration needs it.
+    /// Feedback to one Verify service. It queries `sends` first, and then `okta` if the configuration has a source for
+    /// it.
     pub fn new(
         config: FeedbackConfig,
         verify: VerifyClient,
@@ -203,7 +204,8 @@ impl Feedback {
         Self { config, verify, sends, okta, clock }
     }
 
-    /// Finds the verification and approves it, within the deadline. Tells the log. `receive_count` is the queue's.
+    /// Finds the verification, approves it within the deadline, and logs the result. `receive_count` comes from the
+    /// queue.
     pub async fn give(
         &self,
         success: &PhoneSuccess,
@@ -213,7 +215,7 @@ impl Feedback {
     ) -> FeedbackOutcome {
         let started = Instant::now();
         let age_seconds = self.clock.now().as_secs().saturating_sub(success.published.as_secs());
-        // A negative one is from a clock that is ahead of ours.
+        // The age is negative if Okta's clock is ahead of ours.
         let too_old = u64::try_from(age_seconds).is_ok_and(|age| Duration::from_secs(age) > self.config.max_age);
         let mut record = record_of(success, Reason::NoPendingVerification);
         (record.age_seconds, record.receive_count) = (Some(age_seconds), receive_count);
@@ -223,7 +225,7 @@ impl Feedback {
             FeedbackOutcome::transient(Reason::OutOfTime)
         } else {
             let search = Search { feedback: self, success, too_old, deadline, log, record: &mut record };
-            // Each call ends by itself, but a secret may have to be fetched before.
+            // Each call has its own timeout, but a secret may have to be fetched first.
             let in_time = tokio::time::timeout(deadline.remaining() + GRACE, search.run()).await;
             in_time.unwrap_or_else(|_elapsed| FeedbackOutcome::transient(Reason::OutOfTime))
         };
@@ -237,7 +239,7 @@ impl Feedback {
     }
 }
 
-/// The log's record of an event.
+/// The log record of an event.
 pub fn record_of(success: &PhoneSuccess, reason: Reason) -> FeedbackRecord {
     FeedbackRecord {
         user_id: Some(success.user_id.clone()),
@@ -247,7 +249,7 @@ pub fn record_of(success: &PhoneSuccess, reason: Reason) -> FeedbackRecord {
     }
 }
 
-/// Tells the log what became of an event.
+/// Logs the result for an event.
 pub fn emit(outcome: FeedbackOutcome, mut record: FeedbackRecord, log: &Log) {
     record.reason = outcome.reason();
     log.emit(&match outcome {
@@ -265,7 +267,7 @@ pub fn emit(outcome: FeedbackOutcome, mut record: FeedbackRecord, log: &Log) {
 struct Search<'a> {
     feedback: &'a Feedback,
     success: &'a PhoneSuccess,
-    /// By now a number could name a newer verification.
+    /// The event is so old that a number may have a newer verification.
     too_old: bool,
     deadline: &'a Deadline,
     log: &'a Log,
@@ -273,7 +275,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Asks the table, then Okta.
+    /// Queries the table first, then Okta.
     async fn run(mut self) -> FeedbackOutcome {
         let feedback = self.feedback;
         let mut unfound = Reason::NotRemembered;
@@ -290,8 +292,8 @@ impl Search<'_> {
         }
     }
 
-    /// Tries what the table remembers of the user, until Twilio finds it pending, and deletes what is of no more use. An
-    /// error says why nothing was found, where it may be found in another way.
+    /// Tries the stored verifications of the user until Twilio finds one pending, and deletes the used ones. An error
+    /// is the reason why nothing was found, if Okta may still help.
     async fn ask_table(&mut self, sends: &SendsTable) -> Result<FeedbackOutcome, Reason> {
         let (user_id, happened) = (&self.success.user_id, self.success.published);
         let remembered = match sends.verifications_of(user_id, self.deadline.remaining_up_to(TABLE_TIMEOUT)).await {
@@ -300,7 +302,7 @@ impl Search<'_> {
         };
         let candidates = sends::candidates(&remembered, self.success.channel, happened, self.feedback.clock.now());
         let unfound = if candidates.is_empty() { Reason::NotRemembered } else { Reason::NoPendingVerification };
-        // A number would name the newer verification, whose code nobody has typed.
+        // A search by number would find the newer verification, but nobody has typed its code.
         let is_newer = |send: &StoredVerification| send.first_sent_at >= happened;
         let mut found =
             if remembered.iter().any(is_newer) { Ok(FeedbackOutcome::NotNeeded(unfound)) } else { Err(unfound) };
@@ -315,7 +317,7 @@ impl Search<'_> {
                     break;
                 }
                 Ok(Updated::NotPending) => used.push(sid.clone()),
-                // This may be the right one: another must not be approved in its place.
+                // This could be the right verification. Do not approve another one instead.
                 Err(failure) => {
                     self.record.verification_sid = Some(sid.clone());
                     found = Ok(FeedbackOutcome::Failed(failure));
@@ -330,7 +332,7 @@ impl Search<'_> {
         found
     }
 
-    /// Asks source after source, and tries number after number, until Twilio finds a pending verification.
+    /// Queries one source after another and tries one number after another, until Twilio finds a pending verification.
     async fn ask_okta(mut self, okta: &OktaClient) -> FeedbackOutcome {
         let mut tried = Vec::new();
         let mut failure = None;
@@ -339,7 +341,7 @@ impl Search<'_> {
                 Ok(numbers) => numbers,
                 Err(OktaError::UserNotFound) => return FeedbackOutcome::NotNeeded(Reason::UserNotFound),
                 Err(error) => {
-                    // The next source may still tell.
+                    // The next source may still have a result.
                     failure = failure.or_else(|| Some(self.note_okta(error)));
                     continue;
                 }
@@ -356,7 +358,7 @@ impl Search<'_> {
                         return FeedbackOutcome::Approved;
                     }
                     Ok(Updated::NotPending) => tried.push(number),
-                    // The right number may be this one: another must not be approved in its place.
+                    // This could be the right number. Do not approve another one instead.
                     Err(failure) => return FeedbackOutcome::Failed(failure),
                 }
             }
@@ -365,7 +367,7 @@ impl Search<'_> {
             Some(failure) => FeedbackOutcome::Failed(failure),
             None if tried.is_empty() => {
                 self.record.advice = Some(
-                    "Okta shows the function no active phone of the user: check the enrollment policy's network zones, or PHONE_SOURCE.",
+                    "Okta returns no active phone of the user. Check the network zones of the enrollment policy, or PHONE_SOURCE.",
                 );
                 FeedbackOutcome::NotNeeded(Reason::NoPhone)
             }
@@ -381,7 +383,7 @@ impl Search<'_> {
         }
     }
 
-    /// Approves a verification.
+    /// Approves one verification.
     async fn approve(&mut self, target: Target<'_>) -> Result<Updated, FeedbackFailure> {
         let deadline = self.deadline.within(CALL_TIMEOUT);
         let updated = self.feedback.verify.approve(target, deadline, self.log).await;
@@ -401,7 +403,7 @@ impl Search<'_> {
     }
 
     fn note_secret(&mut self, error: SecretError) -> FeedbackFailure {
-        self.record.advice = Some("See secret_refresh_failed: check HOOKS_SECRET_ID and the function's role.");
+        self.record.advice = Some("See secret_refresh_failed, and check HOOKS_SECRET_ID and the function's role.");
         FeedbackFailure { reason: Reason::SecretUnavailable, is_transient: error.is_transient(), retry_after: None }
     }
 
@@ -421,7 +423,7 @@ impl Search<'_> {
                 FeedbackFailure { reason: Reason::TwilioFailed, is_transient: true, retry_after: None }
             }
             TwilioError::NoResponse(error) => {
-                self.record.advice = Some("Check Twilio's status page and the function's way to the internet.");
+                self.record.advice = Some("Check Twilio's status page and the function's internet access.");
                 FeedbackFailure { reason: reason_of_no_response(error), is_transient: true, retry_after: None }
             }
             TwilioError::Refused(refusal) => {
@@ -440,7 +442,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether Twilio may take the feedback later: by its code where the table has it, since a proxy can put any status on it.
+/// Whether Twilio may accept the feedback later. A known code decides, because a proxy can return any status.
 fn may_pass(code: &ErrorCode, status: u16) -> bool {
     matches!(code.class, Class::Limit | Class::Service) || status == 408
 }
@@ -518,6 +520,6 @@ mod tests {
             assert!(error.starts_with(&format!("{variable}: must be ")), "{error}");
         }
         let nothing = read(&[("PHONE_SOURCE", "none")]).unwrap_err().to_string();
-        assert_eq!(nothing, "PHONE_SOURCE: can be none with SENDS_TABLE only; for example PHONE_SOURCE=factors");
+        assert_eq!(nothing, "PHONE_SOURCE: can be none only with SENDS_TABLE; for example PHONE_SOURCE=factors");
     }
 }

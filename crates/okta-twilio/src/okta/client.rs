@@ -1,8 +1,8 @@
-//! Okta's API, as far as feedback needs it: which phones a user has.
+//! The part of Okta's API that feedback needs: a user's phones.
 //!
 //! Sources: Okta, "Factors API" (list all factors), "Users API" (retrieve a user), "Implement OAuth for Okta with a
-//! service app" and "Rate limits". The scope `okta.users.read` is enough, together with an admin role that may read the
-//! users. An access token is kept, replaced before it ends, and once when Okta refuses it.
+//! service app" and "Rate limits". The scope `okta.users.read` and an admin role that can read users are sufficient. An
+//! access token is cached. It is replaced before it expires, and once after Okta rejects it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,34 +33,34 @@ use crate::{
     },
 };
 
-/// Longest wait for one answer.
+/// Timeout of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long Okta's tokens live, where an answer does not tell.
+/// Lifetime of Okta's tokens if a response does not state it.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
 
-/// A token is replaced so long before its end, so that none ends on its way.
+/// A token is replaced this long before it expires, so that none expires on the way.
 const TOKEN_MARGIN: Duration = Duration::from_secs(300);
 
-/// Longest wait that a rate limit can ask for: Okta counts by the minute, so a longer one is a clock that is off.
+/// Maximum wait for a rate limit. Okta resets limits every minute, so a longer wait comes from a wrong clock.
 const MAX_RATE_LIMIT_DELAY: Duration = Duration::from_secs(300);
 
-/// Where Okta is.
+/// The configuration for Okta's API.
 #[derive(Clone, Debug)]
 pub struct OktaConfig {
-    /// `OKTA_ORG_URL` (required): the org's own URL, which a service app's assertion names as its audience.
+    /// `OKTA_ORG_URL` (required): the org's own URL. A service app's assertion has it as the audience.
     pub org_url: Url,
-    /// `OKTA_API_URL` (`OKTA_ORG_URL`): where requests go instead; for tests and proxies.
+    /// `OKTA_API_URL` (`OKTA_ORG_URL`): the target of requests, for tests and proxies.
     pub api_url: Url,
     /// `OKTA_SECRET_ID` (required): name or ARN of the Okta secret.
     pub secret_id: String,
 }
 
 impl OktaConfig {
-    /// Reads the variables of Okta's API.
+    /// Reads the variables for Okta's API.
     ///
     /// # Errors
-    /// At the first variable that cannot be used.
+    /// Fails at the first invalid variable.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         const ORG_URL: &str = "OKTA_ORG_URL";
         const EXAMPLE: &str = "https://example.okta.com";
@@ -76,10 +76,10 @@ impl OktaConfig {
     }
 }
 
-/// How a question to Okta failed.
+/// Why a call to Okta failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OktaError {
-    /// There is no secret to ask with.
+    /// There is no secret for the call.
     #[error("the Okta secret cannot be used: {0}")]
     Secret(SecretError),
     /// The private key cannot sign.
@@ -88,40 +88,40 @@ pub enum OktaError {
     /// The token endpoint does not know the service app or its key.
     #[error("Okta does not accept the service app's key")]
     ClientRefused,
-    /// The service app has not been granted the scope.
+    /// The service app does not have the scope.
     #[error("the service app lacks the scope okta.users.read")]
     ScopeNotGranted,
-    /// The service app is set to require a proof of possession (`DPoP`).
+    /// The service app requires a proof of possession (`DPoP`).
     #[error("the service app requires DPoP")]
     DpopRequired,
-    /// 401: the token is wrong, has ended or was revoked.
+    /// 401: the token is wrong, expired or revoked.
     #[error("Okta does not accept the token")]
     Unauthorized,
-    /// 403: the token's owner may not read the user.
+    /// 403: the token's owner lacks permission to read the user.
     #[error("access to the user is denied")]
     Forbidden,
-    /// 404: there is no such user any more.
+    /// 404: the user no longer exists.
     #[error("the user does not exist")]
     UserNotFound,
     /// 429.
     #[error("a rate limit is reached")]
     RateLimited {
-        /// Until the limit is reset.
+        /// The time until the limit resets.
         retry_after: Option<Duration>,
     },
     /// 5xx.
     #[error("Okta failed with {0}")]
     Failed(u16),
-    /// Any other status, or a body that is not Okta's.
+    /// Any other status, or a body that is not from Okta.
     #[error("Okta's answer of {0} is not understood")]
     NotUnderstood(u16),
-    /// There was no answer.
+    /// There was no response.
     #[error(transparent)]
     NoResponse(#[from] CallError),
 }
 
 impl OktaError {
-    /// The stable code.
+    /// The reason code.
     pub fn reason(self) -> Reason {
         match self {
             Self::Secret(_) => Reason::SecretUnavailable,
@@ -137,39 +137,37 @@ impl OktaError {
         }
     }
 
-    /// What an admin should do.
+    /// What an admin can do.
     pub fn advice(self) -> &'static str {
         match self {
             Self::Secret(_) => {
-                "See secret_refresh_failed: check OKTA_SECRET_ID, the function's role and the secret's fields."
+                "See secret_refresh_failed, and check OKTA_SECRET_ID, the function's role and the secret's fields."
             }
-            Self::Signing => "Make a new key pair for the service app and store it in the Okta secret.",
+            Self::Signing => "Create a new key pair for the service app and store it in the Okta secret.",
             Self::ClientRefused => {
-                "Check okta_client_id, okta_key_id and that the public key of okta_private_key is ACTIVE in the service app; OKTA_ORG_URL must be the org's own URL."
+                "Check okta_client_id, okta_key_id and that the public key of okta_private_key is ACTIVE in the service app. OKTA_ORG_URL must be the org's own URL."
             }
             Self::ScopeNotGranted => {
-                "Grant okta.users.read to the service app: Admin Console, the app, Okta API Scopes."
+                "Grant okta.users.read to the service app in the Admin Console, the app, Okta API Scopes."
             }
             Self::DpopRequired => {
                 "Turn off \"Require Demonstrating Proof of Possession\" in the service app's settings."
             }
             Self::Unauthorized => {
-                "The API token was revoked, has not been used for 30 days or belongs to a deactivated admin: make a new one, or use a service app."
+                "The API token was revoked, has not been used for 30 days or belongs to a deactivated admin. Create a new one, or use a service app."
             }
-            Self::Forbidden => {
-                "Assign an admin role that may read users to the service app, or make the API token as an admin who may."
-            }
-            Self::UserNotFound => "Nothing: the user was deleted.",
+            Self::Forbidden => "Give the service app, or the admin who owns the API token, a role that can read users.",
+            Self::UserNotFound => "Do nothing. The user was deleted.",
             Self::RateLimited { .. } => {
-                "Nothing if it passes; else raise the token's or app's share of Okta's rate limit."
+                "Do nothing if it clears. Otherwise raise the token's or app's share of Okta's rate limit."
             }
             Self::Failed(_) => "Check Okta's status page.",
             Self::NotUnderstood(_) => "Check OKTA_ORG_URL and OKTA_API_URL.",
-            Self::NoResponse(_) => "Check Okta's status page and the function's way to the internet.",
+            Self::NoResponse(_) => "Check Okta's status page and the function's internet access.",
         }
     }
 
-    /// Whether the same question may be answered later.
+    /// Whether the same call may succeed later.
     pub fn is_transient(self) -> bool {
         match self {
             Self::RateLimited { .. } | Self::Failed(_) | Self::NoResponse(_) => true,
@@ -185,18 +183,18 @@ pub struct OktaClient {
     http: reqwest::Client,
     users: Url,
     token_endpoint: Url,
-    /// The token endpoint by the org's own URL. Okta compares an assertion's `aud` with its own address, so it stays
-    /// the same where `OKTA_API_URL` sends the request to a proxy.
+    /// The token endpoint under the org's own URL. Okta compares the assertion's `aud` with its own address, so it does
+    /// not change if `OKTA_API_URL` points to a proxy.
     audience: String,
     secret: Arc<Cached<OktaSecret>>,
     token: Arc<Mutex<Option<Arc<AccessToken>>>>,
     clock: Clock,
 }
 
-/// What Okta gave the service app.
+/// An access token that Okta issued to the service app.
 struct AccessToken {
     authorization: HeaderValue,
-    /// Whose it is.
+    /// The secret that the token belongs to.
     secret: Arc<OktaSecret>,
     refresh_at: Instant,
 }
@@ -208,7 +206,7 @@ impl std::fmt::Debug for OktaClient {
 }
 
 impl OktaClient {
-    /// A client on the shared HTTP client.
+    /// Creates a client on the shared HTTP client.
     pub fn new(http: reqwest::Client, config: &OktaConfig, secret: Arc<Cached<OktaSecret>>, clock: Clock) -> Self {
         let below = |base: &Url, path: &str| {
             let mut url = base.clone();
@@ -226,11 +224,11 @@ impl OktaClient {
         }
     }
 
-    /// The user's active phones of a channel, in Okta's order, from their factors. Okta lists a phone only where the
-    /// enrollment policy, seen from the function's own network, lets the user use it.
+    /// The user's active phones for a channel, in Okta's order, from their factors. Okta lists a phone only if the
+    /// enrollment policy allows it for the network of this function.
     ///
     /// # Errors
-    /// If Okta does not tell.
+    /// Fails if Okta does not return them.
     pub async fn factor_phones(
         &self,
         user: &SafeId,
@@ -243,11 +241,11 @@ impl OktaClient {
         Ok(numbers(factors.iter().filter(|factor| is_active_phone(factor, channel)), &["profile.phoneNumber"]))
     }
 
-    /// The numbers in the user's profile: the mobile, then the primary one. Free texts, and not always those that the
-    /// user enrolled.
+    /// The numbers in the user's profile: the mobile number, then the primary one. They are free text and may differ
+    /// from the enrolled numbers.
     ///
     /// # Errors
-    /// If Okta does not tell.
+    /// Fails if Okta does not return them.
     pub async fn profile_phones(
         &self,
         user: &SafeId,
@@ -258,11 +256,11 @@ impl OktaClient {
         Ok(numbers(std::iter::once(&user), &["profile.mobilePhone", "profile.primaryPhone"]))
     }
 
-    /// Reads something of a user. A [`SafeId`] cannot leave its place in the path.
+    /// Reads a resource of a user. A [`SafeId`] cannot change the rest of the path.
     async fn get(&self, path: &str, deadline: &Deadline, log: &Log) -> Result<Value, OktaError> {
         let secret = self.secret.get(deadline, log).await.map_err(OktaError::Secret)?;
         match self.try_get(path, &secret, deadline).await {
-            // The secret was replaced, or the token was revoked: once more with what is new.
+            // The secret was replaced or the token was revoked. Try once more with the new one.
             Err(error @ (OktaError::Unauthorized | OktaError::ClientRefused)) => {
                 let newer = self.secret.newer_than(&secret, deadline, log).await;
                 let token_may_be_old =
@@ -297,7 +295,7 @@ impl OktaClient {
         Err(error)
     }
 
-    /// The token at hand, or a new one. Requests side by side wait for one answer.
+    /// The cached token, or a new one. Parallel requests wait for the same response.
     async fn access_token(
         &self,
         app: &ServiceApp,
@@ -311,7 +309,8 @@ impl OktaClient {
             return Ok(Arc::clone(token));
         }
         let granted = match self.ask_for_token(app, deadline).await {
-            // Once more over a new connection, with a new assertion: Okta refuses one that it has seen.
+            // Try once more on a new connection with a new assertion, because Okta rejects an assertion that it has
+            // seen.
             Err(OktaError::NoResponse(CallError::NotConnected | CallError::Interrupted)) => {
                 self.ask_for_token(app, deadline).await?
             }
@@ -321,7 +320,7 @@ impl OktaClient {
         let token = Arc::new(AccessToken {
             authorization: authorization("Bearer", &granted.access_token)?,
             secret: Arc::clone(secret),
-            // A short life has no room for the whole margin.
+            // A short lifetime has no room for the whole margin.
             refresh_at: Instant::now() + lifetime.saturating_sub(TOKEN_MARGIN.min(lifetime / 2)),
         });
         *slot = Some(Arc::clone(&token));
@@ -355,7 +354,7 @@ impl OktaClient {
         })
     }
 
-    /// Drops a token that Okta refused, unless another request has replaced it already.
+    /// Drops a rejected token, unless another request has replaced it already.
     async fn forget(&self, refused: &Arc<AccessToken>) {
         let mut slot = self.token.lock().await;
         if slot.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
@@ -369,7 +368,7 @@ impl OktaClient {
         let code = field_of(response, "errorCode");
         match code.as_deref() {
             Some("E0000047") => rate_limited(),
-            // Okta's own failure, and read-only mode.
+            // Okta's internal error, and its read-only mode.
             Some("E0000009" | "E0000010") => OktaError::Failed(status),
             Some("E0000004" | "E0000005" | "E0000011") => OktaError::Unauthorized,
             Some("E0000006") => OktaError::Forbidden,
@@ -377,7 +376,7 @@ impl OktaClient {
             _ => match status {
                 401 => OktaError::Unauthorized,
                 403 => OktaError::Forbidden,
-                // Another server's 404 would make every feedback look needless.
+                // A 404 from another server would make all feedback look unneeded.
                 404 if code.is_some() => OktaError::UserNotFound,
                 429 => rate_limited(),
                 408 | 500.. => OktaError::Failed(status),
@@ -387,7 +386,7 @@ impl OktaClient {
     }
 }
 
-/// A body of the expected shape. One that was cut off may be whole the next time.
+/// A body of the expected type. A truncated body may be complete the next time.
 fn body_of<T: serde::de::DeserializeOwned>(response: &HttpResponse) -> Result<T, OktaError> {
     if response.body.is_none() {
         return Err(OktaError::NoResponse(CallError::Interrupted));
@@ -395,7 +394,7 @@ fn body_of<T: serde::de::DeserializeOwned>(response: &HttpResponse) -> Result<T,
     response.json().ok_or(OktaError::NotUnderstood(response.status.as_u16()))
 }
 
-/// A header that no `Debug` shows. What cannot be one, Okta would not accept.
+/// A header that `Debug` does not show. Okta would not accept a text that cannot be a header.
 fn authorization(scheme: &'static str, token: &SecretString) -> Result<HeaderValue, OktaError> {
     let value = HeaderValue::try_from(format!("{scheme} {}", token.expose_secret()));
     let mut value = value.map_err(|_invalid| OktaError::Unauthorized)?;
@@ -406,7 +405,7 @@ fn authorization(scheme: &'static str, token: &SecretString) -> Result<HeaderVal
 #[derive(Deserialize)]
 struct Granted {
     access_token: SecretString,
-    /// In seconds; an odd value does not lose the token.
+    /// In seconds. A malformed value does not invalidate the token.
     #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<u64>,
 }
@@ -415,17 +414,18 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D:
     Ok(as_text(&Value::deserialize(deserializer)?).and_then(|text| text.parse().ok()))
 }
 
-/// A text in the body of an answer; nothing if there is none, or the body is not JSON.
+/// A text field of a response's body. `None` if it is missing or the body is not JSON.
 fn field_of(response: &HttpResponse, name: &str) -> Option<String> {
     text(&response.json()?, name)
 }
 
-/// Until the rate limit is reset: a time in seconds since 1970, by Okta's own clock, which the answer's date tells.
+/// The time until the rate limit resets. Okta sends a time in seconds since 1970 on its own clock, which is the
+/// response's date.
 fn retry_after(response: &HttpResponse, now: Timestamp) -> Option<Duration> {
     let reset: i64 = response.header("x-rate-limit-reset")?.trim().parse().ok()?;
     let okta_now = response.header("date").and_then(Timestamp::parse_http_date).unwrap_or(now);
     let seconds = reset.saturating_sub(okta_now.as_secs());
-    // At least one second: at the very second of the reset the limit may still hold.
+    // At least one second, because the limit may still apply at the exact time of the reset.
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).max(1)).min(MAX_RATE_LIMIT_DELAY))
 }
 
@@ -439,7 +439,7 @@ fn is_active_phone(factor: &Value, channel: PhoneChannel) -> bool {
     of_channel && is("status", "ACTIVE")
 }
 
-/// The international numbers at these paths, each once. A national one cannot be told to Twilio.
+/// The international numbers at these paths, without duplicates. Twilio cannot use a national number.
 fn numbers<'a>(values: impl Iterator<Item = &'a Value>, paths: &[&str]) -> Vec<PhoneNumber> {
     let mut numbers = Vec::new();
     for text in values.flat_map(|value| paths.iter().filter_map(|path| untrimmed_text(value, path))) {

@@ -1,8 +1,8 @@
-//! Twilio Verify: start a verification with Okta's code, and tell how it ended.
+//! Twilio Verify: starts a verification with Okta's code, and reports how it ended.
 //!
-//! Source: Twilio, Verify v2 API, "Verifications". A start is no idempotent request: it sends a message each time, so the
-//! caller must know whether the first one could have. Every field of an answer is read by itself, since each may be null,
-//! missing or odd.
+//! Source: Twilio, Verify v2 API, "Verifications". A start is not idempotent, because each one sends a message. So the
+//! caller must know whether the first one could have sent a message. Each field of a response is read separately,
+//! because it can be null, missing or malformed.
 
 use std::time::Duration;
 
@@ -21,72 +21,72 @@ use crate::{
     twilio::client::{CallOptions, Refusal, TwilioClient, TwilioError, body_of, id, request_id_of, text},
 };
 
-/// An update takes some 100 to 300 ms: a second one is not begun with less time.
+/// An update takes about 100 to 300 ms. A second one does not start with less time than this.
 const MIN_TIME_FOR_UPDATE: Duration = Duration::from_millis(100);
 
-/// Twilio's own codes for an update that meets nothing pending: not found, and a number that is none. A 404 without a code
-/// could be a proxy's.
+/// Twilio's codes for an update without a pending verification: not found, and an invalid number. A 404 without a code
+/// could come from a proxy.
 const NOTHING_PENDING: [u32; 2] = [20404, 60200];
 
 /// A verification to start.
 #[derive(Clone, Debug)]
 pub struct NewVerification<'a> {
-    /// Whom to reach.
+    /// The recipient.
     pub to: &'a PhoneNumber,
-    /// How.
+    /// The channel of the message.
     pub channel: Channel,
     /// Okta's code.
     pub code: &'a OneTimeCode,
-    /// One of [`super::locale::supported`], or one that the admin has set.
+    /// A locale from [`super::locale::supported`], or one that the admin has configured.
     pub locale: Option<&'a str>,
-    /// For calls.
+    /// Only for calls.
     pub extension: Option<&'a Extension>,
-    /// `HJ…`; not for WhatsApp.
+    /// `HJ…`. Not for WhatsApp.
     pub template_sid: Option<&'a Sid>,
-    /// The service's rate limits with this request's values, as a JSON object.
+    /// The service's rate limits with the values of this request, as a JSON object.
     pub rate_limits: Option<&'a str>,
-    /// Okta's id of the request: a tag, which Twilio repeats in Verify's events and shows in its logs.
+    /// Okta's id of the request. It becomes a tag that Twilio repeats in Verify's events and shows in its logs.
     pub okta_event_id: Option<&'a SafeId>,
 }
 
-/// A verification that Twilio has accepted. Both sids are missing if the answer's body was lost.
+/// A verification that Twilio accepted. Both sids are missing if the body of the response was lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
     /// `VE…`
     pub sid: Option<SafeId>,
-    /// `VL…` of the last attempt: the list grows with each message of one verification.
+    /// `VL…` of the last attempt. The list grows with each message of a verification.
     pub attempt_sid: Option<SafeId>,
     /// Twilio's id of the request.
     pub request_id: Option<SafeId>,
 }
 
-/// Which verification is meant.
+/// Which verification to update.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// The very one: `VE…`.
+    /// The verification with this sid: `VE…`.
     Sid(&'a SafeId),
-    /// The one that is pending for a number, whatever its channel.
+    /// The pending verification for a number, on any channel.
     Number(&'a PhoneNumber),
 }
 
-/// What an update did.
+/// The result of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Updated {
     /// The verification has the new status.
     Done {
-        /// `VE…`, if Twilio says so.
+        /// `VE…`, if the response has it.
         sid: Option<SafeId>,
     },
-    /// There is none that is pending: it is approved already, or has ended.
+    /// No verification is pending: it was approved before, or it has ended.
     NotPending,
 }
 
-/// What a start met.
+/// The result of a start.
 #[derive(Debug)]
 pub struct StartResult {
-    /// Twilio's last word.
+    /// The result of the last request.
     pub result: Result<Verification, TwilioError>,
-    /// The refusal (401) of older credentials, if there was one: then two requests were made.
+    /// The refusal (401) of older credentials, if there was one. In that case two requests were made.
     pub refused: Option<Refusal>,
 }
 
@@ -98,12 +98,12 @@ pub struct VerifyClient {
 }
 
 impl VerifyClient {
-    /// A client for the service that the hooks secret names. `base` is an HTTP URL.
+    /// Creates a client for the service that the hooks secret names. `base` is an HTTP URL.
     pub fn new(twilio: TwilioClient, base: Url) -> Self {
         Self { twilio, base }
     }
 
-    /// The service's verifications, and below them `path`, which is empty or begins with a slash.
+    /// The URL of the service's verifications, followed by `path`, which is empty or begins with a slash.
     fn url(&self, secret: &HooksSecret, path: &str) -> Url {
         let (base, service) = (self.base.path().trim_end_matches('/'), secret.verify_service_sid.as_str());
         let mut url = self.base.clone();
@@ -111,7 +111,7 @@ impl VerifyClient {
         url
     }
 
-    /// Sends a message. A second request, with newer credentials after a 401, is made only if `min_remaining` is left.
+    /// Sends a message. A second request with newer credentials after a 401 is made only if `min_remaining` is left.
     pub async fn start(
         &self,
         new: &NewVerification<'_>,
@@ -143,19 +143,19 @@ impl VerifyClient {
         }
     }
 
-    /// Tells Twilio that the user typed the right code. It may be said twice: a verification is approved once, and then
-    /// no longer pending.
+    /// Reports that the user typed the right code. It is safe to repeat: once a verification is approved, it is no
+    /// longer pending.
     ///
     /// # Errors
-    /// If Twilio refuses, or does not answer in time.
+    /// Fails if Twilio refuses or does not respond in time.
     pub async fn approve(&self, target: Target<'_>, deadline: Deadline, log: &Log) -> Result<Updated, TwilioError> {
         self.update("approved", target, deadline, log).await
     }
 
-    /// Ends what is pending, so that the next start sends its own code. It may be said twice.
+    /// Cancels the pending verification, so that the next start sends its own code. It is safe to repeat.
     ///
     /// # Errors
-    /// If Twilio refuses, or does not answer in time.
+    /// Fails if Twilio refuses or does not respond in time.
     pub async fn cancel(&self, target: Target<'_>, deadline: Deadline, log: &Log) -> Result<Updated, TwilioError> {
         self.update("canceled", target, deadline, log).await
     }
@@ -169,7 +169,7 @@ impl VerifyClient {
     ) -> Result<Updated, TwilioError> {
         let path = match target {
             Target::Sid(sid) => format!("/{sid}"),
-            // A plus sign in a path stands for itself, but not every proxy knows.
+            // A plus sign in a path is literal, but not every proxy knows that.
             Target::Number(number) => format!("/{}", number.expose().replace('+', "%2B")),
         };
         let options = CallOptions { deadline, min_remaining: MIN_TIME_FOR_UPDATE, repeatable: true };
@@ -187,7 +187,7 @@ impl VerifyClient {
     }
 }
 
-/// Reads the answer to a start.
+/// Parses the response to a start.
 fn accepted(response: &HttpResponse) -> Result<Verification, TwilioError> {
     let body = body_of(response);
     let last_attempt = body.get("send_code_attempts").and_then(Value::as_array).and_then(|attempts| attempts.last());
@@ -196,8 +196,8 @@ fn accepted(response: &HttpResponse) -> Result<Verification, TwilioError> {
         attempt_sid: last_attempt.and_then(|attempt| id(attempt, "attempt_sid")),
         request_id: request_id_of(response),
     };
-    // Created: the message is on its way, whatever became of the body. Another success could be a proxy's page, unless it
-    // has a verification in it.
+    // With 201 the message is on its way, even if the body is lost. Another success status could come from a proxy,
+    // unless the body has a verification.
     let is_verification = verification.sid.is_some() || text(&body, "status") == Some("pending");
     if response.status == StatusCode::CREATED || (response.status.is_success() && is_verification) {
         Ok(verification)
