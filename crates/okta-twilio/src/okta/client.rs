@@ -591,24 +591,4 @@ mod tests {
         let active = factors.as_array().unwrap().iter().filter(|factor| is_active_phone(factor, PhoneChannel::Sms));
         assert_eq!(numbers(active, &["profile.phoneNumber"]).len(), 1);
     }
-
-    #[test]
-    fn advice_is_for_an_admin() {
-        for error in [
-            OktaError::Secret(SecretError::NotFound),
-            OktaError::Signing,
-            OktaError::ClientRefused,
-            OktaError::ScopeNotGranted,
-            OktaError::DpopRequired,
-            OktaError::Unauthorized,
-            OktaError::Forbidden,
-            OktaError::UserNotFound,
-            OktaError::RateLimited { retry_after: None },
-            OktaError::Failed(500),
-            OktaError::NotUnderstood(302),
-            OktaError::NoResponse(CallError::TimedOut),
-        ] {
-            assert!(error.advice().ends_with('.') && error.advice().len() > 20, "{error}");
-        }
-    }
 }

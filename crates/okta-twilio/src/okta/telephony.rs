@@ -500,9 +500,20 @@ mod tests {
         }
 
         #[test]
-        fn any_type_anywhere_is_answered(field in 0_usize..5, value in arbitrary_json()) {
-            let fields = ["phoneNumber", "otpCode", "deliveryChannel", "locale", "otpExpires"];
-            let _ = parse(&with(&format!("/data/messageProfile/{}", fields[field]), value));
+        fn a_value_of_any_type_affects_only_its_own_field(field in 0_usize..5, value in arbitrary_json()) {
+            let name = ["phoneNumber", "otpCode", "deliveryChannel", "locale", "otpExpires"][field];
+            match parse(&with(&format!("/data/messageProfile/{name}"), value)) {
+                Ok(request) => {
+                    prop_assert!(name == "otpCode" || request.code.expose() == "867530");
+                    prop_assert!(name == "phoneNumber" || request.number.is_ok());
+                    prop_assert!(name == "deliveryChannel" || request.delivery == DeliveryChannel::Sms);
+                }
+                Err(error) => {
+                    prop_assert!(!["locale", "otpExpires"].contains(&name), "an optional field is never an error");
+                    let path = format!("data.messageProfile.{name}");
+                    prop_assert_eq!(error.location(), Some(path.as_str()));
+                }
+            }
         }
     }
 

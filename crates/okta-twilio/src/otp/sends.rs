@@ -473,18 +473,4 @@ mod tests {
             assert!(read(name).unwrap_err().to_string().starts_with("SENDS_TABLE: must be "), "{name}");
         }
     }
-
-    #[test]
-    fn advice_is_for_an_admin() {
-        for failure in [
-            AwsFailure::Throttled,
-            AwsFailure::Unavailable,
-            AwsFailure::AccessDenied,
-            AwsFailure::KeyDenied,
-            AwsFailure::NotFound,
-            AwsFailure::Refused,
-        ] {
-            assert!(TableError(failure).advice().ends_with('.'), "{failure:?}");
-        }
-    }
 }

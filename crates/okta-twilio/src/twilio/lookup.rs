@@ -104,9 +104,9 @@ pub enum LineType {
     Landline,
     /// A mobile line.
     Mobile,
-    /// VoIP that is bound to an address.
+    /// Internet telephony that is bound to an address.
     FixedVoip,
-    /// VoIP that anyone can get online.
+    /// Internet telephony that anyone can get online.
     NonFixedVoip,
     /// A personal number that follows its owner.
     Personal,
