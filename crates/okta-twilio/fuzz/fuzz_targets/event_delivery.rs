@@ -1,4 +1,4 @@
-//! Any body at the event hook is read or refused, and only what names a phone factor is a success of one.
+//! The event hook parses or rejects any body. Only an event that names a phone factor counts as a phone success.
 
 #![no_main]
 

@@ -1,8 +1,8 @@
 //! The requests to Verify for one code, and the retry rule.
 //!
-//! Nothing is sent twice: a request is made again only where the one before it provably sent nothing, each kind of retry
-//! once, and only while enough of the budget is left for an answer to arrive. A 401 is not handled here: every call to
-//! Twilio does that, see [`Cached::authorize`](crate::secrets::Cached::authorise).
+//! Nothing is sent twice. A request is repeated only if the previous one provably sent nothing, once for each kind of
+//! retry, and only while the budget leaves time for a response. A 401 is not handled here, because every call to Twilio
+//! handles it: see [`Cached::authorize`](crate::secrets::Cached::authorize).
 
 use std::time::Duration;
 
@@ -22,27 +22,28 @@ use crate::{
     },
 };
 
-/// A further request is made only if this much is left: Verify's answers take some 200 to 400 ms.
+/// A retry starts only if this much time is left. Verify's responses take about 200 to 400 ms.
 const MIN_TIME_FOR_ATTEMPT: Duration = Duration::from_millis(500);
 
-/// The first request is made only if this much is left: a message that goes out after Okta has given up is one too many.
+/// The first request starts only if this much time is left. A message that is sent after Okta has given up is one too
+/// many.
 pub(super) const MIN_TIME_FOR_FIRST_ATTEMPT: Duration = Duration::from_millis(250);
 
-/// Pause before a request is made again at a throttled or unavailable service that names none.
+/// Pause before a retry, if a throttled or unavailable service does not request one.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// Most requests to Verify for one code: the first, and one for each kind of retry at worst.
+/// Maximum number of requests to Verify for one code: the first one and one for each kind of retry.
 const MAX_ATTEMPTS: u32 = 6;
 
-/// What the requests for one code came to.
+/// The result of the requests for one code.
 pub(super) struct Attempted {
     /// The channel of the last request.
     pub(super) channel: Channel,
-    /// How many requests were made.
+    /// The number of requests.
     pub(super) requests: u32,
-    /// Waiting for Verify, over all of them.
+    /// The time spent on Verify, for all requests.
     pub(super) latency: Duration,
-    /// What the last one met.
+    /// The result of the last request.
     pub(super) result: Result<Verification, SendFailure>,
 }
 
@@ -52,16 +53,16 @@ pub(super) struct Attempts<'a> {
     pub(super) verify: &'a VerifyClient,
     pub(super) request: &'a OtpRequest,
     pub(super) to: &'a PhoneNumber,
-    /// Where the number belongs.
+    /// The region of the number.
     pub(super) region: Region,
-    /// Whether a message that WhatsApp cannot carry may go as SMS.
+    /// Whether a message that WhatsApp cannot deliver may be sent as SMS.
     pub(super) may_fall_back_to_sms: bool,
     pub(super) deadline: &'a Deadline,
     pub(super) log: &'a Log,
 }
 
 impl Attempts<'_> {
-    /// Sends the code by `channel`, and again where the retry rule allows it.
+    /// Sends the code by `channel`, and repeats it if the retry rule allows that.
     pub(super) async fn run(&self, mut channel: Channel) -> Attempted {
         let rate_limits = self.config.rate_limits(self.request, self.to);
         let (mut with_locale, mut done) = (true, Vec::new());
@@ -119,7 +120,7 @@ impl Attempts<'_> {
     }
 }
 
-/// How a request may be made again.
+/// The kinds of retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RetryKind {
     /// On a new connection.
@@ -128,29 +129,29 @@ enum RetryKind {
     AfterAMoment,
     /// Without `Locale`.
     WithoutLocale,
-    /// By SMS in place of WhatsApp.
+    /// As SMS instead of WhatsApp.
     AsSms,
 }
 
-/// The retry rule: how the request may be made again, if at all.
+/// The retry rule: how the request can be repeated, or `None`.
 fn retry_kind(error: &TwilioError, channel: Channel, had_locale: bool) -> Option<RetryKind> {
     let refusal = match error {
         TwilioError::NoResponse(CallError::NotConnected) => return Some(RetryKind::Connect),
-        // The message may be on its way; or nothing was sent, and there is nothing to send it with.
+        // The message may be on its way, or nothing was sent and there are no credentials for a retry.
         TwilioError::NoResponse(CallError::TimedOut | CallError::Interrupted)
         | TwilioError::Unreadable
         | TwilioError::NoCredentials(_) => return None,
         TwilioError::Refused(refusal) => refusal,
     };
-    // The client has tried newer credentials.
+    // The client has already tried newer credentials.
     if refusal.status == 401 {
         return None;
     }
-    // Whatever the body says: only a 503 asks to be tried again.
+    // Of the server errors, only a 503 allows a retry, whatever its body says.
     if refusal.status >= 500 && refusal.status != 503 {
         return None;
     }
-    // Twilio documents 404 for a language it does not have, and is known to answer 400 with 60200.
+    // Twilio documents 404 for an unsupported language, but may respond with 400 and 60200.
     if had_locale && (refusal.parameter == Some(Parameter::Locale) || refusal.status == 404) {
         return Some(RetryKind::WithoutLocale);
     }

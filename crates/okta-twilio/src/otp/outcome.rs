@@ -1,4 +1,4 @@
-//! What became of a code, and why it was not sent.
+//! The result of a request to send a code.
 
 use crate::{
     id::SafeId,
@@ -10,41 +10,41 @@ use crate::{
     },
 };
 
-/// What became of a code.
+/// The result of a request to send a code.
 #[derive(Debug)]
 pub enum SendOutcome {
-    /// Twilio accepted it.
+    /// Twilio accepted the message.
     Sent(Verification),
-    /// The policy decided against sending it, or Twilio's protection did and is to be answered like the policy.
+    /// The policy refused, or Twilio's protection refused and the response is the same as for the policy.
     Refused {
-        /// Why.
+        /// Why it was refused.
         failure: SendFailure,
-        /// Whether Okta is told that it was sent, so that Okta does not send it either (`DENY_RESPONSE=swallow`).
+        /// Whether the response reports success, so that Okta does not send the code either (`DENY_RESPONSE=swallow`).
         suppressed: bool,
     },
-    /// It could not be sent.
+    /// The code could not be sent.
     Failed(SendFailure),
 }
 
 /// Why a code was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendFailure {
-    /// In one word.
+    /// The reason code.
     pub reason: Reason,
-    /// Path of the field at fault, where one is.
+    /// Path of the invalid field, if there is one.
     pub location: Option<&'static str>,
-    /// Twilio's code, if it answered with one.
+    /// Twilio's error code, if it sent one.
     pub twilio_code: Option<u32>,
-    /// Status of Twilio's answer.
+    /// HTTP status of Twilio's response.
     pub twilio_status: Option<u16>,
     /// Twilio's id of the request.
     pub twilio_request_id: Option<SafeId>,
-    /// What an admin can do about it.
+    /// What an admin can do.
     pub advice: Option<&'static str>,
 }
 
 impl SendOutcome {
-    /// The word in metrics.
+    /// The name in metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Sent(_) => "sent",
@@ -54,7 +54,7 @@ impl SendOutcome {
         }
     }
 
-    /// What Okta is told.
+    /// The result for Okta.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Sent(Verification { sid, attempt_sid, .. }) => {
@@ -67,31 +67,31 @@ impl SendOutcome {
 }
 
 impl SendFailure {
-    /// Without Twilio, and without a field at fault.
+    /// A failure before any call to Twilio, without an invalid field.
     pub(super) fn new(reason: Reason) -> Self {
         let (twilio_code, twilio_status, twilio_request_id) = (None, None, None);
         Self { reason, location: None, twilio_code, twilio_status, twilio_request_id, advice: None }
     }
 
-    /// Without Twilio; the field at `location` is at fault.
+    /// A failure before any call to Twilio. The field at `location` is invalid.
     pub(super) fn at(location: &'static str, reason: Reason) -> Self {
         Self { location: Some(location), ..Self::new(reason) }
     }
 
-    /// What a failed call to Verify means.
+    /// The meaning of a failed call to Verify.
     pub(super) fn of(error: &TwilioError) -> Self {
         match error {
             TwilioError::Refused(refusal) => Self::of_refusal(refusal),
             TwilioError::NoResponse(error) => Self::new(reason_of_no_response(*error)),
             TwilioError::Unreadable => Self::new(Reason::TwilioFailed),
             TwilioError::NoCredentials(_) => Self {
-                advice: Some("See secret_refresh_failed: check HOOKS_SECRET_ID and the function's role."),
+                advice: Some("See secret_refresh_failed, and check HOOKS_SECRET_ID and the function's role."),
                 ..Self::new(Reason::SecretUnavailable)
             },
         }
     }
 
-    /// What Twilio's no means.
+    /// The meaning of a refusal by Twilio.
     pub(super) fn of_refusal(refusal: &Refusal) -> Self {
         let code = refusal.error_code();
         let reason = if refusal.reached_rate_limit { Reason::RateLimited } else { code.reason };

@@ -1,7 +1,7 @@
-//! What must be known and decided before a code is sent.
+//! The checks and the decision before a code is sent.
 //!
-//! What costs nothing is asked first: the time, the number's syntax, its country. Then Lookup, then the policy once more
-//! with what Lookup says.
+//! The free checks come first: the time, the number's syntax and its country. Then comes Lookup, and then the policy
+//! again with the data from Lookup.
 
 use crate::{
     okta::telephony::{OTP_EXPIRES, OtpRequest, PHONE_NUMBER},
@@ -20,35 +20,35 @@ use crate::{
     twilio::lookup::{LineType, NumberFacts, Packages},
 };
 
-/// What is known of a request, and what was decided about it.
+/// The facts about a request, and the decision.
 pub(super) struct PreparedSend {
     pub(super) known: LoggedNumber,
     /// The request to Lookup, if there was one.
     pub(super) lookup: Option<LookupUsage>,
-    /// What `RESEND_CHANNELS` makes of the request.
+    /// The result of `RESEND_CHANNELS` for the request.
     pub(super) resend: Resend,
     pub(super) decision: Result<Route, Stop>,
 }
 
-/// How a code goes out.
+/// How the code is sent.
 pub(super) struct Route {
     pub(super) to: PhoneNumber,
-    /// Where the number belongs; Lookup knows best.
+    /// The region of the number. Lookup's data takes precedence.
     pub(super) region: Region,
     pub(super) channel: Channel,
-    /// Why the policy would refuse it if it did not only observe.
+    /// Why the policy would refuse with `POLICY_MODE=enforce`.
     pub(super) would_refuse: Option<Reason>,
 }
 
 /// Why nothing is sent.
 pub(super) enum Stop {
-    /// The policy says so.
+    /// The policy refused.
     Refused(Reason),
-    /// It cannot be sent.
+    /// The code cannot be sent.
     Failed(SendFailure),
 }
 
-/// What the log may show of a number.
+/// The facts about a number that may be logged.
 #[derive(Default)]
 pub(super) struct LoggedNumber {
     pub(super) phone: Option<MaskedPhone>,
@@ -86,14 +86,14 @@ impl From<Stop> for PreparedSend {
     }
 }
 
-/// The way from a request to a decision.
+/// Takes a request to a decision.
 pub(super) struct Preparer<'a> {
     pub(super) config: &'a SendConfig,
     pub(super) policy: &'a Policy,
     pub(super) lookup: Option<&'a NumberLookup>,
-    /// Where `RESEND_CHANNELS` applies to the request.
+    /// Set if `RESEND_CHANNELS` applies to the request.
     pub(super) ladder: Option<Ladder<'a>>,
-    /// What is not sent for now.
+    /// What is paused.
     pub(super) paused: &'a Pause,
     pub(super) clock: &'a Clock,
     pub(super) request: &'a OtpRequest,
@@ -102,10 +102,10 @@ pub(super) struct Preparer<'a> {
 }
 
 impl Preparer<'_> {
-    /// Finds out what is needed, and decides.
+    /// Collects the facts and makes the decision.
     pub(super) async fn run(&self) -> PreparedSend {
         let request = self.request;
-        // A preview carries sample dates.
+        // A preview has sample dates.
         if !request.preview && request.expires.is_some_and(|expires| expires <= self.clock.now()) {
             return Stop::Failed(SendFailure::at(OTP_EXPIRES, Reason::CodeExpired)).into();
         }
@@ -115,7 +115,7 @@ impl Preparer<'_> {
         match (number, self.lookup) {
             (DialableNumber::International(to), lookup) => match (self.first_decision(to), lookup) {
                 (Err(stop), _) => PreparedSend::stopped(LoggedNumber::of(to), stop),
-                // What would be refused costs no Lookup, whether it is refused or not.
+                // A request that the policy would refuse does not pay for a Lookup, even in observe mode.
                 (Ok(Route { would_refuse: None, .. }), Some(lookup)) => self.look_up(lookup, number).await,
                 (Ok(_), _) => {
                     let resend = self.resend(to).await;
@@ -149,7 +149,7 @@ impl Preparer<'_> {
                 }
                 (LoggedNumber::of(&to).with(&facts), self.decide(&to, Some(&facts), resend.channel))
             }
-            // It fails open: what the number itself says has been decided before.
+            // Lookup fails open. The decision on the number itself was made before.
             (KnownNumber::Unknown, DialableNumber::International(to)) => (known, self.decide(to, None, resend.channel)),
             (KnownNumber::Unknown, DialableNumber::National(_)) => {
                 (known, Err(Stop::Failed(SendFailure::at(PHONE_NUMBER, Reason::LookupUnavailable))))
@@ -165,13 +165,13 @@ impl Preparer<'_> {
         }
     }
 
-    /// What the number alone decides, before anything is asked about it. Its channel may change.
+    /// The decision on the number alone, before Lookup. The channel can still change.
     fn first_decision(&self, to: &PhoneNumber) -> Result<Route, Stop> {
         let route = self.judge(to, None, None)?;
         if self.paused.applies_to_region(route.region) { Err(Stop::Refused(Reason::Paused)) } else { Ok(route) }
     }
 
-    /// The last word. A pause goes before exemptions and `POLICY_MODE=observe`.
+    /// The final decision. A pause takes precedence over exemptions and `POLICY_MODE=observe`.
     fn decide(&self, to: &PhoneNumber, lookup: Option<&NumberFacts>, resend: Option<Channel>) -> Result<Route, Stop> {
         let route = self.judge(to, lookup, resend)?;
         if self.paused.applies(route.region, route.channel) { Err(Stop::Refused(Reason::Paused)) } else { Ok(route) }
@@ -181,14 +181,14 @@ impl Preparer<'_> {
         let facts = PolicyFacts { country: to.country(), lookup };
         let region = Region::from(lookup.and_then(|facts| facts.country).or(facts.country));
         match self.policy.decide(self.asked(region, resend), facts, self.clock.now()) {
-            // Without its extension the code would be read out to whoever answers.
+            // Without its extension, the code would be read out to whoever answers the call.
             Decision::Send { channel: Channel::Call, .. } if self.request.extension.is_err() => Err(number_invalid()),
             Decision::Send { channel, would_refuse } => Ok(Route { to: to.clone(), region, channel, would_refuse }),
             Decision::Refuse { reason } => Err(Stop::Refused(reason)),
         }
     }
 
-    /// The packages that can change the decision, whichever way the ladder takes.
+    /// The packages that can change the decision, for every channel of the ladder.
     fn packages(&self, region: Region, available: &Packages) -> Packages {
         let ways = self.ladder.as_ref().map_or(&[][..], |ladder| ladder.channels);
         let asked = ways.iter().map(|channel| self.asked(region, Some(*channel))).chain([self.asked(region, None)]);

@@ -1,4 +1,4 @@
-//! Calls that a secret authorises, and the one rule for an answer that refuses it.
+//! Calls that need a secret, and the rule for a response that rejects it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,24 +8,25 @@ use crate::{
     time::deadline::Deadline,
 };
 
-/// The outcome of a call that a secret authorises.
+/// The result of a call that needs a secret.
 #[derive(Debug)]
 pub struct Authorized<A> {
-    /// The last answer.
+    /// The last response.
     pub response: A,
-    /// The answer that refused an older secret, if there was one: then two calls were made.
+    /// The response that rejected an older secret, if there was one. In that case two calls were made.
     pub refused: Option<A>,
 }
 
 impl<T: Secret> Cached<T> {
-    /// Makes a call with the secret at hand. If the answer refuses the secret (`is_refused`), the secret is fetched anew,
-    /// and the call is made once more if it has changed. The second call is made only if `least` is left of the deadline.
+    /// Makes a call with the cached secret. If the response rejects it (`is_refused`), the secret is fetched again, and
+    /// the call is repeated once if the secret has changed. The second call is made only if `min_remaining` of the
+    /// deadline is left.
     ///
     /// # Errors
-    /// If there is no secret.
+    /// Fails if there is no secret.
     pub async fn authorize<A>(
         self: &Arc<Self>,
-        (deadline, least): (&Deadline, Duration),
+        (deadline, min_remaining): (&Deadline, Duration),
         log: &Log,
         is_refused: impl Fn(&A) -> bool,
         call: impl AsyncFn(&Arc<T>) -> A,
@@ -35,8 +36,8 @@ impl<T: Secret> Cached<T> {
         if !is_refused(&response) {
             return Ok(Authorized { response, refused: None });
         }
-        match self.newer_than(&secret, &deadline.earlier_by(least), log).await {
-            Some(newer) if deadline.remaining() >= least => {
+        match self.newer_than(&secret, &deadline.earlier_by(min_remaining), log).await {
+            Some(newer) if deadline.remaining() >= min_remaining => {
                 Ok(Authorized { response: call(&newer).await, refused: Some(response) })
             }
             _ => Ok(Authorized { response, refused: None }),

@@ -1,4 +1,4 @@
-//! The secrets: where they come from, how they are read, what the hooks secret holds, and how long they are used.
+//! Secrets: how they are fetched, parsed, cached and refreshed.
 
 mod authorized;
 mod cached;

@@ -53,7 +53,7 @@ fn line(line_type: LineType) -> NumberFacts {
     NumberFacts { line: Some(Line { line_type: Some(line_type), carrier_name, network }), ..NumberFacts::default() }
 }
 
-/// A number that every rule objects to.
+/// A number that every rule refuses.
 fn suspect() -> NumberFacts {
     NumberFacts {
         country: None,
@@ -65,7 +65,7 @@ fn suspect() -> NumberFacts {
     }
 }
 
-/// Every rule, the strongest first.
+/// Every rule, in order of precedence.
 const RULES: [(&str, &str, Reason); 8] = [
     ("BLOCKED_COUNTRIES", "US", Reason::CountryBlocked),
     ("ALLOWED_COUNTRIES", "GB", Reason::CountryNotAllowed),
@@ -77,7 +77,7 @@ const RULES: [(&str, &str, Reason); 8] = [
     ("LANDLINE_TO_CALL", "true", Reason::CallForwarded),
 ];
 
-/// The suspect number, without what the rules above `rule` would object to.
+/// The suspect number, without the data that the rules above `rule` would refuse.
 fn suspect_from(rule: usize) -> NumberFacts {
     let line_is_inactive = Some(rule <= 4);
     NumberFacts { line_is_inactive, ..suspect() }
@@ -115,7 +115,7 @@ fn observing_names_the_rule_and_sends() {
     }
 }
 
-/// `LANDLINE_TO_CALL`, `RESEND_CHANNELS`, `COUNTRY_RULES`, `SMS_CHANNEL`: of each pair the first decides.
+/// `LANDLINE_TO_CALL`, `RESEND_CHANNELS`, `COUNTRY_RULES`, `SMS_CHANNEL`: the first of each pair wins.
 #[test]
 fn precedence_of_the_channel() {
     use crate::{okta::telephony::DeliveryChannel, otp::config::SendConfig};
@@ -150,7 +150,7 @@ fn precedence_of_the_channel() {
                         let case = format!("{to_call} {resend:?} {by_country:?} {sms_channel} {facts:?}");
                         assert_eq!(decided(DeliveryChannel::Sms), sent(expected), "{case}");
                         assert_eq!(decided(DeliveryChannel::Call), sent(Channel::Call), "{case}");
-                        // Another country's rule says nothing.
+                        // Another country's rule has no effect.
                         let elsewhere = config.channel(DeliveryChannel::Sms, Region::World, resend);
                         assert_eq!(elsewhere, resend.unwrap_or(word(sms_channel)), "{case}");
                     }
@@ -171,7 +171,7 @@ fn of_two_rules_the_first_decides() {
     }
 }
 
-/// Numbers of no country, by the lists of allowed and of blocked countries.
+/// Numbers without a country, with each combination of the allow list and the block list.
 #[test]
 fn numbers_of_no_country() {
     let allowed: [(&str, Option<bool>); 6] = [
@@ -203,7 +203,7 @@ fn numbers_of_no_country() {
 fn countries() {
     let both = [("ALLOWED_COUNTRIES", "US,GB"), ("BLOCKED_COUNTRIES", "GB")];
     for (rules, number, by_lookup, expected) in [
-        // The number alone.
+        // Only the number's own country.
         (&both[..1], Some("US"), None, sent(Channel::Sms)),
         (&both[..1], Some("CA"), None, refused(Reason::CountryNotAllowed)),
         (&both[..1], None, None, refused(Reason::CountryNotAllowed)),
@@ -215,7 +215,7 @@ fn countries() {
         (&both[..], None, None, refused(Reason::CountryNotAllowed)),
         (&both[..], Some("GB"), None, refused(Reason::CountryBlocked)),
         (&both[..], Some("US"), None, sent(Channel::Sms)),
-        // Lookup knows better which country must be allowed; a block by either holds.
+        // Lookup's country must be allowed, and neither country may be blocked.
         (&both[..1], Some("CA"), Some("US"), sent(Channel::Sms)),
         (&both[..1], Some("US"), Some("CA"), refused(Reason::CountryNotAllowed)),
         (&both[..1], None, Some("US"), sent(Channel::Sms)),
@@ -245,7 +245,7 @@ fn what_is_not_known_is_sent() {
         let facts = PolicyFacts { country: Some(country("US")), lookup };
         assert_eq!(policy.decide(SMS, facts, now()), sent(Channel::Sms));
     }
-    // Twilio has answered, but has no type and no carrier.
+    // Twilio responded, but without a type and a carrier.
     let facts = NumberFacts { line: Some(Line::default()), ..NumberFacts::default() };
     assert_eq!(decide(&policy, SMS, "US", &facts), sent(Channel::Sms));
 }
@@ -557,7 +557,7 @@ proptest! {
         prop_assert_eq!(decision, refused(Reason::CountryBlocked));
     }
 
-    /// Each rule said once more, from the point of view of what was sent.
+    /// Each rule again, from the point of view of a sent code.
     #[test]
     fn what_is_sent_breaks_no_rule(policy in some_policy(), request in some_request(), facts in some_facts()) {
         let decision = policy.decide(request, PolicyFacts { country: None, lookup: Some(&facts) }, now());
@@ -594,7 +594,7 @@ proptest! {
         prop_assert!(channel != Channel::Call || facts.calls_are_forwarded != Some(true));
     }
 
-    /// Observing sends everything, by the channel and with the reason that enforcing would have.
+    /// Observe mode sends everything, and reports the channel and the reason that enforce mode would use.
     #[test]
     fn observing_judges_like_enforcing(
         policy in some_policy(), request in some_request(), facts in proptest::option::of(some_facts()),
@@ -631,7 +631,7 @@ proptest! {
         prop_assert!(decision == sent(request.channel) || by_country.contains(&decision));
     }
 
-    /// A package that is not asked for would not have changed the decision.
+    /// A package that is not requested would not have changed the decision.
     #[test]
     fn what_is_not_asked_for_does_not_matter(
         policy in some_policy(), request in some_request(), facts in some_facts(), number in some_country(),
