@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_no_free_text() {
+    fn free_text_is_not_an_id() {
         for (text, kept) in [
             ("00u1hnx4oekfTHgqY0h8", true),
             ("reqRgSk8IBBRhuo0YdlEDTmUw", true),

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_stays_so() {
+    fn invalid_json_stays_invalid() {
         for text in [
             "",
             " ",

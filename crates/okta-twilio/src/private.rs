@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_twilio_takes() {
+    fn accepts_the_codes_that_twilio_accepts() {
         for (text, usable) in [
             ("123456", true),
             (" 123456 ", true),

@@ -1,7 +1,7 @@
-//! How much a cold and a warm request cost, beside a function that does nothing.
+//! The cost of a cold and a warm request, compared with a function that does nothing.
 //!
-//! Both are release binaries, run by turns in one process of measurement, with Twilio and Secrets Manager on the loopback
-//! interface: the ratios tell what this project adds, not what a network or Lambda adds. `make bench` runs it.
+//! Both are release binaries. One process measures them in turns, with Twilio and Secrets Manager on the loopback
+//! interface. The ratios show what this project adds, and not what a network or Lambda adds. `make bench` runs it.
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and ends where it cannot measure")]
 
@@ -19,11 +19,11 @@ use sandbox::{
 const COLD_STARTS: usize = 30;
 const WARM_REQUESTS: usize = 200;
 
-/// What one process took.
+/// The measurements of one process.
 struct Run {
     /// From its start until it asked for its first invocation.
     init: Duration,
-    /// The first answer.
+    /// The duration of the first response.
     first: Duration,
     /// The median of the following ones.
     warm: Duration,
@@ -43,7 +43,7 @@ fn main() {
             TelephonyRequest::sms(&number, "867530").event().build().to_string()
         };
         hook_runs.push(measure(&deployment.function(hook).spawn(), |number| {
-            // Five messages to one number are allowed.
+            // Verify allows five messages to one number.
             deployment.twilio.reset();
             request(number)
         }));
@@ -61,7 +61,7 @@ fn main() {
     row("peak memory, MiB", &hook_runs, &nothing_runs, |run| run.peak_memory_kib as f64 / 1024.0);
 }
 
-/// A binary of the same build.
+/// Another binary of the same build.
 fn neighbour(program: &Path, name: &str) -> PathBuf {
     let path = program.parent().expect("a folder").join(name);
     assert!(path.exists(), "{} is missing: `make bench` builds it", path.display());

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_decides_where_no_code_is_known() {
+    fn the_status_decides_for_an_unknown_code() {
         for (status, failure) in [
             (400, AwsFailure::Refused),
             (403, AwsFailure::AccessDenied),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn only_throttling_and_failures_pass() {
+    fn only_throttling_and_failures_are_transient() {
         let passing = [AwsFailure::Throttled, AwsFailure::Unavailable];
         let lasting = [AwsFailure::AccessDenied, AwsFailure::KeyDenied, AwsFailure::NotFound, AwsFailure::Refused];
         assert!(passing.iter().all(|failure| failure.is_transient()));

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn known_names_are_not_mistaken_for_each_other() {
+    fn known_names_are_not_confused() {
         for name in VARIABLES.iter().chain(PROXY_VARIABLES) {
             let others: Vec<_> = VARIABLES.iter().copied().filter(|other| other != name).collect();
             assert_eq!(nearest(name, &others), None, "{name}");

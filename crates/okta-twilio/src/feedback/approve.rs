@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_asked_in_this_order() {
+    fn sources_are_read_in_order() {
         for (value, sources) in [
             ("factors", &[PhoneSource::Factors][..]),
             ("profile", &[PhoneSource::Profile]),
@@ -475,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_table_and_nothing_of_okta_no_source_is_asked() {
+    fn with_a_table_and_without_okta_variables_there_is_no_source() {
         let table = ("SENDS_TABLE", "sends");
         let sources = |list: &[_]| read(&[&[table], list].concat()).unwrap().sources;
         assert_eq!(sources(&[]), []);
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn twilios_code_decides_and_the_status_only_where_there_is_none() {
+    fn twilios_code_decides_and_otherwise_the_status() {
         for (code, status, passes) in [
             (Some(20429), 429, true),
             (Some(20429), 400, true),

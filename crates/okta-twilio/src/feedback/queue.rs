@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_says_nothing() {
+    fn a_foreign_message_is_unreadable() {
         for body in [
             "",
             "{}",
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_needs_may_be_unreadable() {
+    fn an_unused_field_may_be_unreadable() {
         let odd_message = MESSAGE.replacen('{', r#"{"note":"\ud83d","n":1e999,"#, 1);
         let event = json!({"Records": [record(MESSAGE), record(&odd_message)]}).to_string();
         let event = event.replace(r#""messageAttributes":{}"#, r#""messageAttributes":{"a":"\udc00","b":-1e999}"#);
@@ -450,14 +450,14 @@ mod tests {
     }
 
     #[test]
-    fn answers_in_lambdas_words() {
+    fn the_batch_response_has_lambdas_form() {
         let json = |response| serde_json::to_string(&response).unwrap();
         assert_eq!(json(BatchResponse::default()), r#"{"batchItemFailures":[]}"#);
         assert_eq!(json(BatchResponse::all_failed()), r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#);
     }
 
     #[test]
-    fn waits_longer_each_time() {
+    fn the_back_off_grows() {
         let seconds: Vec<_> = [0, 1, 2, 3, 4, 5, 6, 7, u32::MAX].map(|count| back_off(count).as_secs()).into();
         assert_eq!(seconds, [5, 5, 10, 20, 40, 80, 120, 120, 120]);
     }

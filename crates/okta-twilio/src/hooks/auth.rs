@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn two_values_are_none() {
+    fn two_values_are_rejected() {
         let name = HeaderName::parse("auth_secret").unwrap();
         assert_eq!(name.value(&headers(&[("auth_secret", "a"), ("auth_secret", "a")])), None);
         assert_eq!(name.value(&headers(&[("auth_secret", "a"), ("auth-secret", "a")])), None);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_must_be_one() {
+    fn an_invalid_name_is_rejected() {
         assert!(HeaderName::parse("auth secret").is_none());
         assert!(HeaderName::parse("").is_none());
     }
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_may_be_the_only_one() {
+    fn only_the_configured_client_is_accepted() {
         let client = [("JWT_CLIENT_ID", "0oa1")];
         assert!(accepts(&client, &json!({"scp": "okta.telephony", "cid": "0oa1"})));
         for cid in

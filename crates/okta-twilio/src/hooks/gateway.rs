@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_values_in_fields_that_are_not_needed_lose_nothing() {
+    fn odd_values_in_unused_fields_do_no_harm() {
         for path in [
             "version",
             "routeKey",
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_cannot_be_read_are_no_headers() {
+    fn unreadable_headers_are_dropped() {
         for headers in
             [json!(null), json!([]), json!("auth_secret"), json!({"auth_secret": ["a"]}), json!({"auth_secret": 7})]
         {
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_the_form_that_gateways_take() {
+    fn a_response_has_the_form_that_gateways_accept() {
         let mut response = HookResponse::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"a": 1}));
         response.allow = Some("POST");
         assert_eq!(

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn connections_hold_init_for_300_ms_at_most() {
+    async fn init_waits_for_connections_for_at_most_300_ms() {
         for (connections, other_ms, expected) in [
             (&[][..], 20, (Readiness::Ready, 20)),
             (&[(40, true), (60, true)], 20, (Readiness::Ready, 60)),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_connection_goes_on_into_the_first_request_unless_it_was_frozen() {
+    async fn a_slow_connection_continues_in_the_first_request_unless_it_was_frozen() {
         for (millis_until_the_request, made) in [(0, 1), (100, 1), (60_000, 0)] {
             let made_count = Arc::new(AtomicUsize::new(0));
             let (warm_up, counter) = (WarmUp::default(), Arc::clone(&made_count));

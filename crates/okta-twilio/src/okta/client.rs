@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn the_api_is_the_org_unless_told() {
+    fn the_api_url_defaults_to_the_org_url() {
         assert_eq!(config(&[]).unwrap().api_url.as_str(), "https://example.okta.com/");
         let proxied = config(&[("OKTA_API_URL", "https://proxy.example.com/okta/")]).unwrap();
         assert_eq!(proxied.org_url.as_str(), "https://example.okta.com/");
@@ -494,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_is_told_by_oktas_own_clock() {
+    fn a_reset_is_measured_on_oktas_clock() {
         let now = Timestamp::parse("2026-11-23T12:00:00Z").unwrap();
         let reset = now.as_secs() + 40;
         let wait = |date: &[(&'static str, &str)], reset: &str| {
@@ -550,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn oktas_code_decides_and_the_status_only_where_there_is_none() {
+    fn oktas_code_decides_and_otherwise_the_status() {
         let error = |status, body: &str| client().error_of(&response(status, &[], body));
         let limited = OktaError::RateLimited { retry_after: None };
         for (status, body, expected) in [

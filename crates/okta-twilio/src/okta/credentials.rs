@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_that_cannot_be_used() {
+    fn names_the_unusable_field() {
         let pem = new_pem();
         for (secret, field) in [
             (json!({}), Field::OktaApiToken),

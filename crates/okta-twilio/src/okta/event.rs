@@ -408,7 +408,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_phone() {
+    fn no_other_factor_is_a_phone() {
         for event in [
             classic("PASSWORD_AS_FACTOR"),
             classic("OKTA_VERIFY_PUSH"),
@@ -431,7 +431,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn tells_of_a_phone_that_it_cannot_classify() {
+    fn reports_a_phone_that_it_cannot_classify() {
         for event in [
             identity_engine("", "Phone", "Carrier pigeon"),
             identity_engine("PHONE_OTP", "Phone", "SMS"),
@@ -443,7 +443,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_user_is_the_target_and_else_the_actor() {
+    fn the_user_is_the_target_or_else_the_actor() {
         let user = |event| one(event).map(|finding| finding.map(|success| success.user_id.to_string()));
         let by_admin = with(enrollment("SMS_FACTOR"), "/actor/id", json!("00uadmin0000000000g3"));
         assert_eq!(user(by_admin.clone()), Some(Ok("00uyxxSknGtK8022w0g3".into())));
@@ -473,7 +473,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_event_without_a_time_has_the_deliverys() {
+    fn an_event_without_a_time_gets_the_deliverys_time() {
         let published = |body: &Value| parse(body).unwrap().phone_successes.pop().unwrap().published;
         let mut body = delivery(&[with(classic("sms"), "/published", json!("yesterday"))]);
         assert_eq!(Some(published(&body)), Timestamp::parse("2026-11-23T12:00:05.000Z"));
@@ -482,7 +482,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_delivery() {
+    fn rejects_a_body_that_is_not_a_delivery() {
         for (body, error) in [
             ("", DeliveryError::NotJson),
             ("[]", DeliveryError::NotJson),
@@ -495,7 +495,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_nobody_needs_may_be_unreadable() {
+    fn an_unused_field_may_be_unreadable() {
         let good = classic("SMS_FACTOR").to_string();
         let other = good.replace("5f1c2a3b", "6a2b3c4d");
         for odd in
@@ -519,7 +519,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_unreadable_factor_is_no_phone() {
+    fn an_unreadable_factor_is_not_a_phone() {
         let event = identity_engine("SMS_FACTOR", "Phone", "SMS").to_string();
         let event = event.replace("\"SMS_FACTOR\"", r#""SMS\ud83d""#);
         let body = format!(r#"{{"data":{{"events":[{event}]}}}}"#);
@@ -605,7 +605,7 @@ pub(crate) mod tests {
     ];
 
     #[test]
-    fn the_queue_is_read_in_the_words_of_both_releases() {
+    fn the_queues_words_of_both_releases_are_read() {
         let success = one(enrollment("User set up SMS_FACTOR factor")).unwrap().unwrap();
         let written = serde_json::to_string(&success).unwrap();
         // The release before this one reads only its own word.

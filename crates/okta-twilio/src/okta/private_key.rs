@@ -301,7 +301,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn an_invalid_key_is_rejected() {
         let pem = new_pem();
         let small = json!({"kty": "RSA", "n": "AQAB", "e": "AQAB", "d": "AQ", "p": "Aw", "q": "BQ", "dp": "AQ", "dq": "AQ", "qi": "AQ"});
         for field in [

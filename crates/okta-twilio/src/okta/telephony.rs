@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_message_needs_is_required() {
+    fn only_the_fields_of_a_message_are_required() {
         let location = |body: &Value| parse(body).err().and_then(RequestError::location);
         for field in ["phoneNumber", "otpCode", "deliveryChannel"] {
             let path = format!("data.messageProfile.{field}");
@@ -429,14 +429,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_object_is_no_request() {
+    fn a_body_that_is_not_an_object_is_rejected() {
         for body in ["", "null", "[]", "7", "\"x\"", "{", "{\"eventType\":"] {
             assert_eq!(OtpRequest::parse(body.as_bytes()).err(), Some(RequestError::NotJson), "{body}");
         }
     }
 
     #[test]
-    fn an_odd_number_is_left_to_the_answer() {
+    fn an_invalid_number_is_reported_in_the_response() {
         let request = parse(&with("/data/messageProfile/phoneNumber", json!("+1 FLOWERS"))).unwrap();
         assert_eq!(request.number, Err(phone::PhoneError::Character));
     }

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn repeats_only_what_sent_nothing() {
+    fn repeats_a_request_only_if_it_sent_nothing() {
         let limited = Refusal { reached_rate_limit: true, ..refusal(429, 20429) };
         let locale = Refusal { parameter: Some(Parameter::Locale), ..refusal(400, 60200) };
         let cases = [

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_another_in_each_instance() {
+    fn each_instance_has_its_own_key() {
         let fingerprint = |cache: &Cache| cache.fingerprint(&number(1)).unwrap();
         let (one, other) = (Cache::default(), Cache::default());
         assert_eq!(fingerprint(&one), fingerprint(&one));

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_variable_nothing_is_particular() {
+    fn without_the_variable_there_are_no_country_rules() {
         let rules = CountryRules::from_variables(&Variables::new(&lookup(&[]))).unwrap();
         assert_eq!(rules, CountryRules::default());
         assert_eq!(rules.of(region("DE")), &CountryRule::default());
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_country_replaces_the_rest_whole() {
+    fn a_countrys_rule_replaces_the_default_completely() {
         let rules = read(
             r#"{"*":{"channel":"whatsapp","locale":"es"},"us":{"template":"HJ…","locale":"en-pirate"},"BR":{},
                 "001":{"channel":"sms"}}"#,

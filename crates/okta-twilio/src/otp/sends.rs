@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_of_odd_shape_is_not_ours() {
+    fn a_malformed_item_is_skipped() {
         let good = [
             ("user_id", s("00u1")),
             ("verification_sid", s("VEa")),
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_tells_numbers_apart_and_depends_on_the_key() {
+    fn a_mark_distinguishes_numbers_and_depends_on_the_key() {
         let one = mac("+12025550123", 1);
         assert!(one == mac("+1 202 555 0123", 1));
         assert!(one != mac("+12025550124", 1) && one != mac("+12025550123", 2));

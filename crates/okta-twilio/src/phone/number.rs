@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn a_control_character_refuses() {
+    fn a_control_character_makes_the_number_invalid() {
         let controls = (0..=0x1f_u8).chain(0x7f..=0x9f).map(char::from).chain(['\u{2028}', '\u{2029}']);
         for control in controls {
             for text in [
@@ -557,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_two_readings_is_refused() {
+    fn an_ambiguous_number_is_rejected() {
         for text in [
             // The zero may or may not belong to the number.
             "+39 (0)6 1234 5678",
@@ -675,7 +675,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_that_cannot_be_dialled_leaves_the_number() {
+    fn an_invalid_extension_does_not_affect_the_number() {
         for after in [
             " ext. 5 (lobby)",
             " x12a",
@@ -698,7 +698,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_number() {
+    fn rejects_a_text_that_is_not_a_number() {
         for (text, error) in [
             ("", PhoneError::Empty),
             ("+", PhoneError::Empty),
@@ -756,7 +756,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_is_e164(text in "[+0-9 x,;()-]{0,24}") {
+        fn the_result_is_e164(text in "[+0-9 x,;()-]{0,24}") {
             if let Some(number) = e164(&text) {
                 let digits = number.strip_prefix('+').unwrap();
                 prop_assert!((7..=15).contains(&digits.len()) && !digits.starts_with('0'));

@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_used_until_it_is_due_and_then_refreshed_beside_the_request() {
+    async fn is_used_until_it_is_due_and_then_refreshed_in_parallel() {
         let source = Source::with(1);
         let secret = source.cached();
         assert!(secret.prepare(&budget(), &log()).await);

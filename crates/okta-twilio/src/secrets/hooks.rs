@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_let_in_because_something_is_unset() {
+    fn an_unset_field_never_lets_a_caller_in() {
         const AUTH_SECRET: SecretError = SecretError::Unusable(Field::AuthSecret);
         let strong = r#""auth_secret":"0123456789abcdef""#;
         let sid = r#""twilio_api_key_sid":"SK00000000000000000000000000000000""#;

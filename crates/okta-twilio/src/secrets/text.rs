@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_a_text_stays() {
+    fn characters_inside_a_text_stay() {
         assert_eq!(token("{\"okta_api_token\":\"a\\\"b\\\\\n{c\"}"), Ok(Some("a\"b\\\n{c".to_owned())));
         assert_eq!(token("{\"okta_api_token\":\"a\u{feff}b\u{a0}c\"}"), Ok(Some("a\u{feff}b\u{a0}c".to_owned())));
     }

@@ -127,14 +127,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_unbelievable_time_does_not_count() {
+    async fn an_implausible_time_does_not_count() {
         assert_eq!(remaining_after(Some(3_001)), 2_600);
         assert_eq!(remaining_after(Some(-50)), 2_600);
         assert_eq!(remaining_after(Some(NOW)), 2_600);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_okta_has_given_up_is_over() {
+    async fn a_request_that_okta_has_given_up_is_over() {
         let remaining = |age_ms: i64| {
             let gateway = Some(Timestamp::from_millis(NOW - age_ms));
             let budget = Duration::from_millis(2_600);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn lambdas_end_counts_where_it_is_earlier() {
+    async fn lambdas_end_counts_if_it_is_earlier() {
         let (now, margin) = (Timestamp::from_millis(NOW), Duration::from_millis(100));
         let deadline = Deadline::starting(Duration::from_millis(2_600), now, None);
         for (end, expected) in
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_duty_has_its_time_until_the_last_moment() {
+    async fn required_work_has_time_until_the_last_moment() {
         let (min, max) = (Duration::from_millis(150), Duration::from_millis(300));
         let now = Timestamp::from_millis(NOW);
         let left = |age: i64, end: Option<i64>| {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_can_come_sooner() {
+    async fn it_can_end_earlier() {
         let deadline = Deadline::starting(Duration::from_millis(100), Timestamp::from_millis(NOW), None);
         assert_eq!(deadline.within(Duration::from_millis(60)).remaining(), Duration::from_millis(60));
         assert_eq!(deadline.within(Duration::from_millis(160)).remaining(), Duration::from_millis(100));

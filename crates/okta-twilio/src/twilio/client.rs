@@ -240,7 +240,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_odd_field_of_a_refusal_does_not_lose_its_neighbours() {
+    fn an_odd_field_of_a_refusal_does_not_affect_its_neighbors() {
         for (body, code, parameter) in [
             (r#"{"code":60200,"message":null}"#, Some(60200), None),
             (r#"{"code":60200,"message":{"text":"Invalid parameter: To"}}"#, Some(60200), None),

@@ -176,12 +176,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_order_and_without_doubles() {
+    fn the_table_is_sorted_and_has_no_duplicates() {
         assert!(CODES.windows(2).all(|pair| pair[0].code < pair[1].code));
     }
 
     #[test]
-    fn what_may_have_sent_a_message_is_never_repeated() {
+    fn a_request_that_may_have_sent_a_message_is_never_repeated() {
         for (code, status) in
             [(Some(20500), 500), (None, 500), (None, 502), (None, 504), (None, 400), (Some(99_999), 400)]
         {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_code_goes_by_its_status() {
+    fn an_unknown_code_is_classified_by_status() {
         for (status, reason) in [
             (400, Reason::TwilioRefused),
             (401, Reason::TwilioAuthentication),

@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_field_does_not_lose_its_neighbours() {
+    fn an_odd_field_does_not_affect_its_neighbors() {
         for odd in [json!(null), json!({}), json!(["x"]), json!(true), json!("")] {
             for package in ["line_type_intelligence", "sms_pumping_risk", "sim_swap", "line_status", "call_forwarding"]
             {
@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_number_is_an_answer() {
+    fn an_invalid_number_is_a_valid_response() {
         for errors in [json!(["TOO_LONG"]), json!(null), json!([]), json!("NOT_A_NUMBER")] {
             let body = json!({"valid": false, "validation_errors": errors, "phone_number": "+120255501234"});
             assert_eq!(read(&body, &all()), Some(LookupResponse::Invalid));
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_validity_is_none() {
+    fn a_response_without_validity_is_rejected() {
         for body in [json!({}), json!([]), json!(null), json!({"valid": "true"}), json!({"valid": null})] {
             assert_eq!(read(&body, &all()), None, "{body}");
         }

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_body_does_not_unsend_a_message() {
+    fn an_odd_body_does_not_turn_a_sent_message_into_a_failure() {
         for body in ["", "<html>", "{}", "[]", r#"{"sid":null}"#, r#"{"sid":7}"#, r#"{"sid":"+12025550123"}"#] {
             assert_eq!(accepted(&response(201, body)).unwrap().sid, None, "{body}");
         }
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn another_success_is_no_verification() {
+    fn another_success_status_is_not_a_verification() {
         for body in ["", "<html>", "{}", r#"{"sid":null}"#, r#"{"status":"ok"}"#] {
             assert!(accepted(&response(200, body)).is_err(), "{body}");
         }

@@ -238,7 +238,7 @@ fn countries_need_no_lookup() {
 }
 
 #[test]
-fn what_is_not_known_is_sent() {
+fn missing_data_does_not_refuse() {
     let rules: Vec<_> = RULES.iter().skip(2).map(|(variable, value, _)| (*variable, *value)).collect();
     let policy = policy(&rules);
     for lookup in [None, Some(&NumberFacts::default())] {
@@ -404,7 +404,7 @@ fn a_malformed_value_is_rejected() {
 }
 
 #[test]
-fn a_rule_without_its_data_is_told() {
+fn a_rule_without_its_data_is_rejected() {
     for (variable, value, package) in [
         ("BLOCKED_LINE_TYPES", "premium", Package::LineTypeIntelligence),
         ("BLOCKED_CARRIERS", "Example Wireless", Package::LineTypeIntelligence),
@@ -426,7 +426,7 @@ fn a_rule_without_its_data_is_told() {
 }
 
 #[test]
-fn every_example_in_an_error_is_taken() {
+fn every_example_in_an_error_is_valid() {
     for variable in [
         "ALLOWED_COUNTRIES",
         "BLOCKED_COUNTRIES",
@@ -559,7 +559,7 @@ proptest! {
 
     /// Each rule again, from the point of view of a sent code.
     #[test]
-    fn what_is_sent_breaks_no_rule(policy in some_policy(), request in some_request(), facts in some_facts()) {
+    fn a_sent_code_breaks_no_rule(policy in some_policy(), request in some_request(), facts in some_facts()) {
         let decision = policy.decide(request, PolicyFacts { country: None, lookup: Some(&facts) }, now());
         let Decision::Send { channel, .. } = decision else { return Ok(()) };
         if policy.exempt_request_types.contains(&request.request_type) {
@@ -633,7 +633,7 @@ proptest! {
 
     /// A package that is not requested would not have changed the decision.
     #[test]
-    fn what_is_not_asked_for_does_not_matter(
+    fn an_unrequested_package_does_not_change_the_decision(
         policy in some_policy(), request in some_request(), facts in some_facts(), number in some_country(),
     ) {
         let asked = policy.packages(request, &all_packages());

@@ -76,7 +76,7 @@ fn agrees_with_the_rust_port_of_libphonenumber() {
 }
 
 #[test]
-fn tells_countries_apart_that_share_a_calling_code() {
+fn distinguishes_countries_that_share_a_calling_code() {
     let cases = BTreeMap::from([
         ("12025550123", "US"),
         ("15005550006", "US"),
@@ -134,7 +134,7 @@ fn an_unassigned_calling_code_has_no_country() {
 }
 
 #[test]
-fn what_is_not_the_digits_of_a_number_has_no_country() {
+fn a_text_that_is_not_a_number_has_no_country() {
     for text in ["", "0", "00442079460123", "+442079460123", "44 2079460123", "4420794６0123", "GB"] {
         assert_eq!(country_of(text), None, "{text:?}");
     }
@@ -192,7 +192,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_is_answered(text in any::<String>()) {
+    fn never_panics(text in any::<String>()) {
         let all_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         prop_assert!(all_digits || country_of(&text).is_none());
         if let Ok(country) = text.parse::<CountryCode>() {
