@@ -1,4 +1,5 @@
-//! Lambda function behind Okta's event hook, and the consumer of its queue. Everything but the glue is in `okta_twilio`.
+//! Lambda function behind Okta's event hook, and the consumer of its queue. Everything except the glue is in
+//! `okta_twilio`.
 
 use std::{convert::Infallible, process::ExitCode};
 

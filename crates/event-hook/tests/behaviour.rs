@@ -1,4 +1,5 @@
-//! What Twilio and Okta's API receive, what Okta and the queue are told and what the log shows, with the real binary.
+//! What Twilio and Okta's API receive, what Okta and the queue get as the response, and what the log shows, with the
+//! real binary.
 
 #![expect(
     clippy::expect_used,
@@ -21,11 +22,11 @@ use sandbox::{
 use serde_json::{Value, json};
 use support::{Hook, ago, delivery, enrollment, sign_in, variables};
 
-/// One phone, for SMS and calls.
+/// A user with one phone, for SMS and calls.
 const USER: &str = "00uyxxSknGtK8022w0g3";
 const NUMBER: &str = "+12025550123";
 
-/// The magic user of that name.
+/// The magic user with this name.
 fn magic(name: &str) -> String {
     format!("00usandbox0{name}")
 }
@@ -53,7 +54,7 @@ mod requests {
     }
 
     #[test]
-    fn nobody_unknown_is_let_in() {
+    fn an_unauthenticated_caller_is_rejected() {
         let hook = Hook::start();
         hook.send_code(NUMBER);
         let body = delivery(&[sign_in(USER, "SMS_FACTOR")]).to_string();
@@ -73,7 +74,7 @@ mod requests {
     }
 
     #[test]
-    fn what_is_no_delivery() {
+    fn a_body_that_is_not_a_delivery() {
         let hook = Hook::start();
         let telephony = json!({"eventType": "com.okta.telephony.provider"}).to_string();
         for (body, status) in [("", 400), ("[]", 400), ("{}", 400), (&telephony, 400)] {
@@ -128,7 +129,7 @@ mod configuration {
     }
 
     #[test]
-    fn without_an_okta_source_and_a_table_nothing_could_tell_the_verification() {
+    fn without_an_okta_source_and_a_table_no_verification_can_be_found() {
         let problem = problem(&[("PHONE_SOURCE", "none"), ("OKTA_ORG_URL", ""), ("OKTA_SECRET_ID", "")]);
         assert!(problem.starts_with("PHONE_SOURCE: ") && problem.contains("SENDS_TABLE"), "{problem}");
     }
@@ -138,7 +139,7 @@ mod without_a_queue {
     use super::*;
 
     #[test]
-    fn a_code_that_was_right_is_approved() {
+    fn a_right_code_is_approved() {
         let hook = Hook::start();
         hook.send_code(NUMBER);
         let event = sign_in(USER, "SMS_FACTOR");
@@ -175,7 +176,7 @@ mod without_a_queue {
     }
 
     #[test]
-    fn nothing_but_a_phone_is_approved() {
+    fn only_a_phone_is_approved() {
         let hook = Hook::start();
         hook.send_code(NUMBER);
         let mut failed = sign_in(USER, "SMS_FACTOR");
@@ -192,7 +193,7 @@ mod without_a_queue {
     }
 
     #[test]
-    fn a_phone_that_cannot_be_classified_is_told() {
+    fn a_phone_that_cannot_be_classified_is_logged() {
         let hook = Hook::start();
         let mut event = sign_in(USER, "PHONE_OTP");
         let phone =
@@ -209,7 +210,7 @@ mod without_a_queue {
     #[test]
     fn every_phone_is_tried_until_one_is_pending() {
         let hook = Hook::start();
-        // The code went to the second.
+        // The code went to the second phone.
         hook.send_code("+12025550143");
         hook.send_code("+12025550149");
         let events = [sign_in(&magic("twophones"), "SMS_FACTOR"), sign_in(&magic("formatted"), "SMS_FACTOR")];
@@ -218,7 +219,7 @@ mod without_a_queue {
     }
 
     #[test]
-    fn the_channel_tells_which_phone() {
+    fn the_channel_selects_the_phone() {
         let hook = Hook::start();
         hook.send_code("+12025550144");
         hook.send_code("+12025550145");
@@ -227,7 +228,7 @@ mod without_a_queue {
     }
 
     #[test]
-    fn the_profile_where_it_is_a_source() {
+    fn the_profile_as_a_source() {
         let hook = Hook::with_variables(&[("PHONE_SOURCE", "factors,profile")]);
         for number in ["+12025550146", "+12025550147", NUMBER] {
             hook.send_code(number);
@@ -244,7 +245,7 @@ mod without_a_queue {
     }
 
     #[test]
-    fn what_needs_nothing() {
+    fn events_that_need_no_feedback() {
         for (user, reason) in [
             ("deleted00", "user_not_found"),
             ("nophone00", "no_phone"),
@@ -276,7 +277,7 @@ mod without_a_queue {
             ("throttled", 503, "okta_rate_limited"),
             ("failing00", 503, "okta_failed"),
             ("slow00000", 503, "okta_timeout"),
-            // A second delivery would mend nothing.
+            // Redelivery would not help.
             ("forbidden", 200, "okta_forbidden"),
         ] {
             let hook = Hook::start();
@@ -334,13 +335,13 @@ mod without_a_queue {
     }
 
     #[test]
-    fn one_trouble_does_not_hold_up_the_others() {
+    fn one_failure_does_not_delay_the_others() {
         let hook = Hook::start();
         hook.send_code(NUMBER);
         let events = [sign_in(&magic("failing00"), "SMS_FACTOR"), sign_in(USER, "SMS_FACTOR")];
         assert_eq!(hook.deliver(&events).status, 503);
         assert_eq!(hook.approved(), [NUMBER]);
-        // Okta delivers once more.
+        // Okta redelivers once.
         assert_eq!(hook.deliver(&events).status, 503);
         assert_eq!(hook.update_statuses(), [Some(200), Some(404)]);
     }
@@ -387,8 +388,8 @@ mod okta_credentials {
         let hook = Hook::with(options(&key), &secret(&key.private_jwk()), &[]);
         let events: Vec<_> = (0..20).map(|_| sign_in(USER, "SMS_FACTOR")).collect();
         assert_eq!(hook.deliver(&events).status, 200);
-        assert_eq!(tokens(&hook), 1, "requests side by side share one");
-        // Revoked.
+        assert_eq!(tokens(&hook), 1, "parallel requests share one");
+        // The token was revoked.
         hook.deployment.twilio.fault(Operation::OktaFactors, Fault::Unauthorized, Times::Next(1));
         hook.send_code(NUMBER);
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
@@ -408,7 +409,7 @@ mod okta_credentials {
     }
 
     #[test]
-    fn what_an_admin_has_to_mend() {
+    fn failures_that_an_admin_has_to_fix() {
         let key = ServiceAppKey::p256("key-1");
         let mut ungranted = options(&key);
         ungranted.okta.scope_granted = false;
@@ -427,7 +428,7 @@ mod okta_credentials {
     }
 
     #[test]
-    fn a_secret_that_cannot_be_used_is_told_and_no_second_delivery_asked_for() {
+    fn an_unusable_secret_is_logged_and_causes_no_redelivery() {
         let hook = Hook::with(Options::default(), &json!({"okta_client_id": "0oa1"}), &[]);
         assert_eq!(hook.logged_once("secret_refresh_failed")["reason"], "okta_private_key_unusable");
         assert_eq!(hook.logged_once("started")["okta_secret"], "failed");
@@ -450,7 +451,7 @@ mod storing {
     use super::*;
 
     #[test]
-    fn a_message_has_ids_and_times_only_and_nobody_else_is_asked() {
+    fn a_message_has_only_ids_and_times_and_no_other_service_is_called() {
         let hook = Hook::with_queue();
         hook.send_code(NUMBER);
         let event = sign_in(USER, "SMS_FACTOR");
@@ -480,7 +481,7 @@ mod storing {
     }
 
     #[test]
-    fn what_sqs_leaves_over_is_sent_again() {
+    fn messages_that_sqs_rejects_are_sent_again() {
         let hook = Hook::with_queue();
         hook.sqs.fail_entries(7);
         let events: Vec<_> = (0..25).map(|_| sign_in(USER, "SMS_FACTOR")).collect();
@@ -510,7 +511,7 @@ mod storing {
 mod working_off {
     use super::*;
 
-    /// Users with a phone each, and a code on its way to each phone.
+    /// Users with one phone each, and a code on its way to each phone.
     fn users(hook: &Hook, count: usize) -> Vec<(String, String)> {
         let user = |index: usize| (format!("00ucrowd{index:012}"), format!("+1202555{:04}", 1000 + index));
         let users: Vec<_> = (0..count).map(user).collect();
@@ -542,7 +543,7 @@ mod working_off {
         let lines = hook.logged("feedback_approved");
         assert!(lines.iter().all(|line| line["receive_count"] == 1));
         assert!(hook.logged("metrics").iter().any(|line| line["Feedback"] == 10 && line["Outcome"] == "approved"));
-        // Lambda may hand a batch over twice.
+        // Lambda may deliver a batch twice.
         assert_eq!(hook.hand_over(&batch), json!({"batchItemFailures": []}));
         assert_eq!(hook.update_statuses().iter().filter(|status| **status == Some(200)).count(), 10);
     }
@@ -571,7 +572,7 @@ mod working_off {
     }
 
     #[test]
-    fn a_failure_holds_up_its_own_user_only() {
+    fn a_failure_delays_only_its_own_user() {
         let hook = Hook::with_queue();
         hook.send_code(NUMBER);
         let failing = magic("failing00");
@@ -609,7 +610,7 @@ mod working_off {
     }
 
     #[test]
-    fn what_only_an_admin_can_mend_ends_in_the_dead_letter_queue() {
+    fn a_failure_that_only_an_admin_can_fix_ends_in_the_dead_letter_queue() {
         let hook = Hook::with_queue();
         assert_eq!(hook.deliver(&[sign_in(&magic("forbidden"), "SMS_FACTOR")]).status, 200);
         for _ in 0..=MAX_RECEIVE_COUNT {
@@ -658,7 +659,7 @@ mod working_off {
     }
 
     #[test]
-    fn what_there_is_no_time_for_comes_again() {
+    fn messages_without_time_left_are_redelivered() {
         let hook = Hook::with_queue();
         let users = users(&hook, 3);
         deliver(&hook, &users);

@@ -1,4 +1,4 @@
-//! What a delivery meets on its way: sizes at the edge, parts that nobody can read, and AWS in trouble. With the real binary.
+//! Difficult deliveries, with the real binary: sizes at the limit, unreadable parts, and failures of AWS.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "clippy knows tests, but not the functions that they share")]
 
@@ -19,7 +19,7 @@ mod unreadable {
     const ODD: [&str; 3] = [r#""M\u00fc\ud83d""#, "1e999", r#"{"\udc00":[-1e999,"\ud83d\ud83d"]}"#];
 
     #[test]
-    fn parts_that_nobody_needs_lose_nothing_else() {
+    fn unreadable_unused_parts_do_no_harm() {
         let hook = Hook::with_queue();
         let mut stored = 0;
         for odd in ODD {
@@ -71,11 +71,11 @@ mod unreadable {
 mod sizes {
     use super::*;
 
-    /// Lambda takes 6 MB for an invocation; the gateway's envelope and the escapes of a body within it need room.
+    /// Lambda accepts 6 MB per invocation. The gateway's envelope and the escapes in the body need some of that.
     const LARGE: usize = 5_000_000;
 
     #[test]
-    fn a_delivery_may_have_all_that_lambda_takes_and_memory_stays_small() {
+    fn a_delivery_may_have_lambdas_maximum_size_and_memory_stays_small() {
         let hook = Hook::with_queue();
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
         let before = hook.function.peak_memory_kib().expect("the process");
@@ -138,7 +138,7 @@ mod aws_in_trouble {
     }
 
     #[test]
-    fn a_key_that_cannot_be_used_is_told_by_its_name() {
+    fn an_unusable_key_has_its_own_reason() {
         for code in ["KmsAccessDenied", "KMS.AccessDeniedException", "KmsDisabled", "KmsInvalidState", "KmsNotFound"] {
             let hook = Hook::with_queue();
             hook.sqs.set_fault(Some(code));
@@ -152,7 +152,7 @@ mod aws_in_trouble {
     }
 
     #[test]
-    fn who_may_not_send_or_has_no_queue_is_told_so() {
+    fn a_missing_permission_or_queue_has_its_own_reason() {
         for (code, reason, advice) in [
             ("AccessDenied", "queue_forbidden", "sqs:SendMessage"),
             ("QueueDoesNotExist", "queue_not_found", "FEEDBACK_QUEUE_URL"),
@@ -168,7 +168,7 @@ mod aws_in_trouble {
     }
 
     #[test]
-    fn an_entry_that_sqs_throttles_is_sent_again_whosever_fault_it_says_it_is() {
+    fn a_throttled_entry_is_sent_again_even_if_sqs_blames_the_sender() {
         for code in ["RequestThrottled", "KmsThrottled", "InternalError"] {
             let hook = Hook::with_queue();
             hook.sqs.fail_entries_with(3, code, true);
@@ -183,12 +183,12 @@ mod words {
     use super::*;
 
     #[test]
-    fn the_log_says_enrollment_and_the_queue_is_read_in_the_words_of_both_releases() {
+    fn the_log_says_enrollment_and_the_queues_words_of_both_releases_are_read() {
         let hook = Hook::with_queue();
         hook.send_code(NUMBER);
         assert_eq!(hook.deliver(&[enrollment(USER, "SMS_FACTOR")]).status, 200);
         assert_eq!(hook.logged_once("feedback_queued")["kind"], "enrollment");
-        // The release before this one reads its own word only.
+        // The release before this one reads only its own word.
         let written: Value = serde_json::from_str(&hook.sqs.messages()[0].body).expect("JSON");
         assert_eq!(written["kind"], "enrolment");
         let mut next = written.clone();

@@ -1,4 +1,4 @@
-//! What the front of the function makes of events that are none of Okta's, with the real binary.
+//! Events that are not from Okta, with the real binary.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "what goes wrong here fails the test that uses it")]
 

@@ -1,6 +1,6 @@
-//! Feedback from Okta's delivery to Twilio's approval with everything in between: the real binary, an SQS that is not this
-//! project's, and Lambda's event source mapping. What each part does by itself is in `behaviour.rs`; here it is that nothing
-//! is lost between them and nothing is approved twice or wrongly.
+//! Feedback from Okta's delivery to Twilio's approval, with everything in between: the real binary, an SQS emulator
+//! from another project, and Lambda's event source mapping. `behaviour.rs` tests the parts. This file tests that
+//! nothing is lost between them, and nothing is approved twice or wrongly.
 
 #![expect(
     clippy::expect_used,
@@ -27,24 +27,24 @@ use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Longer than a batch takes here, so that none is handed over twice at the same time.
+/// Longer than a batch takes here, so that no batch is delivered twice at the same time.
 const VISIBILITY: Duration = Duration::from_secs(5);
 
-/// The function on both sides of the queue, with all that it meets.
+/// The function on both sides of the queue, with its environment.
 struct Bench {
     deployment: Deployment,
     emulator: AwsEmulator,
     queues: QueuePair,
-    /// Takes Okta's deliveries.
+    /// Receives Okta's deliveries.
     receiving: Function,
-    /// Takes the queue's batches.
+    /// Processes the queue's batches.
     working: Arc<OnDemandFunction>,
     okta: Okta,
 }
 
 impl Bench {
     fn start() -> Self {
-        // The org's rate limit is not what is tried here.
+        // This test is not about the org's rate limit.
         let okta = OktaOptions { rate_limit: 100_000, ..OktaOptions::default() };
         let options = Options { okta, ..Options::default() };
         let deployment = Deployment::start(options);
@@ -69,7 +69,7 @@ impl Bench {
         EventSourceMapping::start(self.queues.queue.clone(), Arc::clone(&self.working) as _)
     }
 
-    /// A user with one phone, to which a code is on its way.
+    /// A user with one phone and a code on its way to it.
     fn user_with_code(&self, number: usize) -> User {
         let user = User { id: format!("00usandbox{number:010}"), phone: format!("+1202555{number:04}") };
         self.deployment.twilio.put_okta_user(OktaUser::new(&user.id).sms(&user.phone));
@@ -81,13 +81,13 @@ impl Bench {
         self.okta.authentication(Engine::Identity, SMS, &user.id)
     }
 
-    /// One request of Okta's; gives the status.
+    /// Makes one request as Okta, and returns its status.
     fn post(&self, delivery: &Delivery) -> u16 {
         let request = GatewayEvent::new("POST", "/events").header("auth_secret", AUTH_SECRET).body(delivery.body());
         HttpAnswer::of(self.receiving.invoke(&request.build())).status
     }
 
-    /// As Okta does it: once more after a 5xx.
+    /// Delivers like Okta: once more after a 5xx.
     fn deliver(&self, delivery: &Delivery) {
         let stored = self.post(delivery) == 200 || self.post(delivery) == 200;
         assert!(stored, "a delivery of {} events is lost", delivery.len());
@@ -98,23 +98,23 @@ impl Bench {
         verifications.filter(|verification| verification.status == status).map(|verification| verification.to).collect()
     }
 
-    /// How often Twilio was told that a code was right, and found it pending.
+    /// How many updates found a pending verification and approved it.
     fn approvals(&self) -> usize {
         let updates = self.deployment.twilio.requests_for(Operation::VerifyUpdate);
         updates.iter().filter(|update| update.answered.is_some_and(|answered| answered.status == 200)).count()
     }
 
-    /// Waits until every message has been worked off and none was given up.
+    /// Waits until every message was processed and none was given up.
     fn wait_until_done(&self) {
         let deadline = Instant::now() + PATIENCE;
         while self.queues.queue.depth().expect("the depth").total() > 0 {
-            assert!(Instant::now() < deadline, "still at work after {PATIENCE:?}");
+            assert!(Instant::now() < deadline, "still running after {PATIENCE:?}");
             thread::sleep(Duration::from_millis(20));
         }
         assert_eq!(self.queues.dead_letters.depth().expect("the depth").total(), 0);
     }
 
-    /// The codes of these users, and of nobody else, were told to be right, each once.
+    /// Exactly these users' verifications were approved, each once.
     fn expect_approved_once(&self, users: &[User]) {
         let expected: BTreeSet<_> = users.iter().map(|user| user.phone.clone()).collect();
         let approved = self.phones(Status::Approved);
@@ -143,7 +143,7 @@ fn builder(deployment: &Deployment, emulator: &AwsEmulator, queues: &QueuePair) 
 fn a_burst_of_two_thousand_events_loses_and_doubles_nothing() {
     let mut bench = Bench::start();
     let users: Vec<_> = (0..1_000).map(|number| bench.user_with_code(number)).collect();
-    // Their codes were wrong or never typed.
+    // These codes were wrong or never typed.
     let others: Vec<_> = (1_000..1_100).map(|number| bench.user_with_code(number)).collect();
     let mut events = Vec::new();
     for (place, user) in users.iter().enumerate() {
@@ -161,7 +161,7 @@ fn a_burst_of_two_thousand_events_loses_and_doubles_nothing() {
     assert_eq!(events.len(), 2_000);
     bench.okta.shuffle(&mut events);
     let mut deliveries = bench.okta.deliveries(events);
-    // Okta may deliver any of them twice, at any time.
+    // Okta may deliver each of them twice, at any time.
     deliveries.extend_from_within(..);
     bench.okta.shuffle(&mut deliveries);
     let mapping = bench.start_mapping();
@@ -181,7 +181,7 @@ fn a_function_killed_in_the_middle_of_a_batch_loses_nothing() {
     let events: Vec<_> = users.iter().map(|user| bench.sign_in(user)).collect();
     let delivery = bench.okta.delivery(events);
     bench.deliver(&delivery);
-    // Twilio is told of all but answers some of the calls only after the end of the function.
+    // Twilio receives all updates but responds to some of them only after the function has ended.
     let twilio = &bench.deployment.twilio;
     twilio.fault(Operation::VerifyUpdate, Fault::Delay(Duration::ZERO), Times::Next(2));
     twilio.fault(Operation::VerifyUpdate, Fault::Delay(Duration::from_secs(60)), Times::Next(3));

@@ -1,5 +1,5 @@
-//! Every recorded invocation of `events/` for this function, replayed with the real binary: the answer, what is approved
-//! at Twilio, and that nothing private of it reaches the log.
+//! Replays every recorded invocation of `events/` for this function with the real binary. Checks the response and the
+//! approvals at Twilio, and that no private value reaches the log.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,22 +18,22 @@ use serde_json::{Value, json};
 
 /// The code that is on its way before an event.
 const CODE: &str = "867530";
-/// The whole answers of those that have a body, one file an event.
+/// The complete responses with a body, in one file per event.
 const ANSWERS: &str = "answers";
 
-/// A function without a queue, and what is around it.
+/// A function without a queue, and its environment.
 struct Hook {
     deployment: Deployment,
     function: Function,
 }
 
 #[test]
-fn every_event_has_its_answer() {
+fn every_event_has_its_response() {
     let mut by_variables: BTreeMap<_, Vec<RecordedEvent<Feedback>>> = BTreeMap::new();
     for event in recorded_events::of_event_hook() {
         by_variables.entry(event.variables.clone()).or_default().push(event);
     }
-    // One function for each set of variables, side by side.
+    // One function for each set of variables, in parallel.
     thread::scope(|threads| {
         for (variables, events) in &by_variables {
             threads.spawn(move || {
@@ -86,7 +86,7 @@ fn assert_batch_answer(name: &str, outcome: &Outcome, failures: &[String]) {
     let failures: Vec<_> = failures.iter().map(|id| json!({"itemIdentifier": id})).collect();
     let expected = json!({"batchItemFailures": failures});
     assert_eq!(*outcome, Outcome::Response(expected.clone()), "{name}");
-    assert_answer_is_as_kept(name, &expected);
+    assert_response_matches(name, &expected);
 }
 
 fn assert_http_answer(name: &str, answer: &HttpAnswer, expected: &Feedback) {
@@ -95,15 +95,15 @@ fn assert_http_answer(name: &str, answer: &HttpAnswer, expected: &Feedback) {
     assert_eq!(cause("reason"), expected.reason.as_ref().map(|reason| json!(reason)), "{name}");
     assert_eq!(cause("location"), expected.location.as_ref().map(|location| json!(location)), "{name}");
     if answer.body.is_null() {
-        // Okta reads the status only.
+        // Okta reads only the status.
         assert_eq!(answer.headers, json!({"cache-control": "no-store"}), "{name}");
     } else {
         let answer = json!({"status": answer.status, "headers": answer.headers, "body": answer.body});
-        assert_answer_is_as_kept(name, &answer);
+        assert_response_matches(name, &answer);
     }
 }
 
-/// What became of an event, if this line of the log tells it.
+/// The result of an event, if this log line has one.
 fn outcome(line: &Value) -> Option<String> {
     let text = |field: &str| line.get(field)?.as_str();
     let outcome = text("message")?.strip_prefix("feedback_")?;
@@ -111,8 +111,8 @@ fn outcome(line: &Value) -> Option<String> {
     Some(if reason == outcome { outcome.to_owned() } else { format!("{outcome}: {reason}") })
 }
 
-/// Compares with the kept answer.
-fn assert_answer_is_as_kept(name: &str, answer: &Value) {
+/// Compares with the stored response.
+fn assert_response_matches(name: &str, answer: &Value) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(ANSWERS);
     settings.set_prepend_module_to_snapshot(false);
@@ -127,18 +127,18 @@ fn assert_nothing_private(output: &str, events: &[RecordedEvent<Feedback>]) {
     };
     for number in MAGIC_USERS.iter().flat_map(numbers) {
         let digits = number.chars().filter(char::is_ascii_digit).collect();
-        assert!(!PrivateValue::Number(digits).is_in(output), "a number that Okta told is in the output");
+        assert!(!PrivateValue::Number(digits).is_in(output), "a number from Okta is in the output");
     }
     for event in events {
         for value in event.private_values() {
-            // The value itself is not named: test output is output too.
+            // The value itself is not printed, because test output is output too.
             assert!(!value.is_in(output), "the {} of {} is in the output", value.kind(), event.name);
         }
     }
 }
 
 #[test]
-fn each_answer_is_that_of_an_event() {
+fn each_stored_response_belongs_to_an_event() {
     let events: BTreeSet<_> = recorded_events::of_event_hook().into_iter().map(|event| event.name).collect();
     let folder = fs::read_dir(format!("{}/tests/{ANSWERS}", env!("CARGO_MANIFEST_DIR"))).expect("the answers' folder");
     let names = folder.map(|file| file.expect("a file").file_name().into_string().expect("a name in UTF-8"));
@@ -148,7 +148,7 @@ fn each_answer_is_that_of_an_event() {
 }
 
 #[test]
-fn every_factor_that_is_not_a_phone_is_shown() {
+fn every_factor_that_is_not_a_phone_has_an_event() {
     let bodies: Vec<_> = recorded_events::of_event_hook().iter().map(|event| event.event().to_string()).collect();
     for factor in OTHER_FACTORS {
         let shown = format!(r#"\"factor\":\"{}\""#, factor.name);

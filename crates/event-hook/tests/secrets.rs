@@ -1,4 +1,4 @@
-//! Secrets in the real binary of the event hook: what INIT fetches and opens, and what a secret's trouble does to
+//! Secrets in the real binary of the event hook: what INIT fetches and opens, and what a failing secret does to
 //! feedback.
 
 #![expect(
@@ -20,7 +20,7 @@ use support::{Hook, OKTA_SECRET_ID, sign_in};
 const USER: &str = "00uyxxSknGtK8022w0g3";
 const NUMBER: &str = "+12025550123";
 
-/// How often one fetch asks, if it is refused.
+/// The number of tries of a rejected fetch.
 const TRIES: usize = 3;
 
 fn api_token() -> Value {
@@ -37,7 +37,7 @@ mod init {
         let ready = json!("ready");
         assert_eq!((&started["secret"], &started["okta_secret"], &started["connection"]), (&ready, &ready, &ready));
         assert_eq!(hook.sqs.requests(), 0);
-        assert_eq!(hook.deployment.twilio.connections(), 2, "Okta and Twilio are one stand-in");
+        assert_eq!(hook.deployment.twilio.connections(), 2, "Okta and Twilio share one stand-in");
         hook.send_code(NUMBER);
         let connections = hook.deployment.twilio.connections();
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
@@ -80,7 +80,7 @@ mod init {
 mod trouble {
     use super::*;
 
-    /// The Okta secret is fetched by the first delivery, and refused.
+    /// The first delivery fetches the Okta secret, and the fetch is rejected.
     fn refused(code: &str) -> Hook {
         let hook = Hook::with(Options::default(), &json!({"okta_api_token": ""}), &[]);
         assert_eq!(hook.logged_once("started")["okta_secret"], "failed");
@@ -91,7 +91,7 @@ mod trouble {
     }
 
     #[test]
-    fn that_may_pass_is_answered_so_that_okta_delivers_again() {
+    fn that_is_transient_makes_okta_redeliver() {
         for code in ["ThrottlingException", "InternalServiceError", "KMSThrottlingException"] {
             let hook = refused(code);
             let events = [sign_in(USER, "SMS_FACTOR")];
@@ -105,7 +105,7 @@ mod trouble {
     }
 
     #[test]
-    fn that_only_an_admin_can_end_asks_for_no_second_delivery() {
+    fn that_only_an_admin_can_fix_causes_no_redelivery() {
         for (code, reason) in [("AccessDeniedException", "access_denied"), ("KMSDisabledException", "kms_key_unusable")]
         {
             let hook = refused(code);
@@ -116,7 +116,7 @@ mod trouble {
     }
 
     #[test]
-    fn of_many_events_side_by_side_is_met_by_few_fetches() {
+    fn of_many_parallel_events_causes_few_fetches() {
         let hook = refused("AccessDeniedException");
         let fetches = hook.deployment.secrets.fetches(OKTA_SECRET_ID);
         let events: Vec<_> = (0..40).map(|_| sign_in(USER, "SMS_FACTOR")).collect();
@@ -129,7 +129,7 @@ mod freezing {
     use super::*;
 
     #[test]
-    fn a_function_frozen_after_every_answer_refreshes_both_secrets_and_logs_no_failure() {
+    fn a_function_frozen_after_every_response_refreshes_both_secrets_and_logs_no_failure() {
         let hook = Hook::with_variables(&[("SECRET_TTL_SECONDS", "1")]);
         hook.deployment.secrets.delay(Duration::from_millis(100));
         for _ in 0..3 {
@@ -171,7 +171,7 @@ mod reading {
     }
 
     #[test]
-    fn what_cannot_be_read_names_its_field() {
+    fn an_unreadable_secret_names_its_field() {
         for (secret, field) in [
             (json!({"okta_api_token": "two words"}), "okta_api_token"),
             (json!({"okta_client_id": "0oa1"}), "okta_private_key"),

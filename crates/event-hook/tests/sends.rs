@@ -1,5 +1,5 @@
-//! Feedback by the sends table: which verification is approved, which is not, and what becomes of an event while the table
-//! is in trouble. With the real binary, and without anything of Okta's unless a test says so.
+//! Feedback through the sends table, with the real binary: which verification is approved, which is not, and what
+//! happens to an event while the table fails. Unless a test says so, no Okta source is configured.
 
 #![expect(
     clippy::expect_used,
@@ -25,7 +25,7 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A sign-in that happened so long ago.
+/// A sign-in of this age.
 fn earlier_sign_in(user_id: &str, factor: &'static str, age: Duration) -> Value {
     let mut event = sign_in(user_id, factor);
     event["published"] = json!(ago(age));
@@ -36,7 +36,7 @@ mod choosing {
     use super::*;
 
     #[test]
-    fn a_code_that_was_right_is_approved_by_its_sid_and_forgotten_and_okta_is_not_asked() {
+    fn a_right_code_is_approved_by_its_sid_and_deleted_without_a_call_to_okta() {
         let hook = Hook::with_table();
         let sid = hook.send_and_remember(USER, NUMBER, "sms", seconds(20));
         let answer = hook.deliver(&[earlier_sign_in(USER, "SMS_FACTOR", seconds(3))]);
@@ -83,14 +83,14 @@ mod choosing {
     #[test]
     fn two_users_with_one_phone() {
         let hook = Hook::with_table();
-        // The second user's code joins the verification that is pending for the number.
+        // The second user's code joins the pending verification of the number.
         let sid = hook.send_and_remember(USER, NUMBER, "sms", seconds(40));
         assert_eq!(hook.send_and_remember(OTHER_USER, NUMBER, "sms", seconds(30)), sid);
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
         assert_eq!((hook.approved_sids(), hook.sends.items().len()), (vec![sid], 1));
         assert_eq!(hook.deliver(&[sign_in(OTHER_USER, "SMS_FACTOR")]).status, 200);
         assert_eq!(hook.logged_once("feedback_not_needed")["reason"], "no_pending_verification");
-        // A later one of the second user's is not the first user's.
+        // A later verification of the second user does not belong to the first user.
         let later = hook.send_and_remember(OTHER_USER, NUMBER, "sms", seconds(1));
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
         assert!(!hook.approved_sids().contains(&later));
@@ -103,13 +103,13 @@ mod choosing {
         let hook = Hook::with_table();
         let first = hook.send_and_remember(USER, NUMBER, "sms", seconds(60));
         let second = hook.send_and_remember(USER, OTHER_NUMBER, "sms", seconds(20));
-        // After the first code, before the second.
+        // After the first code, and before the second.
         assert_eq!(hook.deliver(&[earlier_sign_in(USER, "SMS_FACTOR", seconds(40))]).status, 200);
         assert_eq!(hook.approved_sids(), [first.as_str()]);
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
         assert!(hook.approved_sids().contains(&second));
 
-        // The channel tells them apart too.
+        // The channel distinguishes them too.
         let hook = Hook::with_table();
         let by_sms = hook.send_and_remember(USER, NUMBER, "sms", seconds(60));
         hook.send_and_remember(USER, OTHER_NUMBER, "call", seconds(20));
@@ -119,7 +119,7 @@ mod choosing {
 
     #[test]
     fn a_newer_verification_is_never_approved_by_an_older_event() {
-        // Neither by its sid nor, where Okta is a source, by the number.
+        // Neither by its sid, nor by the number if Okta is a source.
         for variables in [&TABLE_ONLY[..], &TABLE_ONLY[..1]] {
             let hook = Hook::with_variables(variables);
             hook.send_and_remember(USER, NUMBER, "sms", seconds(5));
@@ -142,7 +142,7 @@ mod choosing {
     }
 
     #[test]
-    fn what_twilio_does_not_find_makes_way_for_the_next() {
+    fn a_verification_that_twilio_does_not_find_is_skipped() {
         let hook = Hook::with_table();
         let sid = hook.send_and_remember(USER, NUMBER, "sms", seconds(60));
         let gone = "VE00000000000000000000000000000404";
@@ -161,7 +161,7 @@ mod choosing {
         assert_eq!((&line["reason"], &line["level"]), (&json!("not_remembered"), &json!("INFO")));
         assert!(hook.approved().is_empty());
 
-        // Okta tells the number where it is a source.
+        // Okta returns the number if it is a source.
         let hook = Hook::with_variables(&[("SENDS_TABLE", TABLE)]);
         hook.send_code(NUMBER);
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
@@ -172,7 +172,7 @@ mod choosing {
     }
 
     #[test]
-    fn an_old_event_is_acted_on_by_sid_and_not_by_number() {
+    fn an_old_event_is_approved_by_sid_and_not_by_number() {
         let hook = Hook::with_variables(&[("SENDS_TABLE", TABLE), ("FEEDBACK_MAX_AGE_SECONDS", "60")]);
         let sid = hook.send_and_remember(USER, NUMBER, "sms", seconds(120));
         hook.send_code(OTHER_NUMBER);
@@ -185,7 +185,7 @@ mod choosing {
     }
 
     #[test]
-    fn expired_items_that_are_not_deleted_yet_and_items_of_odd_shape() {
+    fn expired_and_malformed_items_are_skipped() {
         let hook = Hook::with_table();
         let sid = hook.send_and_remember(USER, NUMBER, "sms", seconds(60));
         let good = sent(USER, &sid, "sms", seconds(60));
@@ -217,7 +217,7 @@ mod choosing {
     }
 
     #[test]
-    fn a_verification_that_twilio_cannot_be_told_of_now_is_not_passed_over() {
+    fn a_verification_is_not_skipped_while_twilio_fails() {
         let hook = Hook::with_table();
         hook.send_and_remember(USER, NUMBER, "sms", seconds(60));
         let newest = hook.send_and_remember(USER, OTHER_NUMBER, "sms", seconds(20));
@@ -245,7 +245,7 @@ mod trouble {
 
     #[test]
     fn without_a_queue_okta_delivers_once_more() {
-        // Also where Okta could tell the number: the number could name another verification.
+        // Also if Okta could return the number, because the number could have another verification.
         for variables in [&TABLE_ONLY[..], &TABLE_ONLY[..1]] {
             for (code, reason) in TROUBLE {
                 let hook = Hook::with_variables(variables);
@@ -331,7 +331,7 @@ fn two_thousand_sign_ins_through_queue_and_table_are_approved_once_each_by_their
     }
     let others = hook.send_and_remember(OTHER_USER, "+12025559999", "sms", seconds(20));
     let events: Vec<_> = (0..BURST).map(|index| sign_in(&user(index), "SMS_FACTOR")).collect();
-    // Okta delivers every one twice. On a busy machine the time of a delivery may be over before all of it is stored.
+    // Okta delivers each event twice. On a busy machine, the time of a delivery may end before all of it is stored.
     for events in events.chunks(100).chain(events.rchunks(100)) {
         assert!((0..5).any(|_| hook.deliver(events).status == 200));
     }
@@ -342,7 +342,7 @@ fn two_thousand_sign_ins_through_queue_and_table_are_approved_once_each_by_their
     assert_eq!(hook.approved_sids(), sids);
     let approvals = hook.update_statuses().into_iter().filter(|status| *status == Some(200)).count();
     assert_eq!((approvals, hook.updates()), (BURST, BURST));
-    assert_eq!(hook.sends.items().len(), 1, "only the one that nobody has typed is left");
+    assert_eq!(hook.sends.items().len(), 1, "only the one whose code nobody has typed is left");
     let verifications = hook.deployment.twilio.verifications();
     assert!(verifications.iter().any(|it| it.sid == others && it.status == Status::Pending));
 }

@@ -1,4 +1,4 @@
-//! What telephony-hook writes into the sends table and reads from it, against a table that behaves.
+//! What telephony-hook writes to the sends table and reads from it, with a table that works.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "clippy knows tests, but not the functions that they share")]
 
@@ -10,11 +10,10 @@ use okta_twilio::{
     aws::error::AwsFailure,
     http_client,
     id::SafeId,
-    okta::telephony::{Delivery, RequestType},
-    otp::sends::{Send, SendsTable, TableError, ToMac},
-    phone::{self, DialableNumber},
+    okta::telephony::{DeliveryChannel, RequestType},
+    otp::sends::{AcceptedMessage, SendsTable, TableError, ToMac},
+    phone::{self, Channel, DialableNumber},
     time::clock::Timestamp,
-    twilio::verify::Channel,
 };
 use sandbox::dynamodb::{DynamoDb, Item, TABLE};
 use serde_json::{Value, json};
@@ -43,13 +42,13 @@ fn mac(number: &str) -> ToMac {
     ToMac::of(&number, &[7; 32])
 }
 
-/// A message of `00u1` for the verification of this name.
+/// Stores a message to `00u1` for this verification.
 async fn remember(table: &SendsTable, sid: &str, sent_at: i64, to_mac: Option<&ToMac>) {
     let (user_id, sid) = (id("00u1"), id(sid));
-    let send = Send {
+    let send = AcceptedMessage {
         user_id: &user_id,
         verification_sid: &sid,
-        delivery: Delivery::Sms,
+        delivery: DeliveryChannel::Sms,
         channel: Channel::WhatsApp,
         request_type: RequestType::MfaVerification,
         sent_at: Timestamp::from_millis(sent_at),
@@ -97,7 +96,7 @@ fn a_resend_keeps_the_time_of_the_first_message() {
 }
 
 #[test]
-fn what_is_remembered_is_read_at_once_and_forgotten_by_its_sid() {
+fn an_item_is_readable_at_once_and_deleted_by_its_sid() {
     run(async {
         let dynamodb = DynamoDb::start();
         let table = table(&dynamodb.url(), TABLE).await;
@@ -105,7 +104,7 @@ fn what_is_remembered_is_read_at_once_and_forgotten_by_its_sid() {
             remember(&table, sid, NOW, None).await;
         }
         let user = id("00u1");
-        let sids = |remembered: Vec<okta_twilio::otp::sends::Remembered>| -> Vec<String> {
+        let sids = |remembered: Vec<okta_twilio::otp::sends::StoredVerification>| -> Vec<String> {
             remembered.into_iter().map(|send| send.verification_sid.to_string()).collect()
         };
         assert_eq!(sids(table.verifications_of(&user, LIMIT).await.expect("an answer")), ["VEa", "VEb", "VEc"]);
@@ -132,7 +131,7 @@ fn the_ladder_counts_the_messages_to_the_same_number_within_ten_minutes() {
         assert_eq!(step(here.clone(), 0).await, 0);
         remember(&table, "VEa", NOW, Some(&here)).await;
         remember(&table, "VEa", NOW + minute, Some(&here)).await;
-        // Cancelled and begun anew: another sid, the same number.
+        // Canceled and started again: another sid for the same number.
         remember(&table, "VEb", NOW + 2 * minute, Some(&here)).await;
         remember(&table, "VEc", NOW + 2 * minute, Some(&there)).await;
         remember(&table, "VEd", NOW + 2 * minute, None).await;
@@ -146,7 +145,7 @@ fn the_ladder_counts_the_messages_to_the_same_number_within_ten_minutes() {
 }
 
 #[test]
-fn a_table_in_trouble_says_so_within_the_limit() {
+fn a_failing_table_returns_within_the_limit() {
     run(async {
         let dynamodb = DynamoDb::start();
         let user = id("00u1");

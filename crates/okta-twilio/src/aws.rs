@@ -17,14 +17,14 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
-/// Longest time for one operation with its retry.
+/// Timeout of one operation, including its retry.
 const OPERATION_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// Longest time for one attempt.
+/// Timeout of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The SDK's configuration: region and credentials from the variables that Lambda sets, so that no file and no metadata
-/// service is asked at cold start.
+/// The SDK's configuration. Region and credentials come from Lambda's variables, so a cold start reads no file and
+/// calls no metadata service.
 pub async fn sdk_config(region: Option<String>, client: &reqwest::Client) -> aws_config::SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_timeout(OPERATION_TIMEOUT)
@@ -42,10 +42,10 @@ pub async fn sdk_config(region: Option<String>, client: &reqwest::Client) -> aws
         .await
 }
 
-/// The same client as the AWS SDK's connector.
+/// The shared HTTP client as the AWS SDK's connector.
 ///
-/// The SDK's connect and read time-outs are not applied here: the client's own connect time-out is, and the SDK's
-/// attempt and operation time-outs bound the rest.
+/// It does not apply the SDK's connect and read timeouts. The client has its own connect timeout, and the SDK's attempt
+/// and operation timeouts bound the rest.
 #[derive(Clone, Debug)]
 pub struct SdkHttpClient(pub reqwest::Client);
 
@@ -65,7 +65,7 @@ impl HttpConnector for SdkHttpClient {
 async fn sdk_call(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
     let (parts, body) = request.into_parts();
-    // The SDK's JSON calls have their bodies in memory; a streamed one would be a mistake of ours.
+    // The SDK's JSON calls keep their bodies in memory. A streamed body would be our mistake.
     let body = body.bytes().map(Bytes::copy_from_slice).ok_or_else(|| ConnectorError::user("streamed body".into()))?;
     let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
         .map_err(|error| ConnectorError::user(error.into()))?;
@@ -74,13 +74,13 @@ async fn sdk_call(client: &reqwest::Client, request: HttpRequest) -> Result<Http
         StatusCode::try_from(response.status().as_u16()).map_err(|error| ConnectorError::other(error.into(), None))?;
     let headers = std::mem::take(response.headers_mut());
     let body = response.bytes().await.map_err(connector_error)?;
-    let mut answer = HttpResponse::new(status, SdkBody::from(body));
+    let mut sdk_response = HttpResponse::new(status, SdkBody::from(body));
     for (name, value) in &headers {
         if let Ok(value) = value.to_str() {
-            answer.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+            sdk_response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
         }
     }
-    Ok(answer)
+    Ok(sdk_response)
 }
 
 fn connector_error(error: reqwest::Error) -> ConnectorError {
@@ -106,10 +106,10 @@ mod tests {
         let config = Builder::from(&sdk)
             .endpoint_url(format!("http://secretsmanager.test:{}", alive.port()))
             .credentials_provider(Credentials::new("example", "example", None, None, "test"))
-            // The machine may be busy: the retry counts here, not the time.
+            // The machine may be busy, so the test checks the retry and not the time.
             .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build());
         let secrets = aws_sdk_secretsmanager::Client::from_conf(config.build());
-        let answer = secrets.get_secret_value().secret_id("hooks").send().await.unwrap();
-        assert_eq!(answer.secret_string(), Some("{}"));
+        let response = secrets.get_secret_value().secret_id("hooks").send().await.unwrap();
+        assert_eq!(response.secret_string(), Some("{}"));
     }
 }

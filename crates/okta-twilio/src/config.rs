@@ -1,8 +1,8 @@
-//! Configuration: environment variables, read once at start.
+//! Configuration from environment variables, read once at startup.
 //!
-//! A blank value counts as unset, because that is how templates spell "no value". A value that cannot be used ends the
-//! process with one line that names the variable, the problem and an example; the value itself is not printed, since it
-//! could be a secret pasted into the wrong place.
+//! A blank value counts as unset, because templates write "no value" that way. An invalid value aborts startup with one
+//! line: the variable, the problem and an example. The value itself is not printed, because it could be a secret that
+//! was pasted into the wrong place.
 
 mod names;
 
@@ -15,7 +15,7 @@ use url::Url;
 pub use self::names::{MisspeltVariable, PROXY_VARIABLES, VARIABLES, misspelt, nearest};
 use crate::{http_client::ClientError, id::Sid};
 
-/// A variable that cannot be used.
+/// An invalid variable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {place}{problem}; for example {variable}={example}")]
 pub struct ConfigError {
@@ -26,18 +26,18 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// For what `variable` must be, and an example that is.
+    /// `problem` says what the variable must be. `example` is a valid value.
     pub(crate) const fn new(variable: &'static str, problem: &'static str, example: &'static str) -> Self {
         Self { variable, place: Place { key: None, field: None }, problem, example }
     }
 
-    /// The same error, at a place in a variable that holds more than one value.
+    /// The same error with its place, for a variable that holds several values.
     pub(crate) fn at(self, place: Place) -> Self {
         Self { place, ..self }
     }
 }
 
-/// Where in a variable's JSON an error is.
+/// The place of an error in a variable's JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     key: Option<String>,
@@ -45,13 +45,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// At the member with this key. Only one of the length of a country code is shown: a longer one could be a secret.
+    /// The place at this key. A key longer than a country code is not shown, because it could be a secret.
     pub(crate) fn of_key(key: &str) -> Self {
         let is_short = key == "*" || ((1..=3).contains(&key.len()) && key.bytes().all(|it| it.is_ascii_alphanumeric()));
         Self { key: Some(if is_short { key } else { "one key" }.to_owned()), field: None }
     }
 
-    /// At this field of it.
+    /// The place at this field of the key.
     pub(crate) fn field(self, field: &'static str) -> Self {
         Self { field: Some(field), ..self }
     }
@@ -67,13 +67,13 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why a function cannot start. The text names the variable to mend.
+/// Why a function cannot start. The text names the variable to fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
-    /// A variable cannot be used.
+    /// A variable is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The HTTP client cannot be built.
+    /// The HTTP client could not be built.
     #[error(transparent)]
     Client(#[from] ClientError),
 }
@@ -84,7 +84,7 @@ impl Serialize for StartError {
     }
 }
 
-/// Where variables are looked up: the process environment, or a closure in tests.
+/// The source of the variables: the process environment, or a closure in tests.
 pub struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
 
 impl fmt::Debug for Variables<'_> {
@@ -94,28 +94,28 @@ impl fmt::Debug for Variables<'_> {
 }
 
 impl<'a> Variables<'a> {
-    /// Looks variables up by `lookup`.
+    /// Reads variables through `lookup`.
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self(lookup)
     }
 
-    /// The value of a variable, unless it is unset or blank.
+    /// The value of a variable. `None` if it is unset or blank.
     pub fn optional(&self, variable: &'static str) -> Option<String> {
         (self.0)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// The value of a variable that must be set.
+    /// The value of a required variable.
     ///
     /// # Errors
-    /// If it is not.
+    /// Fails if it is not set.
     pub fn required(&self, variable: &'static str, example: &'static str) -> Result<String, ConfigError> {
         self.optional(variable).ok_or(ConfigError::new(variable, "is required and not set", example))
     }
 
-    /// The value of a variable, read by `read`; `None` if it is not set.
+    /// The value of a variable, parsed by `read`. `None` if it is not set.
     ///
     /// # Errors
-    /// If `read` cannot.
+    /// Fails if `read` returns `None`.
     pub fn read<T>(
         &self,
         variable: &'static str,
@@ -128,10 +128,10 @@ impl<'a> Variables<'a> {
         read(&value).map(Some).ok_or(ConfigError::new(variable, problem, example))
     }
 
-    /// A number within limits, or a default.
+    /// A number within limits, or the default.
     ///
     /// # Errors
-    /// If it is no whole number within `limits`.
+    /// Fails if the value is not a whole number within `limits`.
     pub fn number<T: FromStr + PartialOrd>(
         &self,
         variable: &'static str,
@@ -142,10 +142,10 @@ impl<'a> Variables<'a> {
         Ok(self.optional_number(variable, help, limits)?.unwrap_or(default))
     }
 
-    /// A number within limits, if the variable is set.
+    /// A number within limits. `None` if the variable is not set.
     ///
     /// # Errors
-    /// If it is no whole number within `limits`.
+    /// Fails if the value is not a whole number within `limits`.
     pub fn optional_number<T: FromStr + PartialOrd>(
         &self,
         variable: &'static str,
@@ -155,10 +155,10 @@ impl<'a> Variables<'a> {
         self.read(variable, help, |value| value.parse().ok().filter(|number| limits.contains(number)))
     }
 
-    /// Values between commas; blanks around them do not count. Empty if the variable is not set.
+    /// Values separated by commas. Blanks around a value are ignored. Empty if the variable is not set.
     ///
     /// # Errors
-    /// If `read` cannot read one of them, or one is empty.
+    /// Fails if a value is empty or `read` returns `None` for it.
     pub fn list<T>(
         &self,
         variable: &'static str,
@@ -169,18 +169,18 @@ impl<'a> Variables<'a> {
         Ok(self.read(variable, help, read_all)?.unwrap_or_default())
     }
 
-    /// `true` or `false`; false if the variable is not set.
+    /// `true` or `false`. The default is false.
     ///
     /// # Errors
-    /// If it is neither.
+    /// Fails for any other value.
     pub fn flag(&self, variable: &'static str) -> Result<bool, ConfigError> {
         Ok(self.read(variable, ("must be true or false", "true"), |value| value.parse().ok())?.unwrap_or(false))
     }
 
-    /// A base URL: `https`, or `http` on the loopback interface, since credentials travel on it.
+    /// A base URL. It must be `https`, or `http` on the loopback interface, because requests to it carry credentials.
     ///
     /// # Errors
-    /// If it is neither.
+    /// Fails for any other URL.
     pub fn base_url(&self, variable: &'static str, example: &'static str) -> Result<Option<Url>, ConfigError> {
         let read = |value: &str| {
             let url = Url::parse(value).ok()?;
@@ -203,18 +203,18 @@ pub fn names_in_environment() -> impl Iterator<Item = String> {
     std::env::vars_os().filter(|(_, value)| !value.is_empty()).filter_map(|(name, _)| name.into_string().ok())
 }
 
-/// What both functions need.
+/// The configuration that both functions share.
 #[derive(Clone, Debug)]
 pub struct CommonConfig {
     /// `HOOKS_SECRET_ID` (required): name or ARN of the hooks secret.
     pub hooks_secret_id: String,
     /// `SECRET_TTL_SECONDS` (300): how long a fetched secret is used before it is refreshed.
     pub secret_ttl: Duration,
-    /// `VERIFY_SERVICE_SID` (the hooks secret's): `VA…`.
+    /// `VERIFY_SERVICE_SID` (from the hooks secret): `VA…`.
     pub verify_service_sid: Option<Sid>,
     /// `TWILIO_VERIFY_URL` (`https://verify.twilio.com`).
     pub verify_url: Url,
-    /// `EXTRA_CA_FILE` (none): PEM file of further trusted roots.
+    /// `EXTRA_CA_FILE` (none): PEM file of additional root certificates.
     pub extra_ca_file: Option<String>,
     /// `AWS_REGION`, which Lambda sets.
     pub region: Option<String>,
@@ -224,7 +224,7 @@ impl CommonConfig {
     /// Reads the variables of both functions.
     ///
     /// # Errors
-    /// At the first variable that cannot be used.
+    /// Fails at the first invalid variable.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         let verify_url = variables.base_url("TWILIO_VERIFY_URL", "https://verify.twilio.com")?;
         Ok(Self {
@@ -243,10 +243,10 @@ impl CommonConfig {
     }
 }
 
-/// `LOG_LEVEL` (`info`): the least serious level that is printed.
+/// `LOG_LEVEL` (`info`): the minimum level that is printed.
 ///
 /// # Errors
-/// If it is none of the four.
+/// Fails if the value is not one of the four levels.
 pub fn log_level(variables: &Variables<'_>) -> Result<Level, ConfigError> {
     let read = |value: &str| match value.to_ascii_lowercase().as_str() {
         "error" => Some(Level::ERROR),
@@ -263,7 +263,7 @@ fn verify_service_sid(variables: &Variables<'_>) -> Result<Option<Sid>, ConfigEr
     variables.read("VERIFY_SERVICE_SID", help, |value| Sid::parse(value, "VA"))
 }
 
-/// A URL that is part of this program.
+/// A URL that is part of the program.
 pub(crate) fn default_url(url: &'static str) -> Result<Url, ConfigError> {
     Url::parse(url).map_err(|_never| ConfigError::new("TWILIO_VERIFY_URL", "must be a URL", url))
 }
@@ -272,10 +272,10 @@ pub(crate) fn default_url(url: &'static str) -> Result<Url, ConfigError> {
 pub(crate) mod tests {
     use super::*;
 
-    /// The least that a function needs.
+    /// The minimum configuration of a function.
     pub(crate) const REQUIRED: &[(&str, &str)] = &[("HOOKS_SECRET_ID", "okta-twilio/hooks")];
 
-    /// Looks variables up in a list, the last one first.
+    /// Looks variables up in a list. The last entry wins.
     pub(crate) fn lookup(list: &[(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
         let list = [REQUIRED, list].concat();
         move |name| list.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
@@ -295,7 +295,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_told_and_not_shown() {
+    fn a_malformed_value_is_rejected_without_showing_it() {
         for (variable, value) in [
             ("HOOKS_SECRET_ID", " "),
             ("VERIFY_SERVICE_SID", "AC0123456789abcdef0123456789abcdef"),

@@ -1,8 +1,8 @@
 //! One HTTP client and one TLS configuration for Twilio, Okta and the AWS SDK.
 //!
-//! Why one: every further client costs a TLS configuration at cold start (the SDK's own reads the system's
-//! certificates twice), and a connection pool that the others cannot use. The roots are compiled in, so no certificate
-//! file is read unless `EXTRA_CA_FILE` names one.
+//! Each additional client costs a TLS configuration at cold start (the SDK's own client reads the system's certificates
+//! twice) and has a connection pool that the others cannot use. The root certificates are compiled in, so no
+//! certificate file is read unless `EXTRA_CA_FILE` names one.
 
 use std::{
     collections::HashMap,
@@ -18,32 +18,34 @@ use tokio::time::Instant;
 
 use crate::json;
 
-/// The longest wait for a connection, its TLS handshake included. It leaves room for a second try within Okta's 3 s.
+/// Timeout for a connection, including its TLS handshake. It leaves time for a second try within Okta's 3 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_000);
 
-/// How many addresses one try for a connection may use. Addresses of one family share [`CONNECT_TIMEOUT`] in equal parts:
-/// with all eight of a large service, each would have 125 ms, which is too short from the far side of the world.
+/// Maximum number of addresses for one connection attempt. The addresses of one family share [`CONNECT_TIMEOUT`]
+/// equally. With all eight addresses of a large service, each would have 125 ms, which is too short over a long
+/// distance.
 const MAX_ADDRESSES: usize = 2;
 
-/// A name that is resolved again this soon is being tried again: the addresses of the last try go to the end.
+/// If a name is resolved again within this time, the last attempt failed. The addresses of that attempt then move to
+/// the end.
 const SECOND_TRY: Duration = Duration::from_secs(5);
 
-/// An idle connection is given up before the far side's load balancer would close it (60 s is the common setting).
+/// An idle connection is closed before the server's load balancer would close it (60 s is a common setting).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Longest answer of Twilio or Okta that is read. Theirs have less than 4 KB, lists of factors less than 50.
-const MAX_ANSWER_BYTES: usize = 256 * 1024;
+/// Maximum size of a response body. Responses of Twilio and Okta have less than 4 KB, lists of factors less than 50 KB.
+const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 
 /// Why the client could not be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
-    /// The file of `EXTRA_CA_FILE` cannot be read.
+    /// The file named by `EXTRA_CA_FILE` cannot be read.
     #[error("EXTRA_CA_FILE: the file cannot be read; for example EXTRA_CA_FILE=/opt/ca.pem")]
     ExtraRootsUnreadable,
-    /// The file of `EXTRA_CA_FILE` holds no usable certificate.
+    /// The file named by `EXTRA_CA_FILE` has no usable certificate.
     #[error("EXTRA_CA_FILE: the file holds no PEM certificate; for example EXTRA_CA_FILE=/opt/ca.pem")]
     ExtraRootsInvalid,
-    /// The TLS library refused its own defaults.
+    /// The TLS library rejected its own defaults.
     #[error("the TLS configuration cannot be built")]
     Tls,
 }
@@ -51,7 +53,7 @@ pub enum ClientError {
 /// Builds the client.
 ///
 /// # Errors
-/// If the file of further roots cannot be used.
+/// Fails if the file of additional root certificates cannot be used.
 pub fn build(extra_ca_file: Option<&str>) -> Result<reqwest::Client, ClientError> {
     build_with(SystemResolver, extra_ca_file)
 }
@@ -67,15 +69,15 @@ fn build_with(resolver: impl Resolve + 'static, extra_ca_file: Option<&str>) -> 
         .map_err(|_rustls_error| ClientError::Tls)?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // HTTP/1.1 only: one request at a time, and no second protocol in the binary.
+    // HTTP/1.1 only: a connection carries one request at a time, and the binary needs no second protocol.
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     #[expect(clippy::disallowed_methods, reason = "the one place that builds the client")]
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .no_proxy()
-        // Neither Twilio nor Okta redirects, and credentials must not follow one.
+        // Neither Twilio nor Okta sends redirects, and credentials must not follow one.
         .redirect(reqwest::redirect::Policy::none())
-        // A request must be repeated by our own rules only.
+        // Only our own rules may repeat a request.
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_TIMEOUT)
         .dns_resolver(FewAddresses { resolver, tried: Arc::default() })
@@ -103,17 +105,18 @@ struct SystemResolver;
 impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // The client puts the URL's port in.
+            // The client fills in the port of the URL.
             let addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }
 
-/// Gives a few addresses at a time, and others to the next try: so each has enough time, and dead ones are survived.
+/// Returns a few addresses at a time and others on the next try. Each address has enough time, and a try can survive
+/// unreachable addresses.
 struct FewAddresses<R> {
     resolver: R,
-    /// What was given last, by name.
+    /// The addresses of the last try, by name.
     tried: Arc<Mutex<HashMap<String, Tried>>>,
 }
 
@@ -128,7 +131,7 @@ impl<R: Resolve> Resolve for FewAddresses<R> {
         let resolving = self.resolver.resolve(name);
         Box::pin(async move {
             let found: Vec<_> = resolving.await?.collect();
-            // The lock is held for plain look-ups and assignments only, which cannot panic half way.
+            // The lock covers only look-ups and assignments, which cannot panic halfway.
             let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
             let last = tried.get(&key).filter(|last| last.at.elapsed() < SECOND_TRY);
             let addresses = few(found, last.map_or(&[], |last| &last.addresses));
@@ -138,8 +141,9 @@ impl<R: Resolve> Resolve for FewAddresses<R> {
     }
 }
 
-/// At most [`MAX_ADDRESSES`], in the resolver's order, but those that were tried last come last. Of two families each gives
-/// one: the client begins with the second family while it still waits for the first.
+/// Returns at most [`MAX_ADDRESSES`] in the resolver's order. Addresses of the last try move to the end. If there are
+/// two address families, it returns one address of each: the client starts on the second family while it still waits
+/// for the first.
 fn few(mut found: Vec<SocketAddr>, tried_last: &[SocketAddr]) -> Vec<SocketAddr> {
     found.sort_by_key(|address| tried_last.contains(address));
     if let Some(first) = found.first().copied()
@@ -151,13 +155,13 @@ fn few(mut found: Vec<SocketAddr>, tried_last: &[SocketAddr]) -> Vec<SocketAddr>
     found
 }
 
-/// How a call ended without an answer. Which one matters: only the first proves that nothing was sent.
+/// Why a call has no response. Only the first variant proves that nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// No connection: the request was not written.
+    /// There was no connection. The request was not written.
     #[error("no connection")]
     NotConnected,
-    /// Time ran out; the request may have been carried out.
+    /// The time ran out. The server may have processed the request.
     #[error("time ran out")]
     TimedOut,
     /// The connection ended after the request was written, or the request could not be completed.
@@ -165,56 +169,57 @@ pub enum CallError {
     Interrupted,
 }
 
-/// Status, headers and as much of the body as could be read.
+/// The status, the headers, and the body if it could be read.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     /// HTTP status.
     pub status: http::StatusCode,
     /// Headers.
     pub headers: http::HeaderMap,
-    /// The whole body; `None` if it was cut off or is larger than any that is expected.
+    /// The whole body. `None` if it was cut off or is larger than the limit.
     pub body: Option<Bytes>,
 }
 
-impl Answer {
-    /// A header's text, if it has one that is text.
+impl HttpResponse {
+    /// The value of a header, if it is valid text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as JSON of the expected shape.
+    /// The body as JSON of the expected type.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
         json::read(self.body.as_ref()?)
     }
 }
 
-/// Makes one call, with one time-out for all of it. Foreign error texts end here.
+/// Makes one call, with one timeout for the whole call. Errors do not contain the library's texts.
 ///
 /// # Errors
-/// If no status line arrived. An answer whose body is lost is still an answer: its status tells what was done.
-pub async fn call(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, CallError> {
-    // Lambda may have frozen the process for a long time. Lets the pool's connections, which are tasks of this thread, see
-    // first that their peers have gone.
+/// Fails if no status line arrived. A response without its body is still a response, because the status says what
+/// happened.
+pub async fn call(request: reqwest::RequestBuilder, timeout: Duration) -> Result<HttpResponse, CallError> {
+    // Lambda may have frozen the process for a long time. Yield once, so that pooled connections notice a remote close
+    // before they are reused.
     tokio::task::yield_now().await;
     let mut response = request.timeout(timeout).send().await.map_err(|error| classify(&error))?;
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
-    Ok(Answer { status, headers, body: read_body(response).await })
+    Ok(HttpResponse { status, headers, body: read_body(response).await })
 }
 
-/// Makes a call that may be carried out twice without harm: once more, within the same time-out, where the connection was
-/// lost or could not be made, such as one that the far side closed while Lambda had frozen the function.
+/// Makes a call that is safe to repeat. If the connection could not be opened or was lost, it repeats the call once
+/// within the same timeout. A typical case is a connection that the server closed while Lambda had frozen the process.
 ///
 /// # Errors
 /// As [`call`].
-pub async fn call_repeatable(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, CallError> {
+pub async fn call_repeatable(request: reqwest::RequestBuilder, timeout: Duration) -> Result<HttpResponse, CallError> {
     let started = Instant::now();
     let again = request.try_clone();
     match (call(request, timeout).await, again) {
         (Err(CallError::NotConnected | CallError::Interrupted), Some(again)) => {
             call(again, timeout.saturating_sub(started.elapsed())).await
         }
-        (answer, _) => answer,
+        (response, _) => response,
     }
 }
 
@@ -231,7 +236,7 @@ fn classify(error: &reqwest::Error) -> CallError {
 async fn read_body(mut response: reqwest::Response) -> Option<Bytes> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
             return None;
         }
         body.extend_from_slice(&chunk);
@@ -258,12 +263,12 @@ pub(crate) mod tests {
         }
     }
 
-    /// A client for which every name has these addresses.
+    /// A client that resolves every name to these addresses.
     pub(crate) fn client_of(addresses: &[SocketAddr]) -> reqwest::Client {
         build_with(Fixed(addresses.to_vec()), None).unwrap()
     }
 
-    /// An address that answers no SYN: its backlog is full. The sockets keep it so.
+    /// An address that does not reply to a SYN, because its backlog is full. It stays full while these sockets exist.
     pub(crate) fn black_hole(address: SocketAddr) -> (Socket, TcpStream) {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&address.into()).unwrap();
@@ -272,16 +277,16 @@ pub(crate) mod tests {
         (socket, only)
     }
 
-    /// A server that answers each connection once: with 200, and JSON.
+    /// A server that responds once to each connection, with 200 and JSON.
     pub(crate) fn server(body: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let _ = stream.read(&mut [0; 1024]);
-                let _ = stream.write_all(answer.as_bytes());
+                let _ = stream.write_all(response.as_bytes());
             }
         });
         address
@@ -297,7 +302,7 @@ pub(crate) mod tests {
         let timeout = Duration::from_secs(20);
         assert_eq!(call(client.post(&url), timeout).await.unwrap_err(), CallError::NotConnected);
         assert_eq!(call(client.post(&url), timeout).await.unwrap().status, 200, "the other two");
-        // One call that may be repeated does both.
+        // One repeatable call covers both tries.
         let client = client_of(&[at(2), at(3), alive, at(4)]);
         assert_eq!(call_repeatable(client.get(&url), timeout).await.unwrap().status, 200);
     }

@@ -1,32 +1,32 @@
-//! Identifiers of Okta, Twilio and AWS, which are safe to log.
+//! Identifiers from Okta, Twilio and AWS. They are safe to log.
 
 use std::fmt;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// An identifier from outside: 1 to 64 letters, digits, `-` or `_`. Anything else is not kept, so that no text can
-/// travel as an id.
+/// An external identifier: 1 to 64 letters, digits, `-` or `_`. Any other text is rejected, so free text cannot pass as
+/// an id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SafeId(String);
 
 impl SafeId {
-    /// `None` where the text has another shape.
+    /// Returns `None` for a text of another form.
     pub fn parse(text: &str) -> Option<Self> {
         let usable = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-            // A phone number or a code has digits only, and fewer of them. An id of Okta, Twilio or AWS has a letter, or by
-            // a rare chance is a UUID without one.
+            // A phone number or a code has only digits, and fewer than 32. An id from Okta, Twilio or AWS has a letter,
+            // except for the rare UUID of digits only.
             && (text.bytes().any(|byte| byte.is_ascii_alphabetic()) || text.len() >= 32);
         usable.then(|| Self(text.to_owned()))
     }
 
-    /// For something that has no id of its own: a name made of the digest of its content.
+    /// Makes a name from the digest of the content, for something that has no id.
     pub(crate) fn of_digest(digest: &[u8]) -> Self {
         Self(format!("digest-{}", BASE64_URL_SAFE_NO_PAD.encode(digest)))
     }
 
-    /// The id.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -51,19 +51,19 @@ impl<'de> Deserialize<'de> for SafeId {
     }
 }
 
-/// One of Twilio's ids whose kind matters: two letters for the kind, and 32 hexadecimal digits.
+/// A Twilio id of a given type: a prefix of two letters and 32 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sid(String);
 
 impl Sid {
-    /// `None` where the text is not a sid of the kind that `prefix` names, such as `VA`.
+    /// Returns `None` unless the text is a sid with this prefix, such as `VA`.
     pub fn parse(text: &str, prefix: &str) -> Option<Self> {
         let hex = text.strip_prefix(prefix)?;
         let usable = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
         usable.then(|| Self(text.to_owned()))
     }
 
-    /// The sid.
+    /// The sid as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_no_free_text() {
+    fn free_text_is_not_an_id() {
         for (text, kept) in [
             ("00u1hnx4oekfTHgqY0h8", true),
             ("reqRgSk8IBBRhuo0YdlEDTmUw", true),

@@ -1,10 +1,10 @@
-//! JSON from outside, read so that a value which nobody needs cannot spoil the ones that somebody does.
+//! A JSON reader for untrusted input. An odd value in an unused field does not make the used fields unreadable.
 //!
-//! RFC 8259 lets a text hold half a surrogate pair (`"\ud83d"`, what is left of an emoji that was cut in two) and
-//! numbers of any size (`1e999`). Neither has a Rust value, so `serde_json` refuses the whole text. Here the half pair
-//! becomes U+FFFD and the number becomes the largest of its sign. Neither can pass for a phone number, a code or an id
-//! afterwards. Everything else about the text stays as strict as `serde_json` is: one well-formed value, in UTF-8,
-//! without a byte order mark.
+//! RFC 8259 allows half a surrogate pair in a string (`"\ud83d"`, the rest of an emoji that was cut in two) and numbers
+//! of any size (`1e999`). Neither has a Rust value, so `serde_json` rejects the whole text. This reader replaces half a
+//! pair with U+FFFD and the number with the largest value of the same sign. Neither replacement can pass for a phone
+//! number, a code or an id. Everything else is as strict as in `serde_json`: one well-formed value, in UTF-8, without a
+//! byte order mark.
 
 use std::{borrow::Cow, fmt};
 
@@ -14,25 +14,25 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// How many arrays and objects may stand in one another. Deeper texts are refused: reading them could end the stack.
+/// Maximum nesting depth of arrays and objects. A deeper text is rejected, because reading it could overflow the stack.
 const MAX_DEPTH: usize = 128;
 
-/// What takes the place of half a surrogate pair.
+/// Replaces half a surrogate pair.
 const REPLACEMENT: &str = r"\ufffd";
 
-/// Reads one JSON value; `None` if the bytes are not one, or not one of the expected type.
+/// Reads one JSON value. Returns `None` if the bytes are not JSON or not of the expected type.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
     let text = readable(std::str::from_utf8(text).ok()?)?;
     let mut reader = serde_json::Deserializer::from_str(&text);
-    // `readable` has limited it.
+    // `readable` has checked the depth.
     reader.disable_recursion_limit();
     let value = T::deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     Some(value)
 }
 
-/// Shows the items of an array one by one, so that the whole of a large one is never in memory as values. Shows nothing
-/// of what is no array.
+/// Calls `look` for each item of an array, so that a large array is never in memory as values. Does nothing if `array`
+/// is not an array.
 pub fn for_each_item<'a>(array: &'a RawValue, look: impl FnMut(&'a RawValue)) {
     struct Items<F>(F);
     impl<'a, F: FnMut(&'a RawValue)> Visitor<'a> for Items<F> {
@@ -47,16 +47,16 @@ pub fn for_each_item<'a>(array: &'a RawValue, look: impl FnMut(&'a RawValue)) {
             Ok(())
         }
     }
-    // A raw value is well-formed already: only another type can be an error here.
+    // A raw value is well-formed already. The only possible error is another type.
     let _ = serde_json::Deserializer::from_str(array.get()).deserialize_seq(Items(look));
 }
 
-/// The same text with all its strings and numbers readable, for readers that borrow from it. `None` if it is nested too
-/// deep. A text that is not JSON stays as wrong as it is.
+/// Returns the same text with every string and number readable, for readers that borrow from it. Returns `None` if the
+/// text is nested too deeply. Does not repair a text that is not JSON.
 pub fn readable(text: &str) -> Option<Cow<'_, str>> {
     let bytes = text.as_bytes();
     let mut changed = String::new();
-    // Up to where `changed` has the text.
+    // `changed` holds the text up to this position.
     let mut kept = 0;
     let mut depth = 0_usize;
     let mut at = 0;
@@ -93,7 +93,7 @@ pub fn readable(text: &str) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Goes on behind a string that begins at `at`, and replaces the half pairs in it.
+/// Skips to the end of the string that begins at `at`, and replaces half pairs in it.
 fn end_of_string(text: &str, mut at: usize, changed: &mut String, kept: &mut usize) -> usize {
     let bytes = text.as_bytes();
     while let Some(byte) = bytes.get(at) {
@@ -107,7 +107,7 @@ fn end_of_string(text: &str, mut at: usize, changed: &mut String, kept: &mut usi
                     at += 6;
                     *kept = at;
                 }
-                // The escaped letter could be a quote.
+                // The escaped character could be a quote.
                 _ => at += 2,
             },
             _ => at += 1,
@@ -116,7 +116,7 @@ fn end_of_string(text: &str, mut at: usize, changed: &mut String, kept: &mut usi
     at
 }
 
-/// The UTF-16 unit that is written as `\uXXXX` at a place.
+/// The UTF-16 unit of the escape `\uXXXX` at this position.
 fn unit(text: &str, at: usize) -> Option<u16> {
     let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
     let all_digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -142,7 +142,7 @@ mod tests {
             (r#""\ud83d\\ude00""#, "\u{fffd}\\ude00"),
             (r#""\ud83d\u0041""#, "\u{fffd}A"),
             (r#""M\u00fc\ud83d\"""#, "Mü\u{fffd}\""),
-            // Not an escape at all.
+            // This is not an escape.
             (r#""\\ud83d""#, r"\ud83d"),
             (r#""\ud83d\ude00 Mü 😀""#, "😀 Mü 😀"),
         ] {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_stays_so() {
+    fn invalid_json_stays_invalid() {
         for text in [
             "",
             " ",

@@ -1,4 +1,4 @@
-//! Okta's telephony and event hooks, answered through Twilio Verify: everything that is not Lambda glue.
+//! Okta's telephony and event hooks on top of Twilio Verify. This crate holds everything except the Lambda glue.
 //!
 #![doc = include_str!("../../../docs/architecture.md")]
 

@@ -1,29 +1,29 @@
-//! Values that must never be seen in a log, an error or a metric.
+//! Values that must never appear in a log, an error or a metric.
 //!
-//! Each type here has no revealing `Debug`, no `Display` and no `Serialize`. The value is taken out in one place each:
-//! where it goes on the wire.
+//! No type here has a revealing `Debug`, a `Display` or a `Serialize`. Each type exposes its value in one method, which
+//! only the code that builds a request calls.
 
 use std::fmt;
 
 use aws_lc_rs::digest::{self, Digest};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// The one-time code that Okta generated and the user will type.
+/// The one-time code. Okta generates it and the user types it.
 pub struct OneTimeCode(SecretString);
 
 impl OneTimeCode {
-    /// Fewest and most characters of a `CustomCode` (Twilio, Verify API, "Customization options").
+    /// Minimum and maximum length of `CustomCode` (Twilio, Verify API, "Customization options").
     pub const LENGTH: std::ops::RangeInclusive<usize> = 4..=10;
 
-    /// A code as Twilio takes it: 4 to 10 ASCII letters or digits. `None` for anything else.
+    /// Parses a code that Twilio accepts: 4 to 10 ASCII letters or digits. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let usable = Self::LENGTH.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         usable.then(|| Self(SecretString::from(text)))
     }
 
-    /// For the `CustomCode` parameter of Verify, and nothing else.
-    pub(crate) fn on_the_wire(&self) -> &str {
+    /// Exposes the code for the `CustomCode` parameter of Verify. Do not use it for anything else.
+    pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
@@ -34,7 +34,7 @@ impl fmt::Debug for OneTimeCode {
     }
 }
 
-/// By which secrets are compared: of one length, and in constant time.
+/// The digest of a secret. Digests have equal length and are compared in constant time.
 pub(crate) struct SecretDigest(Digest);
 
 impl SecretDigest {
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_twilio_takes() {
+    fn accepts_the_codes_that_twilio_accepts() {
         for (text, usable) in [
             ("123456", true),
             (" 123456 ", true),

@@ -1,14 +1,14 @@
-//! Why something was or was not done: one word each, stable, the same for Okta, the log and the metrics.
+//! Reason codes: why the hook did or did not do something. Okta, the log and the metrics use the same stable codes.
 
 use serde::{Serialize, Serializer};
 use strum::{IntoStaticStr, VariantArray};
 
-/// The user's text where another number or another factor helps, and asking again does not.
+/// The text for a user who needs another number or another factor. Another request would not help.
 const CHECK_THE_NUMBER: &str =
     "We could not send a code to this phone number. Check the number or choose another way to verify.";
 
-/// A reason code. Okta shows it in its System Log, CloudWatch has it as the `Reason` dimension; neither ever gets
-/// Twilio's own text.
+/// A reason code. Okta shows it in its System Log, and CloudWatch has it as the `Reason` dimension. Neither ever
+/// receives Twilio's own text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Reason {
@@ -16,165 +16,165 @@ pub enum Reason {
     Accepted,
 
     // The request.
-    /// The method is not the hook's.
+    /// This hook does not accept the HTTP method.
     MethodNotAllowed,
     /// The body is larger than the hook's limit.
     BodyTooLarge,
     /// The body is not JSON, or lacks a field.
     NotAHookRequest,
-    /// The gateway is a REST API, or sends another payload format than 2.0.
+    /// The gateway is a REST API, or it uses a payload format other than 2.0.
     PayloadFormat,
-    /// The one-time verification came without its challenge.
+    /// Okta's one-time verification request has no challenge header.
     ChallengeMissing,
     /// The secret or the authorizer's claims are missing or wrong.
     NotAuthenticated,
-    /// The function's own secret is missing, blank or cannot be read.
+    /// The hooks secret is missing, blank or unreadable.
     SecretUnavailable,
 
     // The number and the code.
-    /// The number cannot be dialled.
+    /// The phone number cannot be dialed.
     PhoneNumberInvalid,
-    /// A landline takes no SMS.
+    /// A landline cannot receive SMS.
     Landline,
-    /// Carrier or country is out of Twilio's reach.
+    /// Twilio cannot reach this carrier or country.
     Unreachable,
-    /// The user told the sender to stop.
+    /// The user opted out of messages from this sender.
     Unsubscribed,
-    /// Okta's code ended before it could be sent.
+    /// Okta's code expired before it could be sent.
     CodeExpired,
 
-    // The policy's refusals.
-    /// The country is among those blocked.
+    // Refusals by the policy.
+    /// The country is on the block list.
     CountryBlocked,
-    /// The country is not among those allowed, or not known.
+    /// The country is unknown or not on the allow list.
     CountryNotAllowed,
-    /// The kind of line is blocked.
+    /// This line type is blocked.
     LineTypeBlocked,
     /// The carrier is blocked.
     CarrierBlocked,
-    /// Nobody has the line at present.
+    /// The phone number is not in use at present.
     LineInactive,
-    /// The number looks like part of SMS pumping.
+    /// The phone number shows signs of SMS pumping.
     SmsPumpingRisk,
-    /// The SIM was changed a short while ago.
+    /// The SIM was changed recently.
     SimSwapped,
     /// A call would be forwarded to another number.
     CallForwarded,
-    /// The field `paused` of the hooks secret stops it.
+    /// The field `paused` of the hooks secret stops this message.
     Paused,
 
     // Twilio Lookup.
-    /// A national number could not be completed, because Lookup failed.
+    /// Lookup failed, so a national number could not be completed.
     LookupUnavailable,
-    /// A package of Lookup has no data on the number.
+    /// A Lookup package has no data on the phone number.
     NoData,
 
-    // Twilio's refusals.
-    /// Twilio's Fraud Guard or risk rules blocked the number.
+    // Refusals by Twilio.
+    /// Twilio's Fraud Guard or risk rules blocked the phone number.
     BlockedAsFraud,
-    /// The country is off in Verify's Geo permissions.
+    /// Verify's Geo permissions do not allow the country.
     CountryBlockedByTwilio,
-    /// A registration or vetting that Twilio asks for is missing.
+    /// Twilio requires a registration or vetting that is missing.
     NotRegistered,
-    /// Five messages in ten minutes without feedback.
+    /// Verify sent five messages within ten minutes and received no feedback.
     TooManySends,
-    /// A rate limit of the Verify service was reached.
+    /// The request reached a rate limit of the Verify service.
     RateLimited,
-    /// Twilio is busy with the account's other requests.
+    /// Twilio throttles the account because of its other requests.
     Throttled,
     /// The Twilio credentials are wrong or lack a permission.
     TwilioAuthentication,
-    /// The Twilio account is a trial, suspended or not allowed to do this.
+    /// The Twilio account is a trial, is suspended, or lacks this permission.
     TwilioAccount,
     /// The Verify service does not exist or lacks a setting.
     VerifyService,
-    /// The template cannot be used.
+    /// Twilio cannot use the template.
     Template,
-    /// The language is not supported.
+    /// Twilio does not support the language.
     Locale,
-    /// The channel is off or not set up.
+    /// The channel is disabled or not set up.
     ChannelUnavailable,
-    /// Another integration owns the verification of this number.
+    /// Another integration owns the verification of this phone number.
     OwnedByOther,
-    /// A request of ours that Twilio does not understand.
+    /// Twilio does not understand our request.
     RequestInvalid,
-    /// A Twilio code that the table does not know.
+    /// The code table has no entry for this Twilio code.
     TwilioRefused,
 
-    // The way to Twilio.
-    /// The budget was over before Twilio could be asked: nothing was sent.
+    // The connection to Twilio.
+    /// The time budget ended before the request to Twilio. Nothing was sent.
     OutOfTime,
-    /// No connection could be made in time.
+    /// No connection could be opened in time.
     TwilioUnreachable,
-    /// No answer in time; the message may have been sent.
+    /// No response arrived in time. The message may have been sent.
     TwilioTimeout,
-    /// The connection was lost after the request; the message may have been sent.
+    /// The connection was lost after the request. The message may have been sent.
     TwilioInterrupted,
-    /// Twilio failed.
+    /// Twilio had an internal error.
     TwilioFailed,
 
     // Feedback.
-    /// The event says by its target that a phone was used, and by no word which channel.
+    /// The event's target shows that a phone was used, but no field names the channel.
     EventNotClassified,
-    /// The event names no user.
+    /// The event does not name a user.
     EventWithoutUser,
-    /// The verification is approved.
+    /// Twilio marked the verification as approved.
     Approved,
-    /// No verification of the user's is open: approved already, or ended.
+    /// The user has no pending verification: it was approved before, or it has ended.
     NoPendingVerification,
-    /// The event is so old that a number could name a newer verification.
+    /// The event is too old: by now the number may have a newer verification.
     EventTooOld,
-    /// Okta knows no active phone of the channel.
+    /// Okta has no active phone for the channel.
     NoPhone,
-    /// The sends table knows of no verification that the event could be about.
+    /// The sends table has no verification that matches the event.
     NotRemembered,
-    /// The sends table could not be reached, or failed.
+    /// The sends table was unreachable or had an internal error.
     TableUnavailable,
-    /// The function's role may not use the sends table.
+    /// The function's role lacks permission for the sends table.
     TableForbidden,
-    /// There is no such table.
+    /// The sends table does not exist.
     TableNotFound,
-    /// The sends table has other keys.
+    /// The sends table has different keys.
     TableRefused,
-    /// The user was deleted.
+    /// The Okta user was deleted.
     UserNotFound,
-    /// Okta does not accept the credentials.
+    /// Okta rejected the credentials.
     OktaAuthentication,
-    /// The credentials may not read the user.
+    /// The Okta credentials lack permission to read the user.
     OktaForbidden,
-    /// Okta's rate limit was reached.
+    /// The request reached Okta's rate limit.
     OktaRateLimited,
-    /// Okta failed.
+    /// Okta had an internal error.
     OktaFailed,
-    /// Okta's answer is none of its own.
+    /// The response does not look like one from Okta.
     OktaNotUnderstood,
-    /// No connection to Okta could be made in time.
+    /// No connection to Okta could be opened in time.
     OktaUnreachable,
-    /// No answer of Okta in time.
+    /// Okta did not respond in time.
     OktaTimeout,
     /// The connection to Okta was lost.
     OktaInterrupted,
     /// The message is in the queue.
     Queued,
-    /// The queue could not be reached, or failed.
+    /// The queue was unreachable or had an internal error.
     QueueUnavailable,
-    /// The function's role may not use the queue.
+    /// The function's role lacks permission for the queue.
     QueueForbidden,
-    /// There is no such queue.
+    /// The queue does not exist.
     QueueNotFound,
-    /// The queue does not take the message.
+    /// The queue rejected the message.
     QueueRefused,
-    /// A message of the queue is not one of ours.
+    /// A message in the queue is not one of ours.
     MessageUnreadable,
 }
 
 impl Reason {
-    /// The code.
+    /// The code as text.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// Whether the sends table failed.
+    /// Whether the reason is a failure of the sends table.
     pub fn is_tables(self) -> bool {
         matches!(self, Self::TableUnavailable | Self::TableForbidden | Self::TableNotFound | Self::TableRefused)
     }
@@ -194,7 +194,7 @@ impl Reason {
         )
     }
 
-    /// Whether the cause lies with one user's number, code or pace, so that nobody needs to be called for it.
+    /// Whether the cause is one user's number, code or request rate. Nobody needs to be paged for it.
     pub fn is_users_own(self) -> bool {
         matches!(
             self,
@@ -210,10 +210,10 @@ impl Reason {
         )
     }
 
-    /// What the user may read. Polite, the same for many causes, and no help to an attacker.
+    /// The text for the user. It is polite, covers many causes, and does not help an attacker.
     pub fn user_text(self) -> &'static str {
         match self {
-            // A refusal by policy reads like a number that cannot be reached.
+            // A refusal by the policy reads like an unreachable number.
             refused if refused.is_refusal_by_policy() => CHECK_THE_NUMBER,
             Self::PhoneNumberInvalid | Self::Landline | Self::Unreachable | Self::Unsubscribed => CHECK_THE_NUMBER,
             Self::CodeExpired => "This code has expired. Please ask for a new one.",

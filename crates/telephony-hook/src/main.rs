@@ -1,4 +1,4 @@
-//! Lambda function behind Okta's telephony inline hook. Everything but the glue is in `okta_twilio`.
+//! Lambda function behind Okta's telephony inline hook. Everything except the glue is in `okta_twilio`.
 
 use std::{convert::Infallible, process::ExitCode};
 

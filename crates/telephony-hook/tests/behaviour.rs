@@ -1,4 +1,4 @@
-//! What Twilio receives, what Okta is told and what the log shows, with the real binary.
+//! What Twilio receives, what Okta gets as the response, and what the log shows, with the real binary.
 
 #![expect(clippy::indexing_slicing, reason = "an answer without the field fails the test")]
 
@@ -23,7 +23,7 @@ fn sms() -> TelephonyRequest {
     TelephonyRequest::sms(NUMBER, CODE)
 }
 
-/// One request to Verify meets a fault; gives Okta's answer.
+/// Makes one request while Verify has a fault, and returns the response to Okta.
 fn ask_with_fault(hook: &Hook, fault: Fault, times: Times) -> HttpAnswer {
     hook.deployment.twilio.fault(Operation::VerifyCreate, fault, times);
     hook.ask(&sms())
@@ -178,12 +178,12 @@ mod sending {
     }
 
     #[test]
-    fn what_cannot_be_dialled_reaches_nobody() {
+    fn an_invalid_number_receives_nothing() {
         let hook = Hook::start();
         for number in ["9876543210", "+1", "12", "+1202FLOWERS", "+99999999999999999"] {
             let answer = hook.ask(&TelephonyRequest::sms(number, CODE));
             assert_eq!(verdict(&answer), "phone_number_invalid", "{number}");
-            assert!(hook.last_log("metrics")["SendErrors"].is_null(), "no alarm for what the user can mend");
+            assert!(hook.last_log("metrics")["SendErrors"].is_null(), "no alarm for what the user can fix");
             assert_eq!(answer.body["error"]["errorCauses"][0]["location"], "data.messageProfile.phoneNumber");
         }
         assert!(hook.sends().is_empty());
@@ -193,7 +193,7 @@ mod sending {
 mod callers {
     use super::*;
 
-    /// Every one of these is refused, and nothing goes anywhere.
+    /// Each of these is rejected, and nothing reaches Twilio.
     fn assert_refused(hook: &Hook, request: &TelephonyRequest) {
         let answer = hook.ask(request);
         assert_eq!(answer.status, 401);
@@ -206,7 +206,7 @@ mod callers {
         let hook = Hook::start();
         assert_refused(&hook, &sms().secret(None));
         for wrong in ["", "wrong", "local-development-onl", "local-development-only ", "LOCAL-DEVELOPMENT-ONLY"] {
-            // A gateway trims blanks around a value; one that did not would be refused here.
+            // A gateway trims the blanks around a value. Without that, the value is rejected.
             assert_refused(&hook, &sms().secret(Some(wrong)));
         }
         let twice = sms().event().header("auth_secret", AUTH_SECRET).build();
@@ -250,7 +250,7 @@ mod callers {
     }
 
     #[test]
-    fn requests_that_are_none() {
+    fn events_that_are_not_requests() {
         let hook = Hook::start();
         let ask = |method: &str, body: &[u8]| {
             let event = sandbox::lambda::GatewayEvent::new(method, "/telephony").header("auth_secret", AUTH_SECRET);
@@ -294,7 +294,7 @@ mod twilio_in_trouble {
         let answer = ask_with_fault(&hook, Fault::Delay(Duration::from_secs(8)), Times::Next(1));
         assert_eq!(verdict(&answer), "twilio_timeout");
         assert!(answer.duration < BUDGET + Duration::from_millis(300), "{:?}", answer.duration);
-        assert_eq!((hook.sends().len(), hook.messages().len()), (1, 1), "not repeated: it had been sent");
+        assert_eq!((hook.sends().len(), hook.messages().len()), (1, 1), "not repeated, because it was sent");
         assert_eq!(hook.last_log("metrics")["SendErrors"], 1);
     }
 
@@ -347,7 +347,7 @@ mod twilio_in_trouble {
             assert_eq!(
                 (hook.sends().len(), hook.messages().len()),
                 (1, messages),
-                "not repeated: it may have been sent"
+                "not repeated, because it may have been sent"
             );
         }
     }
@@ -358,7 +358,8 @@ mod twilio_in_trouble {
         for sent in 1..=3 {
             assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms(&format!("+1202555011{sent}"), CODE))), "SUCCESSFUL");
             assert_eq!((hook.sends().len(), hook.messages().len()), (sent, sent));
-            // As Lambda does between invocations; the peer's closing waits in the socket until the function goes on.
+            // Lambda does this between invocations. The server's close stays in the socket until the function
+            // continues.
             hook.function.freeze();
             hook.deployment.twilio.close_idle_connections();
             hook.function.thaw();
@@ -423,20 +424,20 @@ mod twilio_in_trouble {
     }
 
     #[test]
-    fn an_odd_answer_after_the_message_was_sent() {
+    fn an_odd_response_after_the_message_was_sent() {
         for fault in [Fault::NotJson, Fault::Huge(50_000_000), Fault::Truncated] {
             let hook = Hook::start();
             let answer = ask_with_fault(&hook, fault.clone(), Times::Next(1));
             assert_eq!(verdict(&answer), "SUCCESSFUL", "{fault:?}");
             assert_eq!(answer.body["commands"][0]["value"][0]["transactionId"], Value::Null);
             assert_eq!((hook.sends().len(), hook.messages().len()), (1, 1));
-            assert!(hook.function.peak_memory_kib().is_none_or(|peak| peak < 64 * 1024), "the answer is not kept");
+            assert!(hook.function.peak_memory_kib().is_none_or(|peak| peak < 64 * 1024), "the response is not stored");
         }
     }
 
     #[test]
     fn a_language_that_twilio_refuses() {
-        // Answers 60200 about `Locale` to any request that has one.
+        // Responds with 60200 about `Locale` to any request that has one.
         let refusing = sandbox::MAGIC_NUMBERS.iter().find(|magic| {
             matches!(magic.effect, sandbox::Effect::Verify(sandbox::VerifyEffect::Refuse(refusal))
                 if refusal.when == sandbox::When::WithLocale)
@@ -469,7 +470,7 @@ mod secrets {
     }
 
     #[test]
-    fn unusable_ones_let_nobody_in() {
+    fn unusable_ones_let_no_caller_in() {
         let good = |change: &dyn Fn(&mut Value)| {
             let mut secret = Deployment::start(Options::default()).hooks_secret(&[AUTH_SECRET]);
             change(&mut secret);
@@ -557,7 +558,7 @@ mod secrets {
         let new = "another-secret-value";
         hook.deployment.secrets.put(HOOKS_SECRET_ID, &hook.deployment.hooks_secret(&[new]));
         assert_eq!(verdict(&hook.ask(&sms().secret(Some(new)))), "SUCCESSFUL");
-        assert_eq!(hook.ask(&sms()).status, 401, "the old one is out");
+        assert_eq!(hook.ask(&sms()).status, 401, "the old one is rejected");
     }
 
     #[test]
@@ -582,7 +583,7 @@ mod secrets {
         let hook = Hook::start();
         let answer = ask_with_fault(&hook, Fault::Unauthorized, Times::UntilCleared);
         assert_eq!(verdict(&answer), "twilio_authentication");
-        assert_eq!(hook.sends().len(), 1, "the secret is the same, so trying again is useless");
+        assert_eq!(hook.sends().len(), 1, "the secret is the same, so a retry is useless");
         assert_eq!(hook.last_log("otp_failed")["level"], "ERROR");
     }
 

@@ -1,5 +1,5 @@
-//! What the front of the function makes of a request, with the real binary: which number it reads, whom it lets in,
-//! and what it does with events that are none of Okta's.
+//! What the hook does before sending, with the real binary: which numbers it parses, which callers it accepts, and what
+//! it does with events that are not from Okta.
 
 #![expect(
     clippy::indexing_slicing,
@@ -95,7 +95,7 @@ mod numbers {
 
     #[test]
     fn of_a_landline_with_such_an_extension_are_not_called_in_place_of_a_message() {
-        // A magic number of the sandbox: Lookup says that it is a landline.
+        // A magic number of the sandbox. Lookup reports it as a landline.
         let landline = "+15005552001";
         let variables = [("LOOKUP_FIELDS", "line_type_intelligence"), ("LANDLINE_TO_CALL", "true")];
         let hook = Hook::with_variables(&variables);
@@ -165,7 +165,7 @@ mod unneeded_values {
     #[test]
     fn may_be_nested_128_deep_in_one_json_value_without_a_byte_order_mark() {
         let hook = Hook::start();
-        // The field itself is 3 deep.
+        // The field itself has a depth of 3.
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth - 3), "]".repeat(depth - 3));
         assert_eq!(verdict(&ask_with(&hook, "/data/userProfile/lastName", &nested(128))), "SUCCESSFUL");
         assert_eq!(ask_with(&hook, "/data/userProfile/lastName", &nested(129)).status, 400);
@@ -222,7 +222,7 @@ mod tokens {
         for scopes in [json!("telephony"), json!("[openid telephony]"), json!("openid telephony"), json!(["telephony"])]
         {
             for claim in ["scp", "scope"] {
-                // Claims of any type stand next to it.
+                // Claims of other types are next to it.
                 let claims = json!({"sub": "0oa1", "exp": 1_800_000_000, "groups": ["a", 7, null], claim: scopes});
                 assert_eq!(verdict(&ask(&hook, &claims)), "SUCCESSFUL", "{claims}");
             }
@@ -277,7 +277,7 @@ mod tokens {
     }
 }
 
-/// The start ends with one line that names the variable.
+/// Startup fails with one line that names the variable.
 fn assert_does_not_start(variables: &[(&str, &str)], variable: &str) -> String {
     let deployment = Deployment::start(Options::default());
     let function = deployment.function(env!("CARGO_BIN_EXE_telephony-hook")).envs(variables.iter().copied()).spawn();
@@ -294,7 +294,7 @@ fn assert_does_not_start(variables: &[(&str, &str)], variable: &str) -> String {
 mod wiring {
     use super::*;
 
-    /// The same request in payload format 1.0, as a REST API has it or an HTTP API.
+    /// The same request in payload format 1.0, from a REST API or an HTTP API.
     fn in_format_1(version: Option<&str>) -> Value {
         let event = TelephonyRequest::sms(NUMBER, CODE).event().build();
         let mut old = json!({
@@ -396,7 +396,7 @@ mod countries {
                 [(PREMIUM, world), (SATELLITE, world), (UNASSIGNED, world), (NUMBER, america), (RUSSIA, russia)]
             {
                 let reason = reason(&hook, number);
-                // What Twilio makes of a number that is let through is its own affair.
+                // What Twilio does with an allowed number is outside this test.
                 let is_as_expected =
                     if expected == "sent" { !reason.starts_with("country_") } else { reason == expected };
                 assert!(is_as_expected, "{variables:?} {number}: {reason}");
@@ -425,7 +425,7 @@ mod rules_by_country {
     const BRITAIN: &str = "+447400123456";
     const BRAZIL: &str = "+5511987654321";
 
-    /// Channel, template and locale of the one request that reaches Verify.
+    /// Channel, template and locale of the only request to Verify.
     fn sent(hook: &Hook, request: &TelephonyRequest) -> [Option<String>; 3] {
         hook.deployment.twilio.reset();
         hook.ask(request);
@@ -515,7 +515,7 @@ mod observing {
             ("DENY_RESPONSE", "swallow"),
         ];
         let hook = Hook::with_variables(&observe);
-        // A magic number of the sandbox: Lookup says that it is premium.
+        // A magic number of the sandbox. Lookup reports it as premium.
         for (number, reason, lookups) in [
             ("+442079460123", Some("country_blocked"), 0),
             ("+97912345678", Some("country_blocked"), 0),
@@ -546,7 +546,7 @@ mod observing {
         let expired =
             TelephonyRequest::sms(NUMBER, CODE).with("/data/messageProfile/otpExpires", "2022-01-28T21:48:34.321Z");
         assert_eq!(verdict(&hook.ask(&expired)), "code_expired");
-        // A magic number of the sandbox: Lookup says that it is not valid.
+        // A magic number of the sandbox. Lookup reports it as invalid.
         assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms("+15005558101", CODE))), "phone_number_invalid");
         assert!(hook.sends().is_empty() && lines(&hook, "would_refuse").is_empty());
     }

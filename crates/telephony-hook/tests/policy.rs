@@ -1,4 +1,5 @@
-//! Whether a code is sent, with the real binary: what Lookup is asked, what the policy makes of it, what Okta is told.
+//! Whether a code is sent, with the real binary: the request to Lookup, the policy's decision, and the response to
+//! Okta.
 
 mod support;
 
@@ -48,7 +49,7 @@ fn log_lines(hook: &Hook, message: &str) -> Vec<Value> {
     hook.function.log_lines().into_iter().filter(|line| line["message"] == message).collect()
 }
 
-/// The values of a metric's dimension, over all lines that have the metric.
+/// The values of a metric's dimension, from all lines with the metric.
 fn counted(hook: &Hook, metric: &str, dimension: &str) -> Vec<String> {
     let lines = log_lines(hook, "metrics").into_iter().filter(|line| line.get(metric).is_some());
     lines.filter_map(|line| line.get(dimension)?.as_str().map(str::to_owned)).collect()
@@ -128,7 +129,7 @@ mod lookup {
     }
 
     #[test]
-    fn what_lasts_is_asked_for_once() {
+    fn lasting_data_is_requested_once() {
         let hook = Hook::with_variables(&[
             ("LOOKUP_FIELDS", "line_type_intelligence,sms_pumping_risk"),
             ("BLOCKED_LINE_TYPES", "nonFixedVoip"),
@@ -144,7 +145,7 @@ mod lookup {
     }
 
     #[test]
-    fn all_that_lasts_needs_no_request() {
+    fn cached_data_needs_no_request() {
         let hook = Hook::with_variables(&[("LOOKUP_FIELDS", "line_type_intelligence"), ("LANDLINE_TO_CALL", "true")]);
         for _ in 0..3 {
             assert_eq!(verdict(&hook.ask(&sms(LANDLINE))), "SUCCESSFUL");
@@ -161,7 +162,7 @@ mod rules {
 
     type Variables = &'static [(&'static str, &'static str)];
 
-    /// Variables, a number that they refuse, why, and one that they let pass.
+    /// Variables, a number that they refuse, the reason, and a number that they pass.
     const RULES: [(Variables, &str, &str, &str); 11] = [
         (&[("BLOCKED_COUNTRIES", "GB,FR")], "+442079460123", "country_blocked", NUMBER),
         (&[("ALLOWED_COUNTRIES", "US,CA")], "+442079460123", "country_not_allowed", "+14165550123"),
@@ -236,11 +237,11 @@ mod rules {
         assert_nothing_sent(&hook);
         assert_eq!(verdict(&hook.ask(&sms(FORWARDED))), "SUCCESSFUL");
         let fields: Vec<_> = lookups(&hook).iter().map(|request| request.parameters.len()).collect();
-        assert_eq!(fields, [1], "an SMS is not forwarded: nothing to pay for");
+        assert_eq!(fields, [1], "an SMS is not forwarded, so no package is paid for");
     }
 
     #[test]
-    fn a_country_that_the_number_tells_costs_no_lookup() {
+    fn a_country_refused_by_the_number_costs_no_lookup() {
         let hook = Hook::with_variables(&[("LOOKUP_FIELDS", "sms_pumping_risk"), ("ALLOWED_COUNTRIES", "US")]);
         assert_eq!(verdict(&hook.ask(&sms("+442079460123"))), "country_not_allowed");
         assert!(lookups(&hook).is_empty());
@@ -286,14 +287,14 @@ mod rules {
         let mut packages = counted(&hook, "Lookups", "Package");
         packages.sort_unstable();
         packages.dedup();
-        assert_eq!(packages, ["sms_pumping_risk"], "for an exempt request the country at hand was enough");
+        assert_eq!(packages, ["sms_pumping_risk"], "for an exempt request, the cached country was enough");
         assert_eq!(lookups(&hook).len(), 3);
     }
 
     #[test]
     fn a_landline_gets_a_call_in_a_language_that_calls_have() {
         let hook = Hook::with_variables(&[("LOOKUP_FIELDS", "line_type_intelligence"), ("LANDLINE_TO_CALL", "true")]);
-        // Arabic can be written, not spoken.
+        // Arabic is supported in text messages, but not in calls.
         let answer = hook.ask(&sms(LANDLINE).with("/data/messageProfile/locale", "ar"));
         assert_eq!(verdict(&answer), "SUCCESSFUL");
         let [message] = &hook.messages()[..] else { panic!("one message") };
@@ -321,7 +322,7 @@ mod refusals {
     use super::*;
 
     #[test]
-    fn as_an_error_okta_goes_on() {
+    fn as_an_error_okta_falls_back_to_its_own_provider() {
         let hook = Hook::with_variables(&[("BLOCKED_COUNTRIES", "US")]);
         let answer = hook.ask(&sms(NUMBER));
         assert_eq!(answer.status, 200);
@@ -335,7 +336,7 @@ mod refusals {
     }
 
     #[test]
-    fn swallowed_okta_does_not_send_either() {
+    fn suppressed_okta_does_not_send_either() {
         let hook = Hook::with_variables(&[("BLOCKED_COUNTRIES", "US"), ("DENY_RESPONSE", "swallow")]);
         let answer = hook.ask(&sms(NUMBER));
         assert_eq!(answer.status, 200);
@@ -351,7 +352,7 @@ mod refusals {
     }
 
     #[test]
-    fn only_the_policy_is_swallowed() {
+    fn only_a_refusal_by_the_policy_is_suppressed() {
         let hook = Hook::with_variables(&[("BLOCKED_COUNTRIES", "GB"), ("DENY_RESPONSE", "swallow")]);
         assert_eq!(verdict(&hook.ask(&sms("+1"))), "phone_number_invalid");
         hook.deployment.twilio.fault(Operation::VerifyCreate, Fault::Status(500), Times::Next(1));
@@ -418,7 +419,7 @@ mod national_numbers {
 mod lookup_in_trouble {
     use super::*;
 
-    /// Rules that would refuse the numbers used here, if Lookup answered.
+    /// Rules that would refuse these numbers if Lookup responded.
     const RULES: [(&str, &str); 3] =
         [("LOOKUP_FIELDS", "line_type_intelligence"), ("BLOCKED_LINE_TYPES", "premium"), ("ALLOWED_COUNTRIES", "US")];
 
@@ -426,14 +427,14 @@ mod lookup_in_trouble {
         Hook::with_variables(&[&RULES, variables].concat())
     }
 
-    /// One code with a fault of Lookup.
+    /// Sends one code while Lookup has a fault.
     fn ask_with_fault(hook: &Hook, fault: Fault, times: Times) -> HttpAnswer {
         hook.deployment.twilio.fault(Operation::Lookup, fault, times);
         hook.ask(&sms(PREMIUM))
     }
 
     #[test]
-    fn the_code_is_sent_all_the_same() {
+    fn the_code_is_sent_anyway() {
         for (fault, reason) in [
             (Fault::Status(400), "twilio_refused"),
             (Fault::Status(404), "twilio_refused"),
@@ -461,7 +462,7 @@ mod lookup_in_trouble {
     }
 
     #[test]
-    fn a_lost_connection_is_tried_once_more() {
+    fn a_lost_connection_is_retried_once() {
         for fault in [Fault::CloseAfterReading, Fault::CloseAfterSending] {
             let hook = hook(&[]);
             assert_eq!(verdict(&ask_with_fault(&hook, fault, Times::Next(1))), "line_type_blocked");
@@ -481,7 +482,7 @@ mod lookup_in_trouble {
         assert!((290..650).contains(&waited), "waited {waited} ms for Lookup");
         assert!(answer.duration < Duration::from_millis(1_500), "{:?}", answer.duration);
         assert_eq!(hook.last_log("lookup_failed")["reason"], "twilio_timeout");
-        assert_eq!(lookups(&hook).len(), 1, "a time-out is not tried again");
+        assert_eq!(lookups(&hook).len(), 1, "a timeout is not retried");
         assert_eq!(counted(&hook, "Lookups", "Package"), ["line_type_intelligence"], "Twilio may charge for it");
     }
 
@@ -503,7 +504,7 @@ mod lookup_in_trouble {
         assert!(answer.duration < Duration::from_millis(1_700), "{:?}", answer.duration);
         let log = hook.last_log("otp_failed");
         let waited = |field: &str| log[field].as_u64().expect("milliseconds");
-        assert!(waited("lookup_ms") <= 1_050, "500 ms are Verify's: {log}");
+        assert!(waited("lookup_ms") <= 1_050, "500 ms are reserved for Verify: {log}");
         assert!(waited("verify_ms") >= 400, "{log}");
     }
 
@@ -518,7 +519,7 @@ mod lookup_in_trouble {
     }
 
     #[test]
-    fn a_package_without_data_is_told() {
+    fn a_package_without_data_is_logged() {
         let hook = Hook::with_variables(&[
             ("LOOKUP_FIELDS", "line_type_intelligence,sms_pumping_risk"),
             ("MAX_SMS_PUMPING_RISK", "0"),
@@ -532,7 +533,7 @@ mod lookup_in_trouble {
             assert_eq!((&line["reason"], &line["twilio_code"]), (&json!("no_data"), &json!(60606)));
             assert!(line["advice"].as_str().unwrap().contains("enable the package"));
         }
-        // Nothing was learnt of the line, so it is asked for again.
+        // The cache has no line of this number, so the package is requested again.
         hook.ask(&sms(PACKAGE_NOT_ENABLED));
         let again = "line_type_intelligence,sms_pumping_risk";
         assert_eq!(lookups(&hook)[1].parameter("Fields"), Some(again));
@@ -623,7 +624,7 @@ mod recipes {
 
     const PAGE: &str = include_str!("../../../docs/policy.md");
 
-    /// A started stack, and the events that are sent to it with what comes of each.
+    /// A running stack, and the events to send to it with their expected results.
     struct Recipe<'a> {
         variables: Vec<(&'a str, &'a str)>,
         events: Vec<(&'a str, &'a str)>,
@@ -639,7 +640,7 @@ mod recipes {
                 let variables = variables.map(|(name, value)| (name, value.trim_matches('\''))).collect();
                 recipes.push(Recipe { variables, events: Vec::new() });
             } else if let Some(event) = line.strip_prefix("make invoke EVENT=") {
-                let (file, outcome) = event.split_once('#').expect("what comes of it");
+                let (file, outcome) = event.split_once('#').expect("the expected result");
                 recipes.last_mut().expect("a started stack").events.push((file.trim(), outcome.trim()));
             }
         }

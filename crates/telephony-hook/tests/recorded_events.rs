@@ -1,5 +1,5 @@
-//! Every recorded invocation of `events/`, replayed with the real binary: the answer, what reaches Verify and the phones,
-//! and that nothing private of it reaches the log.
+//! Replays every recorded invocation of `events/` with the real binary. Checks the response and what reaches Verify and
+//! the phones, and that no private value reaches the log.
 
 #![expect(clippy::expect_used, reason = "clippy knows tests, but not the functions that they share")]
 
@@ -18,17 +18,17 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 
-/// The whole answers, one file an event.
+/// The complete responses, in one file per event.
 const ANSWERS: &str = "answers";
 
 #[test]
-fn every_event_has_its_answer() {
+fn every_event_has_its_response() {
     let mut by_variables: BTreeMap<_, Vec<RecordedEvent>> = BTreeMap::new();
     for event in recorded_events::of_telephony_hook() {
         by_variables.entry(event.variables.clone()).or_default().push(event);
     }
-    // One function for each set of variables; a few side by side, as more would take the time from each other that some
-    // of the events are about.
+    // One function for each set of variables. Only a few run in parallel, because more would slow each other down and
+    // some events are about time.
     for some in by_variables.iter().collect::<Vec<_>>().chunks(3) {
         thread::scope(|threads| {
             for (variables, events) in some {
@@ -74,11 +74,11 @@ fn replay(deployment: &Deployment, function: &Function, event: &RecordedEvent) {
             assert_eq!(&message[field], value, "{field} of the message: {name}");
         }
     }
-    assert_answer_is_as_kept(name, &answer);
+    assert_response_matches(name, &answer);
 }
 
-/// Compares with the kept answer, but for what is new each time.
-fn assert_answer_is_as_kept(name: &str, answer: &HttpAnswer) {
+/// Compares with the stored response, except for values that are new each time.
+fn assert_response_matches(name: &str, answer: &HttpAnswer) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(ANSWERS);
     settings.set_prepend_module_to_snapshot(false);
@@ -92,7 +92,7 @@ fn assert_answer_is_as_kept(name: &str, answer: &HttpAnswer) {
     settings.bind(|| insta::assert_json_snapshot!(name, answer));
 }
 
-/// Stands for a sid, of which only the kind is kept. Anything else stays as it is.
+/// Replaces a sid and keeps only its prefix. Anything else stays as it is.
 fn sid(prefix: &'static str) -> insta::internals::Redaction {
     insta::dynamic_redaction(move |value, _path| {
         let is_sid = |text: &str| text.starts_with(prefix) && text.len() == 34;
@@ -103,14 +103,14 @@ fn sid(prefix: &'static str) -> insta::internals::Redaction {
 fn assert_nothing_private(output: &str, events: &[RecordedEvent]) {
     for event in events {
         for value in event.private_values() {
-            // The value itself is not named: test output is output too.
+            // The value itself is not printed, because test output is output too.
             assert!(!value.is_in(output), "the {} of {} is in the output", value.kind(), event.name);
         }
     }
 }
 
 #[test]
-fn there_is_an_answer_for_each_event_and_no_other() {
+fn the_stored_responses_match_the_events() {
     let events: BTreeSet<_> = recorded_events::of_telephony_hook().into_iter().map(|event| event.name).collect();
     let folder = fs::read_dir(format!("{}/tests/{ANSWERS}", env!("CARGO_MANIFEST_DIR"))).expect("the answers' folder");
     let names = folder.map(|file| file.expect("a file").file_name().into_string().expect("a name in UTF-8"));
@@ -119,7 +119,7 @@ fn there_is_an_answer_for_each_event_and_no_other() {
 }
 
 #[test]
-fn every_reason_that_a_magic_number_leads_to_is_shown() {
+fn every_reason_of_a_magic_number_has_an_event() {
     let shown: BTreeSet<_> =
         recorded_events::of_telephony_hook().into_iter().map(|event| event.expected.reason).collect();
     for magic in MAGIC_NUMBERS {

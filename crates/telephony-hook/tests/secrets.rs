@@ -1,4 +1,4 @@
-//! Secrets in the real binary: fetched, refreshed, frozen, refused and read as people store them.
+//! Secrets in the real binary: fetched, refreshed, frozen, rejected, and parsed in the forms that people store.
 
 #![expect(
     clippy::expect_used,
@@ -25,7 +25,7 @@ use support::{Hook, verdict};
 const NUMBER: &str = "+12025550123";
 const NEW_SECRET: &str = "another-secret-value";
 
-/// How often one fetch asks, if it is refused.
+/// The number of tries of a rejected fetch.
 const TRIES: usize = 3;
 
 fn sms() -> TelephonyRequest {
@@ -94,7 +94,7 @@ mod init {
         assert_eq!(hook.sends().len(), 1);
     }
 
-    /// Leads to the sandbox, but never answers the first connection.
+    /// Forwards to the sandbox, but never responds on the first connection.
     fn silent_at_first(target: &str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("https://{}", listener.local_addr().expect("the listener's address"));
@@ -153,10 +153,10 @@ mod refreshing {
     }
 
     #[test]
-    fn a_function_frozen_after_every_answer_still_learns_that_a_secret_was_revoked() {
+    fn a_function_frozen_after_every_response_still_notices_a_revoked_secret() {
         let hook = Hook::with_variables(&[("SECRET_TTL_SECONDS", "1")]);
         hook.keep_private(vec![NEW_SECRET.to_owned()]);
-        // Slow enough for a refresh to be under way when Twilio has answered.
+        // Slow enough that a refresh is still in progress when Twilio has responded.
         hook.deployment.secrets.delay(Duration::from_millis(150));
         let ask_then_freeze = |secret: &str| {
             let answer = hook.ask(&sms().secret(Some(secret)));
@@ -165,7 +165,7 @@ mod refreshing {
         };
         assert_eq!(ask_then_freeze(AUTH_SECRET), 200);
         hook.deployment.secrets.put(HOOKS_SECRET_ID, &hook.deployment.hooks_secret(&[NEW_SECRET]));
-        // Twice the time to live, frozen.
+        // Frozen for twice the time to live.
         thread::sleep(Duration::from_millis(2_100));
         assert_eq!(ask_then_freeze(AUTH_SECRET), 401);
         assert_eq!(ask_then_freeze(NEW_SECRET), 200);
@@ -179,7 +179,7 @@ mod refreshing {
     }
 
     #[test]
-    fn a_due_refresh_ends_before_the_answer_leaves() {
+    fn a_due_refresh_ends_before_the_response_leaves() {
         let hook = Hook::with_variables(&[("SECRET_TTL_SECONDS", "1")]);
         hook.deployment.secrets.delay(Duration::from_millis(300));
         thread::sleep(Duration::from_millis(1_100));
@@ -218,7 +218,7 @@ mod refusals {
 mod reading {
     use super::*;
 
-    /// The function sends with a secret that is stored like this.
+    /// The function sends with a secret that is stored in this form.
     fn serves(store: impl Fn(&Deployment)) {
         let deployment = deployment();
         store(&deployment);
@@ -252,7 +252,7 @@ mod reading {
     }
 
     #[test]
-    fn what_cannot_be_read_names_its_field() {
+    fn an_unreadable_secret_names_its_field() {
         for (field, value, reason) in [
             ("auth_secret", json!("short"), "auth_secret_unusable"),
             ("twilio_api_key_sid", json!("SK0"), "twilio_credentials_unusable"),
@@ -320,7 +320,7 @@ mod warnings {
     }
 
     #[test]
-    fn an_unknown_field_and_an_unreadable_pause_are_told_without_their_values() {
+    fn an_unknown_field_and_an_unreadable_pause_are_logged_without_their_values() {
         let deployment = deployment();
         let mut secret = deployment.hooks_secret(&[AUTH_SECRET]);
         secret["auth_secrets"] = json!("pasted-by-mistake");

@@ -1,5 +1,5 @@
-//! What telephony-hook remembers of a send, with the real binary and a stand-in of the table: the item that feedback needs
-//! after Twilio accepted, nothing otherwise, and a send that the table cannot hold up.
+//! What telephony-hook stores about a send, with the real binary and a stand-in for the table: the item that feedback
+//! needs once Twilio has accepted the message, nothing otherwise, and no delay of the send by the table.
 
 #![expect(
     clippy::expect_used,
@@ -115,7 +115,7 @@ fn the_delivery_is_what_okta_asked_for_and_the_channel_what_twilio_was_asked_for
 }
 
 #[test]
-fn what_was_not_sent_is_not_remembered() {
+fn an_unsent_message_is_not_stored() {
     let remembering = Remembering::with(&[("ALLOWED_COUNTRIES", "US")]);
     let refused = remembering.hook.ask(&TelephonyRequest::sms("+442079460060", "867530"));
     assert_eq!(verdict(&refused), "country_not_allowed");
@@ -135,11 +135,11 @@ fn without_a_user_feedback_cannot_be_exact_and_the_log_says_so() {
     assert!(remembering.table.items().is_empty());
     let lines = remembering.logged("send_not_remembered");
     assert_eq!((lines.len(), &lines[0]["reason"]), (1, &json!("event_without_user")));
-    assert_eq!(remembering.counted("TableFailures"), 0, "the table is well");
+    assert_eq!(remembering.counted("TableFailures"), 0, "the table works");
 }
 
 #[test]
-fn a_table_in_trouble_costs_the_record_and_never_the_code() {
+fn a_failing_table_loses_the_item_but_never_the_code() {
     for (code, reason) in [
         ("ProvisionedThroughputExceededException", "table_unavailable"),
         ("ThrottlingException", "table_unavailable"),
@@ -163,7 +163,7 @@ fn a_table_in_trouble_costs_the_record_and_never_the_code() {
 }
 
 #[test]
-fn a_silent_table_is_given_up() {
+fn a_silent_table_times_out() {
     let remembering = Remembering::start();
     remembering.table.delay(Duration::from_secs(20));
     let answer = remembering.hook.ask(&TelephonyRequest::sms(NUMBER, "867530"));

@@ -1,4 +1,4 @@
-//! What an admin changes while the function runs, and the ladder of repeated requests, with the real binary.
+//! Settings that an admin changes while the function runs, and the ladder of repeated requests, with the real binary.
 
 #![expect(clippy::indexing_slicing, reason = "clippy knows tests, but not the functions that they share")]
 
@@ -26,7 +26,7 @@ fn logged(hook: &Hook, message: &str) -> Vec<Value> {
 mod pause {
     use super::*;
 
-    /// A function whose secret has this field.
+    /// A function whose secret has this value of `paused`.
     fn paused(paused: &Value, variables: &[(&str, &str)]) -> Hook {
         let deployment = Deployment::start(Options::default());
         set(&deployment, paused);
@@ -48,7 +48,7 @@ mod pause {
             (json!(["us", "CALL"]), "paused", "paused", "SUCCESSFUL"),
             (json!(["001"]), "SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL"),
             (json!(false), "SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL"),
-            // Somebody wanted to stop something.
+            // An unreadable value pauses everything, because someone wanted to stop something.
             (json!("soon"), "paused", "paused", "paused"),
             (json!({"countries": ["GB"]}), "paused", "paused", "paused"),
         ] {
@@ -116,7 +116,8 @@ mod pause {
     fn begins_and_ends_without_a_restart() {
         let deployment = Deployment::start(Options::default());
         let hook = Hook::on(deployment, &[("SECRET_TTL_SECONDS", "1")]);
-        // A refresh is due after a second, and the value at hand is used while it runs. Each number takes few messages.
+        // A refresh is due after a second, and the cached value is used meanwhile. Each number receives only a few
+        // messages.
         let until = |wanted: &str, numbers: std::ops::Range<u32>| {
             numbers.into_iter().any(|number| {
                 std::thread::sleep(Duration::from_millis(200));
@@ -150,7 +151,7 @@ mod ladder {
             Self { hook, table }
         }
 
-        /// The channel by which a request goes out.
+        /// The channel of a request to Verify.
         fn channel(&self, request: &TelephonyRequest) -> Value {
             assert_eq!(verdict(&self.hook.ask(request)), "SUCCESSFUL");
             self.hook.last_log("otp_sent")["channel"].clone()
@@ -163,7 +164,7 @@ mod ladder {
         let codes = ["111111", "222222", "333333", "444444"];
         let channels = codes.map(|code| climbing.channel(&TelephonyRequest::sms(US, code)));
         assert_eq!(channels, ["sms", "sms", "call", "call"]);
-        // Another number of the same user begins anew, and so does the same number of another user.
+        // Another number of the same user starts again, and so does the same number of another user.
         assert_eq!(climbing.channel(&TelephonyRequest::sms(GB, "555555")), "sms");
         let other = TelephonyRequest::sms(US, "666666").with("/data/userProfile/userId", "00uother");
         let lines = climbing.hook.function.log_lines().len();

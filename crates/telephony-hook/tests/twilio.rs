@@ -1,4 +1,5 @@
-//! Calls to Twilio, with the real binary: odd answers, time, what is pending, and which service and credentials are used.
+//! Calls to Twilio, with the real binary: malformed responses, time limits, pending verifications, and the service and
+//! credentials that are used.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what is missing here fails the test")]
 
@@ -28,7 +29,7 @@ fn updates(hook: &Hook) -> Vec<RecordedRequest> {
     hook.deployment.twilio.requests_for(Operation::VerifyUpdate)
 }
 
-/// A Twilio that answers everything the same.
+/// A Twilio that sends the same response to every request.
 fn stub(status: u16, body: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -76,7 +77,7 @@ mod odd_answers {
     const SID: &str = "VEaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const ATTEMPT: &str = "VLaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-    /// What Okta gets when Verify answers a start like this.
+    /// Okta's response if Verify responds to a start in this way.
     fn answer_to(status: u16, body: &str) -> HttpAnswer {
         let url = stub(status, body.to_owned());
         let hook = Hook::with_variables(&[("TWILIO_VERIFY_URL", &url)]);
@@ -123,7 +124,7 @@ mod odd_answers {
     }
 
     #[test]
-    fn an_odd_field_of_lookup_does_not_lose_its_neighbours() {
+    fn an_odd_field_of_lookup_does_not_affect_its_neighbors() {
         for odd in ["null", "{}", r#"["x"]"#, "true", r#""\ud83d""#] {
             let body = format!(
                 r#"{{"valid":true,"phone_number":{odd},"country_code":{odd},"caller_name":{odd},"line_type_intelligence":
@@ -145,14 +146,14 @@ mod time {
     use super::*;
 
     #[test]
-    fn what_okta_has_given_up_is_not_sent() {
+    fn a_request_that_okta_has_given_up_is_not_sent() {
         let hook = Hook::with_variables(&[("LOOKUP_FIELDS", "line_type_intelligence")]);
         for age_ms in [3_000, 3_500, 5_000, 29_000] {
             let answer = hook.ask(&sms().taken_ago(Duration::from_millis(age_ms)));
             assert_eq!(verdict(&answer), "out_of_time", "{age_ms}");
         }
         assert!(hook.sends().is_empty());
-        assert!(hook.deployment.twilio.requests_for(Operation::Lookup).is_empty(), "nothing is paid for either");
+        assert!(hook.deployment.twilio.requests_for(Operation::Lookup).is_empty(), "and no Lookup is paid for");
         assert!(hook.last_log("otp_failed")["duration_ms"].as_u64().unwrap() >= 29_000);
     }
 
@@ -189,7 +190,7 @@ mod protection {
     const GEO: &str = "+15005550605";
 
     #[test]
-    fn twilios_blocks_are_swallowed_like_the_policys() {
+    fn twilios_blocks_are_suppressed_like_the_policys_refusals() {
         let hook = Hook::with_variables(&[("DENY_RESPONSE", "swallow")]);
         for (number, reason) in [(FRAUD, "blocked_as_fraud"), (GEO, "country_blocked_by_twilio")] {
             let answer = hook.ask(&TelephonyRequest::sms(number, CODE));
@@ -202,7 +203,7 @@ mod protection {
             assert!(log["twilio_code"].is_u64() && log["advice"].is_string());
         }
         assert!(hook.messages().is_empty());
-        // What is not a block is an error all the same.
+        // Other failures are errors in any case.
         hook.deployment.twilio.fault(Operation::VerifyCreate, Fault::Status(500), Times::Next(1));
         assert_eq!(verdict(&hook.ask(&sms())), "twilio_failed");
     }
@@ -225,16 +226,16 @@ mod replacing {
     }
 
     #[test]
-    fn what_is_pending_is_cancelled_before_a_send() {
+    fn a_pending_verification_is_canceled_before_a_send() {
         let hook = replacing();
         let first = hook.ask(&sms());
         assert_eq!(hook.last_log("otp_sent")["replaced"], "nothing_pending");
         let second = hook.ask(&TelephonyRequest::sms(NUMBER, "112233"));
         assert_eq!(hook.last_log("otp_sent")["replaced"], "canceled");
         let sid = |answer: &HttpAnswer| answer.body["commands"][0]["value"][0]["transactionId"].clone();
-        assert_ne!(sid(&first), sid(&second), "a new verification, with its own code");
+        assert_ne!(sid(&first), sid(&second), "a new verification with its own code");
         let updates = updates(&hook);
-        assert_eq!(updates.len(), 2, "404 is no failure");
+        assert_eq!(updates.len(), 2, "404 is not a failure");
         assert!(updates.iter().all(|update| update.parameter("Status") == Some("canceled")));
         assert!(updates.iter().all(|update| update.path.ends_with("/Verifications/%2B12025550123")));
         assert!(updates[1].at < hook.sends()[1].at);
@@ -282,14 +283,14 @@ mod replacing {
     }
 
     #[test]
-    fn what_is_refused_cancels_nothing() {
+    fn a_refused_request_cancels_nothing() {
         let hook = Hook::with_variables(&[("REPLACE_PENDING", "true"), ("BLOCKED_COUNTRIES", "US")]);
         assert_eq!(verdict(&hook.ask(&sms())), "country_blocked");
         assert!(updates(&hook).is_empty());
     }
 
     #[test]
-    fn by_default_nothing_is_cancelled() {
+    fn by_default_nothing_is_canceled() {
         let hook = Hook::start();
         hook.ask(&sms());
         hook.ask(&sms());
@@ -298,7 +299,7 @@ mod replacing {
     }
 
     #[test]
-    fn sends_without_a_limit_are_warned_of() {
+    fn sends_without_a_limit_cause_a_warning() {
         let hook = replacing();
         let warning = hook.last_log("configuration_warning");
         assert_eq!(warning["level"], "WARN");
@@ -319,7 +320,7 @@ mod account {
         let requests = hook.sends();
         let tags: Value = serde_json::from_str(requests[0].parameter("Tags").unwrap()).unwrap();
         assert_eq!(tags, json!({"okta_event_id": log["okta_event_id"]}));
-        // What is no id is no tag.
+        // An invalid id is not sent as a tag.
         for odd in [json!(null), json!("an event of jane.doe@example.com"), json!(["x"])] {
             let hook = Hook::start();
             assert_eq!(verdict(&hook.ask(&sms().with("/eventId", odd))), "SUCCESSFUL");
@@ -362,7 +363,7 @@ mod account {
         let mut secret = deployment.hooks_secret(&[AUTH_SECRET]);
         secret["verify_service_sid"] = service_sid.clone();
         deployment.secrets.put(HOOKS_SECRET_ID, &secret);
-        // A blank variable is an unset one.
+        // A blank variable counts as unset.
         Hook::on(deployment, &[("VERIFY_SERVICE_SID", "")])
     }
 
@@ -374,7 +375,7 @@ mod account {
     }
 
     #[test]
-    fn the_variable_goes_before_the_secret() {
+    fn the_variable_takes_precedence_over_the_secret() {
         let deployment = Deployment::start(Options::default());
         let mut secret = deployment.hooks_secret(&[AUTH_SECRET]);
         secret["verify_service_sid"] = json!("VA00000000000000000000000000000000");

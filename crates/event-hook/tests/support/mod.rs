@@ -1,4 +1,4 @@
-//! An event-hook under test: the real binary, run as Lambda runs it, between the stand-ins of Okta, Twilio and AWS.
+//! An event-hook under test: the real binary, run as Lambda runs it, between stand-ins for Okta, Twilio and AWS.
 
 #![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each test program uses a part of it")]
 
@@ -20,65 +20,65 @@ pub(crate) use sandbox::deployment::OKTA_SECRET_ID;
 
 pub(crate) use self::events::{ago, delivery, enrollment, millis_ago, sign_in};
 
-/// The sends table, and no source of Okta's.
+/// The sends table, without an Okta source.
 pub(crate) const TABLE_ONLY: [(&str, &str); 3] =
     [("SENDS_TABLE", dynamodb::TABLE), ("OKTA_ORG_URL", ""), ("OKTA_SECRET_ID", "")];
 
-/// What is sent to every phone.
+/// The code of every message.
 const CODE: &str = "867530";
 
-/// A running function. When it is dropped, its output is searched for every private value that it met.
+/// A running function. When it is dropped, its output is searched for every private value that it received.
 pub(crate) struct Hook {
     pub(crate) deployment: Deployment,
     pub(crate) sqs: Sqs,
-    /// The sends table; the function knows of it only where it was started so.
+    /// The sends table. The function uses it only if its variables say so.
     pub(crate) sends: DynamoDb,
     pub(crate) function: Function,
     private_values: Mutex<Vec<String>>,
 }
 
 impl Hook {
-    /// Without a queue.
+    /// Starts it without a queue.
     pub(crate) fn start() -> Self {
         Self::with_variables(&[])
     }
 
-    /// Without a queue, and with these variables besides.
+    /// Starts it without a queue, with these additional variables.
     pub(crate) fn with_variables(variables: &[(&str, &str)]) -> Self {
         let options = Options::default();
         let secret = json!({"okta_api_token": options.okta.api_token});
         Self::with(options, &secret, variables)
     }
 
-    /// With these settings of Twilio and Okta, this Okta secret, and variables.
+    /// Starts it with these settings of Twilio and Okta, this Okta secret, and these variables.
     pub(crate) fn with(options: Options, okta_secret: &Value, variables: &[(&str, &str)]) -> Self {
         Self::launch(options, okta_secret, |builder, _| builder.envs(variables.iter().copied()))
     }
 
-    /// With a queue.
+    /// Starts it with a queue.
     pub(crate) fn with_queue() -> Self {
         Self::with_queue_and(Options::default())
     }
 
-    /// With a queue, and these settings of Twilio and Okta.
+    /// Starts it with a queue and these settings of Twilio and Okta.
     pub(crate) fn with_queue_and(options: Options) -> Self {
         let secret = json!({"okta_api_token": options.okta.api_token});
         Self::launch(options, &secret, |builder, sqs| builder.env("FEEDBACK_QUEUE_URL", sqs.queue_url()))
     }
 
-    /// With the sends table and nothing of Okta's, without a queue.
+    /// Starts it with the sends table, without an Okta source or a queue.
     pub(crate) fn with_table() -> Self {
         Self::with_variables(&TABLE_ONLY)
     }
 
-    /// With the sends table and nothing of Okta's, and with a queue.
+    /// Starts it with the sends table and a queue, without an Okta source.
     pub(crate) fn with_table_and_queue() -> Self {
         Self::launch(Options::default(), &json!({}), |builder, sqs| {
             builder.envs(TABLE_ONLY).env("FEEDBACK_QUEUE_URL", sqs.queue_url())
         })
     }
 
-    /// Without a queue, in a deployment that `prepare` has seen before the function starts.
+    /// Starts it without a queue, in a deployment that `prepare` has set up.
     pub(crate) fn start_in(prepare: impl Fn(&Deployment)) -> Self {
         let options = Options::default();
         let secret = json!({"okta_api_token": options.okta.api_token});
@@ -109,7 +109,7 @@ impl Hook {
         private_values.push(okta_api_token);
         private_values.extend(okta_secret["okta_private_key"].as_str().map(str::to_owned));
         private_values.extend(okta_secret.pointer("/okta_private_key/d").and_then(Value::as_str).map(str::to_owned));
-        // Every access token of the stand-in begins so.
+        // Every access token of the stand-in starts with this.
         private_values.push("sandbox-access-token".to_owned());
         Self { deployment, sqs, sends, function, private_values: Mutex::new(private_values) }
     }
@@ -120,22 +120,22 @@ impl Hook {
         builder.timeout(timeout).spawn()
     }
 
-    /// Okta delivers these events.
+    /// Delivers these events as Okta.
     pub(crate) fn deliver(&self, events: &[Value]) -> HttpAnswer {
         self.post(&delivery(events).to_string())
     }
 
-    /// Okta posts this body.
+    /// Posts this body as Okta.
     pub(crate) fn post(&self, body: &str) -> HttpAnswer {
         self.ask(GatewayEvent::new("POST", "/events").header("auth_secret", AUTH_SECRET).body(body))
     }
 
-    /// Somebody asks this.
+    /// Sends this request.
     pub(crate) fn ask(&self, request: GatewayEvent) -> HttpAnswer {
         HttpAnswer::of(self.function.invoke(&request.build()))
     }
 
-    /// Lambda hands over this event, and gets this answer.
+    /// Delivers this batch as Lambda, and returns the response.
     pub(crate) fn hand_over(&self, batch: &(impl Display + ?Sized)) -> Value {
         match self.function.invoke(batch).outcome {
             Outcome::Response(answer) => answer,
@@ -143,25 +143,25 @@ impl Hook {
         }
     }
 
-    /// Works off one batch of the queue; `false` if nothing was due.
+    /// Processes one batch of the queue. Returns `false` if no message was due.
     pub(crate) fn work_off_a_batch(&self) -> bool {
         let Some(batch) = self.sqs.receive() else { return false };
         self.sqs.settle(&batch, &self.hand_over(&batch));
         true
     }
 
-    /// Works off the queue until nothing is due.
+    /// Processes the queue until no message is due.
     pub(crate) fn work_off(&self) {
         while self.work_off_a_batch() {}
     }
 
-    /// A code is on its way to a number, as the telephony hook would send it.
+    /// Sends a code to a number, as the telephony hook does.
     pub(crate) fn send_code(&self, number: &str) {
         self.private_values.lock().expect("the list").push(number.trim_start_matches('+').to_owned());
         self.deployment.twilio.send_code(number, CODE);
     }
 
-    /// As [`send_code`](Self::send_code), and telephony-hook has remembered it in the table. Gives the verification's sid.
+    /// Like [`send_code`](Self::send_code), but telephony-hook has also stored it in the table. Returns the sid.
     pub(crate) fn send_and_remember(&self, user_id: &str, number: &str, delivery: &str, age: Duration) -> String {
         self.send_code(number);
         let mut verifications = self.deployment.twilio.verifications().into_iter();
@@ -171,7 +171,7 @@ impl Hook {
         sid
     }
 
-    /// The sids of the verifications that are approved, sorted.
+    /// The sids of the approved verifications, sorted.
     pub(crate) fn approved_sids(&self) -> Vec<String> {
         let verifications = self.deployment.twilio.verifications().into_iter();
         let approved = verifications.filter(|verification| verification.status == Status::Approved);
@@ -180,28 +180,28 @@ impl Hook {
         sids
     }
 
-    /// The numbers whose verification is approved, in order.
+    /// The numbers of the approved verifications, in order.
     pub(crate) fn approved(&self) -> Vec<String> {
         self.deployment.twilio.approved()
     }
 
-    /// How often Twilio was told of an approval, whatever it answered.
+    /// The number of updates at Twilio, whatever their response.
     pub(crate) fn updates(&self) -> usize {
         self.deployment.twilio.requests_for(Operation::VerifyUpdate).len()
     }
 
-    /// The status of each answer to an update.
+    /// The status of each response to an update.
     pub(crate) fn update_statuses(&self) -> Vec<Option<u16>> {
         let updates = self.deployment.twilio.requests_for(Operation::VerifyUpdate).into_iter();
         updates.map(|request| request.answered.map(|answered| answered.status)).collect()
     }
 
-    /// The lines of these events.
+    /// The log lines of these events.
     pub(crate) fn logged(&self, message: &str) -> Vec<Value> {
         self.function.log_lines().into_iter().filter(|line| line["message"] == message).collect()
     }
 
-    /// The only line of this event.
+    /// The only log line of this event.
     pub(crate) fn logged_once(&self, message: &str) -> Value {
         let [line] = &self.logged(message)[..] else { panic!("not one {message} in {}", self.function.output()) };
         line.clone()
@@ -215,13 +215,13 @@ impl Drop for Hook {
         }
         let output = self.function.output();
         for value in self.private_values.get_mut().expect("the list") {
-            // The value itself is not named: test output is output too.
+            // The value itself is not printed, because test output is output too.
             assert!(!output.contains(value.as_str()), "a private value of {} characters is in the output", value.len());
         }
     }
 }
 
-/// The item of a verification whose only message was sent so long ago.
+/// The item of a verification whose only message has this age.
 pub(crate) fn sent(user_id: &str, sid: &str, delivery: &str, age: Duration) -> Value {
     let sent_at = millis_ago(age);
     json!({
@@ -232,7 +232,7 @@ pub(crate) fn sent(user_id: &str, sid: &str, delivery: &str, age: Duration) -> V
     })
 }
 
-/// The variables of every function here.
+/// The variables of every function in these tests.
 pub(crate) fn variables(deployment: &Deployment, sqs: &Sqs) -> Builder {
     deployment.function(env!("CARGO_BIN_EXE_event-hook")).envs([
         ("OKTA_ORG_URL", "https://example.okta.com"),

@@ -1,4 +1,4 @@
-//! Any body at the telephony hook is read or refused, and never shows what is private.
+//! The telephony hook parses or rejects any body, and its `Debug` never shows private data.
 
 #![no_main]
 

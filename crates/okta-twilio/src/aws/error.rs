@@ -1,45 +1,45 @@
-//! What a failure of an AWS service means: one reading of the error codes for every service that the functions use.
+//! The meaning of AWS errors. All AWS services that the functions use share this classification.
 //!
-//! The same trouble has many codes: SQS alone spells denied access to a KMS key in two ways, by the protocol that the
-//! answer came in. The HTTP status and SQS's `SenderFault` say little by themselves (SQS throttles with 400 and calls it
-//! the sender's fault), so the code decides, and the status only where the code is not known.
+//! One cause has many codes. SQS alone has two codes for denied access to a KMS key, one for each protocol. The HTTP
+//! status and SQS's `SenderFault` are not reliable: SQS throttles with 400 and blames the sender. So the code decides,
+//! and the status counts only for an unknown code.
 //! Sources: the API references of SQS, Secrets Manager and DynamoDB ("Errors", "Common error types"); the list of
 //! throttling codes in the SDK's own retry rules.
 
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// Why an AWS service did not do what it was asked for.
+/// Why an AWS service did not do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AwsFailure {
-    /// Too many requests. Passes.
+    /// There were too many requests. Transient.
     Throttled,
-    /// No answer in time, or the service failed. Passes.
+    /// The service did not respond in time, or it failed. Transient.
     Unavailable,
-    /// The function's role may not do this, or its credentials are refused.
+    /// The function's role lacks the permission, or AWS rejected its credentials.
     AccessDenied,
-    /// The KMS key of the resource may not be used, is disabled or is gone.
+    /// The KMS key of the resource is disabled or deleted, or the role lacks permission for it.
     KeyDenied,
     /// The resource does not exist.
     NotFound,
-    /// Any other refusal: asking again would give the same answer.
+    /// The service refused for another reason. The same request would get the same response.
     Refused,
 }
 
 impl AwsFailure {
-    /// Reads a failed call.
+    /// Classifies a failed call.
     pub fn of<E: ProvideErrorMetadata>(error: &SdkError<E, Response>) -> Self {
         match error {
             SdkError::ServiceError(refusal) => {
                 Self::of_code(refusal.err().meta().code(), refusal.raw().status().as_u16())
             }
-            // Could not be built, so that it will not be the next time either.
+            // The request could not be built, and the next one could not be either.
             SdkError::ConstructionFailure(_) => Self::Refused,
             _ => Self::Unavailable,
         }
     }
 
-    /// Reads an error code. `status` is the HTTP status of the answer.
+    /// Classifies an error code. `status` is the HTTP status of the response.
     pub fn of_code(code: Option<&str>, status: u16) -> Self {
         let code = code.unwrap_or_default();
         let has = |words: &[&str]| words.iter().any(|word| code.contains(word));
@@ -73,7 +73,7 @@ impl AwsFailure {
         }
     }
 
-    /// Whether the same request may succeed a moment later without anybody's help.
+    /// Whether the same request could succeed a moment later without a change by anyone.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Throttled | Self::Unavailable)
     }
@@ -130,13 +130,13 @@ mod tests {
             ("InvalidParameterException", AwsFailure::Refused),
             ("ValidationException", AwsFailure::Refused),
         ] {
-            // Whatever the status: SQS throttles with 400, and a proxy may say 502 to anything.
+            // The status does not matter: SQS throttles with 400, and a proxy may respond with 502 to anything.
             assert_eq!(AwsFailure::of_code(Some(code), 400), failure, "{code}");
         }
     }
 
     #[test]
-    fn the_status_decides_where_no_code_is_known() {
+    fn the_status_decides_for_an_unknown_code() {
         for (status, failure) in [
             (400, AwsFailure::Refused),
             (403, AwsFailure::AccessDenied),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn only_throttling_and_failures_pass() {
+    fn only_throttling_and_failures_are_transient() {
         let passing = [AwsFailure::Throttled, AwsFailure::Unavailable];
         let lasting = [AwsFailure::AccessDenied, AwsFailure::KeyDenied, AwsFailure::NotFound, AwsFailure::Refused];
         assert!(passing.iter().all(|failure| failure.is_transient()));

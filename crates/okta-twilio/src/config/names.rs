@@ -1,4 +1,4 @@
-//! The names of all variables, and those that nearly are one.
+//! The names of all variables, and the detection of misspelled names.
 
 use crate::id::SafeId;
 
@@ -46,20 +46,20 @@ pub const VARIABLES: &[&str] = &[
     "OKTA_API_URL",
 ];
 
-/// Variables by which other programs find a proxy. This one does not use any.
+/// Variables that configure a proxy for other programs. This program does not use a proxy.
 pub const PROXY_VARIABLES: &[&str] =
     &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
 
-/// A variable that is set, is not used, and nearly has the name of one that would be.
+/// A variable that is set but unused, and whose name is close to the name of a known variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MisspeltVariable {
     /// Its name.
     pub name: SafeId,
-    /// The one that was probably meant.
+    /// The variable that was probably meant.
     pub meant: &'static str,
 }
 
-/// The misspelt ones among the names of all variables that are set.
+/// The misspelled names among all variables that are set.
 pub fn misspelt(names: impl Iterator<Item = String>) -> Vec<MisspeltVariable> {
     let is_foreign = |name: &str| ["AWS_", "LAMBDA_", "_"].iter().any(|prefix| name.starts_with(prefix));
     let unknown = names.filter(|name| !VARIABLES.contains(&name.as_str()) && !is_foreign(name));
@@ -68,8 +68,8 @@ pub fn misspelt(names: impl Iterator<Item = String>) -> Vec<MisspeltVariable> {
         .collect()
 }
 
-/// The known name that a name probably means: at most one edit in each five characters away, where case does not matter
-/// and `-` equals `_`.
+/// The known name that is closest to `name`. It allows one edit for every five characters, ignores case, and treats `-`
+/// and `_` as equal.
 pub fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let name = normalised(name);
     let distances = known.iter().filter_map(|known| {
@@ -85,7 +85,7 @@ fn normalised(name: &str) -> Vec<u8> {
     name.bytes().map(|byte| if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() }).collect()
 }
 
-/// How many insertions, deletions, replacements and swaps of neighbours make one name the other.
+/// The number of insertions, deletions, replacements and transpositions that turn one name into the other.
 fn distance(from: &[u8], to: &[u8]) -> usize {
     let first: Vec<usize> = (0..=to.len()).collect();
     let mut rows = vec![first];
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn known_names_are_not_mistaken_for_each_other() {
+    fn known_names_are_not_confused() {
         for name in VARIABLES.iter().chain(PROXY_VARIABLES) {
             let others: Vec<_> = VARIABLES.iter().copied().filter(|other| other != name).collect();
             assert_eq!(nearest(name, &others), None, "{name}");

@@ -1,9 +1,9 @@
-//! Tell Twilio that a code was right.
+//! Feedback: reports to Twilio that the user typed the right code.
 //!
-//! Without this feedback Verify counts a user's sign-ins as five unanswered messages and stops (60203), and its Fraud
-//! Guard learns nothing. Okta's event names the user and neither the number nor Twilio's verification, so this has to be
-//! found first: in the sends table by its sid, which is exact, or else by the numbers that Okta's API knows. Telling it
-//! twice does no harm: the second time there is nothing pending.
+//! Without feedback, Verify counts a user's sign-ins as unfinished verifications, blocks the number after five messages
+//! (60203), and its Fraud Guard learns nothing. Okta's event names the user, but neither the number nor Twilio's
+//! verification, so this module has to find the verification first. The sends table has its exact sid. Okta's API only
+//! has the user's numbers. Duplicate feedback is harmless, because nothing is pending the second time.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
         client::{OktaClient, OktaError},
         event::PhoneSuccess,
     },
-    otp::sends::{self, Remembered, SendsTable, TableError},
+    otp::sends::{self, SendsTable, StoredVerification, TableError},
     phone::PhoneNumber,
     reason::Reason,
     secrets::SecretError,
@@ -24,50 +24,50 @@ use crate::{
     time::{clock::Clock, deadline::Deadline},
     twilio::{
         Class, ErrorCode,
-        client::{TwilioError, reason_of_silence},
+        client::{TwilioError, reason_of_no_response},
         verify::{Target, Updated, VerifyClient},
     },
 };
 
-/// Longest wait for one answer of Verify. Its updates take some 100 to 300 ms.
+/// Timeout of one call to Verify. Its updates take about 100 to 300 ms.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest wait for the sends table to tell what it remembers.
+/// Timeout for a query of the sends table.
 const TABLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Shortest and longest wait for it to delete what was used. The event is done without.
+/// Minimum and maximum timeout for deleting used items. A failure does not affect the event.
 const FORGET_TIMEOUT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(300));
 
-/// An event is begun only if this much is left.
-const LEAST_TIME: Duration = Duration::from_millis(300);
+/// Processing of an event starts only if this much time is left.
+const MIN_TIME: Duration = Duration::from_millis(300);
 
-/// So long after the deadline a call has ended by itself, with a better reason than an interruption has.
+/// Grace period after the deadline. A call that ends by its own timeout reports a better reason than an interruption.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// How feedback finds its verification.
+/// The configuration of feedback.
 #[derive(Clone, Debug)]
 pub struct FeedbackConfig {
-    /// `FEEDBACK_MAX_AGE_SECONDS` (600): older events are not acted on by phone number, which by then could name a newer
-    /// verification.
+    /// `FEEDBACK_MAX_AGE_SECONDS` (600): maximum age of an event for a search by phone number. By then a number may
+    /// have a newer verification.
     pub max_age: Duration,
-    /// `PHONE_SOURCE` (`factors`; `none` where there is a table and neither `OKTA_ORG_URL` nor `OKTA_SECRET_ID`): what Okta
-    /// is asked for, in order, where the table does not tell.
+    /// `PHONE_SOURCE` (`factors`; `none` if there is a table and neither `OKTA_ORG_URL` nor `OKTA_SECRET_ID`): the Okta
+    /// resources to query, in this order, if the table has no result.
     pub sources: Vec<PhoneSource>,
-    /// `SENDS_TABLE` (none): where telephony-hook remembers its sends.
+    /// `SENDS_TABLE` (none): the table in which telephony-hook stores accepted messages.
     pub sends_table: Option<String>,
 }
 
-/// What of Okta's tells a user's numbers.
+/// The Okta resource that supplies the phone numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PhoneSource {
-    /// The phones that the user enrolled.
+    /// The phones that the user enrolled as factors.
     Factors,
     /// The numbers in the user's profile.
     Profile,
 }
 
 impl PhoneSource {
-    /// The word in the log.
+    /// The name in the log.
     fn as_str(self) -> &'static str {
         match self {
             Self::Factors => "factors",
@@ -80,7 +80,7 @@ impl FeedbackConfig {
     /// Reads the variables of feedback.
     ///
     /// # Errors
-    /// At the first variable that cannot be used.
+    /// Fails at the first invalid variable.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         const SOURCE: &str = "PHONE_SOURCE";
         let age_help = ("must be a number of seconds from 1 to 86400", "600");
@@ -96,7 +96,7 @@ impl FeedbackConfig {
         let has_okta = ["OKTA_ORG_URL", "OKTA_SECRET_ID"].iter().any(|variable| variables.optional(variable).is_some());
         let sources = match variables.read(SOURCE, source_help, sources)? {
             Some(none) if none.is_empty() && sends_table.is_none() => {
-                return Err(ConfigError::new(SOURCE, "can be none with SENDS_TABLE only", "factors"));
+                return Err(ConfigError::new(SOURCE, "can be none only with SENDS_TABLE", "factors"));
             }
             Some(sources) => sources,
             None if sends_table.is_some() && !has_okta => Vec::new(),
@@ -110,32 +110,32 @@ impl FeedbackConfig {
     }
 }
 
-/// What became of one event.
+/// The result for one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The queue has it.
+pub enum FeedbackOutcome {
+    /// The queue stores the event.
     Queued,
-    /// Twilio was told.
+    /// Twilio marked the verification as approved.
     Approved,
-    /// There is nothing to tell.
+    /// No verification needs this feedback.
     NotNeeded(Reason),
-    /// Twilio should be told and was not.
-    Failed(Failure),
+    /// Twilio did not receive the feedback.
+    Failed(FeedbackFailure),
 }
 
-impl Outcome {
-    /// A failure that stays one until somebody mends its cause.
+impl FeedbackOutcome {
+    /// A failure that lasts until someone fixes its cause.
     pub fn permanent(reason: Reason) -> Self {
-        Self::Failed(Failure { reason, is_transient: false, retry_after: None })
+        Self::Failed(FeedbackFailure { reason, is_transient: false, retry_after: None })
     }
 
-    /// A failure that may pass.
+    /// A failure that can clear without a change by anyone.
     pub fn transient(reason: Reason) -> Self {
-        Self::Failed(Failure { reason, is_transient: true, retry_after: None })
+        Self::Failed(FeedbackFailure { reason, is_transient: true, retry_after: None })
     }
 
-    /// Whether a second delivery of the event can mend it: Okta makes one after a 503. A table that cannot be used may be
-    /// a role whose new policy is on its way, which takes seconds.
+    /// Whether redelivery can help. Okta redelivers after a 503. A table without access counts too, because a new
+    /// policy of the role takes some seconds to apply.
     pub fn wants_another_delivery(&self) -> bool {
         use Reason::{TableForbidden, TableNotFound, TableRefused};
         let Self::Failed(failure) = self else { return false };
@@ -143,19 +143,19 @@ impl Outcome {
     }
 }
 
-/// Why Twilio was not told.
+/// Why Twilio did not receive the feedback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// In one word.
+pub struct FeedbackFailure {
+    /// The reason code.
     pub reason: Reason,
-    /// Whether it may go better later without anybody's help.
+    /// Whether the failure can clear without a change by anyone.
     pub is_transient: bool,
-    /// How long Okta or Twilio ask to wait.
+    /// The wait that Okta or Twilio requested.
     pub retry_after: Option<Duration>,
 }
 
-impl Outcome {
-    /// The word in metrics.
+impl FeedbackOutcome {
+    /// The name in metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -165,17 +165,17 @@ impl Outcome {
         }
     }
 
-    /// Why.
+    /// The reason code of the result.
     pub fn reason(&self) -> Reason {
         match self {
             Self::Queued => Reason::Queued,
             Self::Approved => Reason::Approved,
-            Self::NotNeeded(reason) | Self::Failed(Failure { reason, .. }) => *reason,
+            Self::NotNeeded(reason) | Self::Failed(FeedbackFailure { reason, .. }) => *reason,
         }
     }
 }
 
-/// Gives feedback.
+/// Sends feedback to Twilio.
 #[derive(Clone)]
 pub struct Feedback {
     config: FeedbackConfig,
@@ -192,7 +192,8 @@ impl std::fmt::Debug for Feedback {
 }
 
 impl Feedback {
-    /// Feedback to one Verify service. `sends` is asked first, then `okta` if a source of the configuration needs it.
+    /// Feedback to one Verify service. It queries `sends` first, and then `okta` if the configuration has a source for
+    /// it.
     pub fn new(
         config: FeedbackConfig,
         verify: VerifyClient,
@@ -203,31 +204,32 @@ impl Feedback {
         Self { config, verify, sends, okta, clock }
     }
 
-    /// Finds the verification and approves it, within the deadline. Tells the log. `receive_count` is the queue's.
+    /// Finds the verification, approves it within the deadline, and logs the result. `receive_count` comes from the
+    /// queue.
     pub async fn give(
         &self,
         success: &PhoneSuccess,
         receive_count: Option<u32>,
         deadline: &Deadline,
         log: &Log,
-    ) -> Outcome {
+    ) -> FeedbackOutcome {
         let started = Instant::now();
         let age_seconds = self.clock.now().as_secs().saturating_sub(success.published.as_secs());
-        // A negative one is from a clock that is ahead of ours.
+        // The age is negative if Okta's clock is ahead of ours.
         let too_old = u64::try_from(age_seconds).is_ok_and(|age| Duration::from_secs(age) > self.config.max_age);
         let mut record = record_of(success, Reason::NoPendingVerification);
         (record.age_seconds, record.receive_count) = (Some(age_seconds), receive_count);
         let outcome = if self.sends.is_none() && too_old {
-            Outcome::NotNeeded(Reason::EventTooOld)
-        } else if deadline.remaining() < LEAST_TIME {
-            Outcome::transient(Reason::OutOfTime)
+            FeedbackOutcome::NotNeeded(Reason::EventTooOld)
+        } else if deadline.remaining() < MIN_TIME {
+            FeedbackOutcome::transient(Reason::OutOfTime)
         } else {
             let search = Search { feedback: self, success, too_old, deadline, log, record: &mut record };
-            // Each call ends by itself, but a secret may have to be fetched before.
+            // Each call has its own timeout, but a secret may have to be fetched first.
             let in_time = tokio::time::timeout(deadline.remaining() + GRACE, search.run()).await;
-            in_time.unwrap_or_else(|_elapsed| Outcome::transient(Reason::OutOfTime))
+            in_time.unwrap_or_else(|_elapsed| FeedbackOutcome::transient(Reason::OutOfTime))
         };
-        if outcome == Outcome::Approved {
+        if outcome == FeedbackOutcome::Approved {
             let delay = self.clock.now().as_millis().saturating_sub(success.published.as_millis());
             record.delay_ms = Some(u64::try_from(delay).unwrap_or(0));
         }
@@ -237,7 +239,7 @@ impl Feedback {
     }
 }
 
-/// The log's record of an event.
+/// The log record of an event.
 pub fn record_of(success: &PhoneSuccess, reason: Reason) -> FeedbackRecord {
     FeedbackRecord {
         user_id: Some(success.user_id.clone()),
@@ -247,14 +249,14 @@ pub fn record_of(success: &PhoneSuccess, reason: Reason) -> FeedbackRecord {
     }
 }
 
-/// Tells the log what became of an event.
-pub fn emit(outcome: Outcome, mut record: FeedbackRecord, log: &Log) {
+/// Logs the result for an event.
+pub fn emit(outcome: FeedbackOutcome, mut record: FeedbackRecord, log: &Log) {
     record.reason = outcome.reason();
     log.emit(&match outcome {
-        Outcome::Queued => LogEvent::FeedbackQueued(Box::new(record)),
-        Outcome::Approved => LogEvent::FeedbackApproved(Box::new(record)),
-        Outcome::NotNeeded(_) => LogEvent::FeedbackNotNeeded(Box::new(record)),
-        Outcome::Failed(failure) => {
+        FeedbackOutcome::Queued => LogEvent::FeedbackQueued(Box::new(record)),
+        FeedbackOutcome::Approved => LogEvent::FeedbackApproved(Box::new(record)),
+        FeedbackOutcome::NotNeeded(_) => LogEvent::FeedbackNotNeeded(Box::new(record)),
+        FeedbackOutcome::Failed(failure) => {
             record.transient = failure.is_transient;
             LogEvent::FeedbackFailed(Box::new(record))
         }
@@ -265,7 +267,7 @@ pub fn emit(outcome: Outcome, mut record: FeedbackRecord, log: &Log) {
 struct Search<'a> {
     feedback: &'a Feedback,
     success: &'a PhoneSuccess,
-    /// By now a number could name a newer verification.
+    /// The event is so old that a number may have a newer verification.
     too_old: bool,
     deadline: &'a Deadline,
     log: &'a Log,
@@ -273,8 +275,8 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Asks the table, then Okta.
-    async fn run(mut self) -> Outcome {
+    /// Queries the table first, then Okta.
+    async fn run(mut self) -> FeedbackOutcome {
         let feedback = self.feedback;
         let mut unfound = Reason::NotRemembered;
         if let Some(sends) = &feedback.sends {
@@ -284,25 +286,26 @@ impl Search<'_> {
             }
         }
         match &feedback.okta {
-            None => Outcome::NotNeeded(unfound),
-            Some(_) if self.too_old => Outcome::NotNeeded(Reason::EventTooOld),
+            None => FeedbackOutcome::NotNeeded(unfound),
+            Some(_) if self.too_old => FeedbackOutcome::NotNeeded(Reason::EventTooOld),
             Some(okta) => self.ask_okta(okta).await,
         }
     }
 
-    /// Tries what the table remembers of the user, until Twilio finds it pending, and deletes what is of no more use. An
-    /// error says why nothing was found, where it may be found in another way.
-    async fn ask_table(&mut self, sends: &SendsTable) -> Result<Outcome, Reason> {
+    /// Tries the stored verifications of the user until Twilio finds one pending, and deletes the used ones. An error
+    /// is the reason why nothing was found, if Okta may still help.
+    async fn ask_table(&mut self, sends: &SendsTable) -> Result<FeedbackOutcome, Reason> {
         let (user_id, happened) = (&self.success.user_id, self.success.published);
-        let remembered = match sends.verifications_of(user_id, self.deadline.at_most(TABLE_TIMEOUT)).await {
+        let remembered = match sends.verifications_of(user_id, self.deadline.remaining_up_to(TABLE_TIMEOUT)).await {
             Ok(remembered) => remembered,
-            Err(error) => return Ok(Outcome::Failed(self.note_table(error))),
+            Err(error) => return Ok(FeedbackOutcome::Failed(self.note_table(error))),
         };
         let candidates = sends::candidates(&remembered, self.success.channel, happened, self.feedback.clock.now());
         let unfound = if candidates.is_empty() { Reason::NotRemembered } else { Reason::NoPendingVerification };
-        // A number would name the newer verification, whose code nobody has typed.
-        let is_newer = |send: &Remembered| send.first_sent_at >= happened;
-        let mut found = if remembered.iter().any(is_newer) { Ok(Outcome::NotNeeded(unfound)) } else { Err(unfound) };
+        // A search by number would find the newer verification, but nobody has typed its code.
+        let is_newer = |send: &StoredVerification| send.first_sent_at >= happened;
+        let mut found =
+            if remembered.iter().any(is_newer) { Ok(FeedbackOutcome::NotNeeded(unfound)) } else { Err(unfound) };
         let mut used = Vec::new();
         for candidate in candidates {
             let sid = &candidate.verification_sid;
@@ -310,35 +313,35 @@ impl Search<'_> {
                 Ok(Updated::Done { .. }) => {
                     used.push(sid.clone());
                     self.note_approved("sends", Some(sid.clone()));
-                    found = Ok(Outcome::Approved);
+                    found = Ok(FeedbackOutcome::Approved);
                     break;
                 }
                 Ok(Updated::NotPending) => used.push(sid.clone()),
-                // This may be the right one: another must not be approved in its place.
+                // This could be the right verification. Do not approve another one instead.
                 Err(failure) => {
                     self.record.verification_sid = Some(sid.clone());
-                    found = Ok(Outcome::Failed(failure));
+                    found = Ok(FeedbackOutcome::Failed(failure));
                     break;
                 }
             }
         }
-        let limit = self.deadline.at_most(FORGET_TIMEOUT.1).max(FORGET_TIMEOUT.0);
+        let limit = self.deadline.remaining_up_to(FORGET_TIMEOUT.1).max(FORGET_TIMEOUT.0);
         if let Err(error) = sends.forget(user_id, &used, limit).await {
             self.record.table_failure = Some(error.reason());
         }
         found
     }
 
-    /// Asks source after source, and tries number after number, until Twilio finds a pending verification.
-    async fn ask_okta(mut self, okta: &OktaClient) -> Outcome {
+    /// Queries one source after another and tries one number after another, until Twilio finds a pending verification.
+    async fn ask_okta(mut self, okta: &OktaClient) -> FeedbackOutcome {
         let mut tried = Vec::new();
         let mut failure = None;
         for source in &self.feedback.config.sources {
             let numbers = match self.numbers(okta, *source).await {
                 Ok(numbers) => numbers,
-                Err(OktaError::UserNotFound) => return Outcome::NotNeeded(Reason::UserNotFound),
+                Err(OktaError::UserNotFound) => return FeedbackOutcome::NotNeeded(Reason::UserNotFound),
                 Err(error) => {
-                    // The next source may still tell.
+                    // The next source may still have a result.
                     failure = failure.or_else(|| Some(self.note_okta(error)));
                     continue;
                 }
@@ -352,23 +355,23 @@ impl Search<'_> {
                     Ok(Updated::Done { sid }) => {
                         self.note_approved(source.as_str(), sid);
                         self.record.phone = Some(number.masked());
-                        return Outcome::Approved;
+                        return FeedbackOutcome::Approved;
                     }
                     Ok(Updated::NotPending) => tried.push(number),
-                    // The right number may be this one: another must not be approved in its place.
-                    Err(failure) => return Outcome::Failed(failure),
+                    // This could be the right number. Do not approve another one instead.
+                    Err(failure) => return FeedbackOutcome::Failed(failure),
                 }
             }
         }
         match failure {
-            Some(failure) => Outcome::Failed(failure),
+            Some(failure) => FeedbackOutcome::Failed(failure),
             None if tried.is_empty() => {
                 self.record.advice = Some(
-                    "Okta shows the function no active phone of the user: check the enrollment policy's network zones, or PHONE_SOURCE.",
+                    "Okta returns no active phone of the user. Check the network zones of the enrollment policy, or PHONE_SOURCE.",
                 );
-                Outcome::NotNeeded(Reason::NoPhone)
+                FeedbackOutcome::NotNeeded(Reason::NoPhone)
             }
-            None => Outcome::NotNeeded(Reason::NoPendingVerification),
+            None => FeedbackOutcome::NotNeeded(Reason::NoPendingVerification),
         }
     }
 
@@ -380,8 +383,8 @@ impl Search<'_> {
         }
     }
 
-    /// Approves a verification.
-    async fn approve(&mut self, target: Target<'_>) -> Result<Updated, Failure> {
+    /// Approves one verification.
+    async fn approve(&mut self, target: Target<'_>) -> Result<Updated, FeedbackFailure> {
         let deadline = self.deadline.within(CALL_TIMEOUT);
         let updated = self.feedback.verify.approve(target, deadline, self.log).await;
         updated.map_err(|error| self.note_twilio(error))
@@ -393,33 +396,35 @@ impl Search<'_> {
         self.record.advice = None;
     }
 
-    fn note_table(&mut self, error: TableError) -> Failure {
+    fn note_table(&mut self, error: TableError) -> FeedbackFailure {
         self.record.table_failure = Some(error.reason());
         self.record.advice = Some(error.advice());
-        Failure { reason: error.reason(), is_transient: error.is_transient(), retry_after: None }
+        FeedbackFailure { reason: error.reason(), is_transient: error.is_transient(), retry_after: None }
     }
 
-    fn note_secret(&mut self, error: SecretError) -> Failure {
-        self.record.advice = Some("See secret_refresh_failed: check HOOKS_SECRET_ID and the function's role.");
-        Failure { reason: Reason::SecretUnavailable, is_transient: error.is_transient(), retry_after: None }
+    fn note_secret(&mut self, error: SecretError) -> FeedbackFailure {
+        self.record.advice = Some("See secret_refresh_failed, and check HOOKS_SECRET_ID and the function's role.");
+        FeedbackFailure { reason: Reason::SecretUnavailable, is_transient: error.is_transient(), retry_after: None }
     }
 
-    fn note_okta(&mut self, error: OktaError) -> Failure {
+    fn note_okta(&mut self, error: OktaError) -> FeedbackFailure {
         self.record.advice = Some(error.advice());
         let retry_after = match error {
             OktaError::RateLimited { retry_after } => retry_after,
             _ => None,
         };
-        Failure { reason: error.reason(), is_transient: error.is_transient(), retry_after }
+        FeedbackFailure { reason: error.reason(), is_transient: error.is_transient(), retry_after }
     }
 
-    fn note_twilio(&mut self, error: TwilioError) -> Failure {
+    fn note_twilio(&mut self, error: TwilioError) -> FeedbackFailure {
         match error {
             TwilioError::NoCredentials(error) => self.note_secret(error),
-            TwilioError::Unreadable => Failure { reason: Reason::TwilioFailed, is_transient: true, retry_after: None },
-            TwilioError::NoAnswer(error) => {
-                self.record.advice = Some("Check Twilio's status page and the function's way to the internet.");
-                Failure { reason: reason_of_silence(error), is_transient: true, retry_after: None }
+            TwilioError::Unreadable => {
+                FeedbackFailure { reason: Reason::TwilioFailed, is_transient: true, retry_after: None }
+            }
+            TwilioError::NoResponse(error) => {
+                self.record.advice = Some("Check Twilio's status page and the function's internet access.");
+                FeedbackFailure { reason: reason_of_no_response(error), is_transient: true, retry_after: None }
             }
             TwilioError::Refused(refusal) => {
                 let code = ErrorCode::of(refusal.code, refusal.status);
@@ -427,7 +432,7 @@ impl Search<'_> {
                 self.record.twilio_code = refusal.code;
                 self.record.twilio_status = Some(refusal.status);
                 self.record.twilio_request_id = refusal.request_id;
-                Failure {
+                FeedbackFailure {
                     reason: code.reason,
                     is_transient: may_pass(&code, refusal.status),
                     retry_after: refusal.retry_after,
@@ -437,7 +442,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether Twilio may take the feedback later: by its code where the table has it, since a proxy can put any status on it.
+/// Whether Twilio may accept the feedback later. A known code decides, because a proxy can return any status.
 fn may_pass(code: &ErrorCode, status: u16) -> bool {
     matches!(code.class, Class::Limit | Class::Service) || status == 408
 }
@@ -458,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_asked_in_this_order() {
+    fn sources_are_read_in_order() {
         for (value, sources) in [
             ("factors", &[PhoneSource::Factors][..]),
             ("profile", &[PhoneSource::Profile]),
@@ -470,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_table_and_nothing_of_okta_no_source_is_asked() {
+    fn with_a_table_and_without_okta_variables_there_is_no_source() {
         let table = ("SENDS_TABLE", "sends");
         let sources = |list: &[_]| read(&[&[table], list].concat()).unwrap().sources;
         assert_eq!(sources(&[]), []);
@@ -482,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn twilios_code_decides_and_the_status_only_where_there_is_none() {
+    fn twilios_code_decides_and_otherwise_the_status() {
         for (code, status, passes) in [
             (Some(20429), 429, true),
             (Some(20429), 400, true),
@@ -503,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_told() {
+    fn a_malformed_value_is_rejected() {
         for (variable, value) in [
             ("PHONE_SOURCE", "enrollments"),
             ("PHONE_SOURCE", "profile,factors"),
@@ -515,6 +520,6 @@ mod tests {
             assert!(error.starts_with(&format!("{variable}: must be ")), "{error}");
         }
         let nothing = read(&[("PHONE_SOURCE", "none")]).unwrap_err().to_string();
-        assert_eq!(nothing, "PHONE_SOURCE: can be none with SENDS_TABLE only; for example PHONE_SOURCE=factors");
+        assert_eq!(nothing, "PHONE_SOURCE: can be none only with SENDS_TABLE; for example PHONE_SOURCE=factors");
     }
 }

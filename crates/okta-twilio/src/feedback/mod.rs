@@ -1,4 +1,4 @@
-//! Tells Twilio that a code was right.
+//! Feedback: reports to Twilio that the user typed the right code.
 
 pub mod approve;
 pub mod queue;

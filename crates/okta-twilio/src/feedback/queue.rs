@@ -1,9 +1,8 @@
-//! The feedback queue: storing what Okta delivered, and reading what Lambda hands back.
+//! The feedback queue: stores the events that Okta delivers, and reads the batches that Lambda delivers.
 //!
-//! A FIFO queue of SQS. Its message is one [`PhoneSuccess`]: ids and times, nothing private. The event's uuid is the
-//! deduplication id, so that Okta's second delivery is dropped for five minutes; the user id is the group, so that
-//! one user's events keep their order and another's do not wait for them.
-//! Sources: AWS, "Using Lambda with Amazon SQS" (event, partial batch responses) and the SQS API reference.
+//! It is an SQS FIFO queue. A message is one [`PhoneSuccess`]: ids and times, without private data. The event's uuid is
+//! the deduplication id, so SQS drops Okta's redelivery for five minutes. The user id is the message group, so the
+//! events of one user stay in order and do not delay those of other users.
 
 use std::time::Duration;
 
@@ -25,34 +24,34 @@ use crate::{
     time::{deadline::Deadline, pauses::Pauses},
 };
 
-/// Longest time to hide a message for later: it has to fit between a batch's deadline and the invocation's end.
+/// Timeout for changing a message's visibility. It must fit between a batch's deadline and the end of the invocation.
 const POSTPONE_TIMEOUT: Duration = Duration::from_millis(400);
 
-/// Most messages that one request of SQS takes.
-const BATCH: usize = 10;
+/// Maximum number of messages in one SQS request.
+const BATCH_SIZE: usize = 10;
 
-/// How many batches are sent at the same time. A delivery of the greatest size has some forty.
+/// How many batches are sent in parallel. A delivery of maximum size has about forty.
 const CONCURRENCY: usize = 16;
 
-/// A further try is made only if this much is left.
-const LEAST_TIME_FOR_RETRY: Duration = Duration::from_millis(200);
+/// A retry starts only if this much time is left.
+const MIN_TIME_FOR_RETRY: Duration = Duration::from_millis(200);
 
-/// Pauses before further tries, from the first to the longest: within a delivery's budget they come to some six tries.
+/// The first and the longest pause between tries. About six tries fit into the budget of a delivery.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(60), Duration::from_millis(800));
 
-/// Most tries for one message in a delivery.
-const MOST_TRIES: usize = 12;
+/// Maximum number of tries for one message in a delivery.
+const MAX_TRIES: usize = 12;
 
-/// How long a message waits after its first failure; twice as long after each further one.
+/// The wait after a message's first failure. It doubles after each further failure.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(5);
 
-/// Longest wait. A verification lives ten minutes, so that a longer one would give up on it.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(120);
+/// Maximum wait. A verification lives ten minutes, so a longer wait would give up on it.
+const MAX_BACK_OFF: Duration = Duration::from_secs(120);
 
-/// `FEEDBACK_QUEUE_URL` (none): the queue; none: feedback is given within Okta's request.
+/// `FEEDBACK_QUEUE_URL` (none): the queue. Without it, feedback is given within Okta's request.
 ///
 /// # Errors
-/// If it is not the URL of a FIFO queue.
+/// Fails if it is not the URL of a FIFO queue.
 pub fn queue_url(variables: &Variables<'_>) -> Result<Option<String>, ConfigError> {
     const VARIABLE: &str = "FEEDBACK_QUEUE_URL";
     const EXAMPLE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/feedback.fifo";
@@ -64,7 +63,7 @@ pub fn queue_url(variables: &Variables<'_>) -> Result<Option<String>, ConfigErro
     }
 }
 
-/// What is stored. A version that this program does not know is not acted on.
+/// A stored message. A message of an unknown version is not processed.
 #[derive(Deserialize)]
 #[serde(tag = "version")]
 enum StoredMessage {
@@ -72,7 +71,7 @@ enum StoredMessage {
     V1(PhoneSuccess),
 }
 
-/// The same, to be written.
+/// The same message in the form for writing.
 #[derive(Serialize)]
 #[serde(tag = "version")]
 enum NewMessage<'a> {
@@ -83,28 +82,28 @@ enum NewMessage<'a> {
 /// Why a message was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueueError {
-    /// SQS did not answer in time, or failed.
+    /// SQS did not respond in time, or it failed.
     #[error("SQS cannot be reached or failed")]
     Unavailable,
-    /// SQS, or the queue's key, takes no more requests at present.
+    /// SQS or the queue's KMS key throttles requests.
     #[error("SQS throttles the requests")]
     Throttled,
-    /// The function's role may not send.
+    /// The function's role lacks permission to send.
     #[error("access to the queue is denied")]
     AccessDenied,
-    /// The queue's KMS key may not be used, or is disabled or gone.
+    /// The queue's KMS key is disabled or deleted, or the role lacks permission for it.
     #[error("the queue's key cannot be used")]
     KeyDenied,
-    /// There is no such queue.
+    /// The queue does not exist.
     #[error("the queue does not exist")]
     NotFound,
-    /// SQS does not take the message.
+    /// SQS rejected the message.
     #[error("SQS refused the message")]
     Refused,
 }
 
 impl QueueError {
-    /// The stable code.
+    /// The reason code.
     pub fn reason(self) -> Reason {
         match self {
             Self::Unavailable | Self::Throttled => Reason::QueueUnavailable,
@@ -114,23 +113,23 @@ impl QueueError {
         }
     }
 
-    /// What an admin should do.
+    /// What an admin can do.
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Unavailable => "Check AWS's status page and the function's way to SQS.",
+            Self::Unavailable => "Check AWS's status page and the function's network access to SQS.",
             Self::Throttled => {
-                "Nothing if it passes; else turn on the FIFO queue's high throughput, or raise the KMS key's request quota."
+                "Do nothing if it clears. Otherwise turn on high throughput for the FIFO queue, or raise the KMS key's request quota."
             }
-            Self::AccessDenied => "Allow sqs:SendMessage on the queue in the function's role.",
+            Self::AccessDenied => "Allow sqs:SendMessage on the queue for the function's role.",
             Self::KeyDenied => {
-                "The queue's KMS key must be enabled, and allow kms:GenerateDataKey and kms:Decrypt to the function's role."
+                "Enable the queue's KMS key, and allow kms:GenerateDataKey and kms:Decrypt for the function's role."
             }
             Self::NotFound => "Check FEEDBACK_QUEUE_URL and the function's region.",
-            Self::Refused => "Report it: SQS does not take the message's form.",
+            Self::Refused => "Report it. SQS rejects the format of the message.",
         }
     }
 
-    /// Whether the message may be stored a moment later without anybody's help.
+    /// Whether a retry a moment later could succeed without a change by anyone.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Unavailable | Self::Throttled)
     }
@@ -149,7 +148,7 @@ impl From<AwsFailure> for QueueError {
     }
 }
 
-/// One queue.
+/// A client for one queue.
 #[derive(Clone, Debug)]
 pub struct Queue {
     client: aws_sdk_sqs::Client,
@@ -157,13 +156,13 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue, by the SDK's configuration on the shared HTTP client.
+    /// Creates the client from the SDK's configuration, on the shared HTTP client.
     pub fn new(sdk: &aws_config::SdkConfig, url: String) -> Self {
         Self { client: aws_sdk_sqs::Client::new(sdk), url }
     }
 
-    /// Stores messages: in batches side by side, and those that SQS left over again after growing pauses, until the
-    /// deadline. Tells of each whether it is stored.
+    /// Stores messages in parallel batches. Retries rejected ones after growing pauses until the deadline. Returns one
+    /// result per message.
     pub async fn store(&self, messages: &[PhoneSuccess], deadline: &Deadline) -> Vec<Result<(), QueueError>> {
         let mut results = vec![Err(QueueError::Unavailable); messages.len()];
         let mut open: Vec<usize> = (0..messages.len()).collect();
@@ -173,18 +172,18 @@ impl Queue {
                 let entries = batch.iter().filter_map(|index| Some((*index, messages.get(*index)?))).collect();
                 self.send(entries, deadline)
             };
-            let mut answers = stream::iter(open.chunks(BATCH)).map(send).buffer_unordered(CONCURRENCY);
-            while let Some(answer) = answers.next().await {
-                for (index, result) in answer {
+            let mut responses = stream::iter(open.chunks(BATCH_SIZE)).map(send).buffer_unordered(CONCURRENCY);
+            while let Some(response) = responses.next().await {
+                for (index, result) in response {
                     if let Some(slot) = results.get_mut(index) {
                         *slot = result;
                     }
                 }
             }
-            drop(answers);
+            drop(responses);
             open.retain(|index| matches!(results.get(*index), Some(Err(error)) if error.is_transient()));
             let pause = pauses.take();
-            if open.is_empty() || tries == MOST_TRIES || deadline.remaining() < pause + LEAST_TIME_FOR_RETRY {
+            if open.is_empty() || tries == MAX_TRIES || deadline.remaining() < pause + MIN_TIME_FOR_RETRY {
                 break;
             }
             tokio::time::sleep(pause).await;
@@ -192,7 +191,7 @@ impl Queue {
         results
     }
 
-    /// Sends one batch. SQS answers for each message by the id that it was sent with: here its index.
+    /// Sends one batch. SQS reports each message by the id in the request, which is its index here.
     async fn send(
         &self,
         messages: Vec<(usize, &PhoneSuccess)>,
@@ -200,24 +199,24 @@ impl Queue {
     ) -> Vec<(usize, Result<(), QueueError>)> {
         let entries = messages.iter().filter_map(|(index, message)| entry(*index, message)).collect();
         let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).customize();
-        // The tries are counted and spaced in one place only.
+        // Only our own code counts and spaces the tries.
         let once = aws_sdk_sqs::config::Config::builder().retry_config(RetryConfig::disabled());
         let request = request.config_override(once).send();
-        let answer = match tokio::time::timeout(deadline.remaining(), request).await {
-            Ok(answer) => answer.map_err(|error| AwsFailure::of(&error).into()),
+        let response = match tokio::time::timeout(deadline.remaining(), request).await {
+            Ok(response) => response.map_err(|error| AwsFailure::of(&error).into()),
             Err(_elapsed) => Err(QueueError::Unavailable),
         };
-        let result_of = |index: usize| match &answer {
-            Ok(answer) => result_in(answer, &index.to_string()),
+        let result_of = |index: usize| match &response {
+            Ok(response) => result_in(response, &index.to_string()),
             Err(error) => Err(*error),
         };
         messages.iter().map(|(index, _)| (*index, result_of(*index))).collect()
     }
 
-    /// Hides a message for so long that it is worth another try.
+    /// Sets the visibility timeout before the next attempt.
     ///
     /// # Errors
-    /// If SQS does not do it; the queue's own time-out then decides.
+    /// Fails if SQS does not do it. The queue's own visibility timeout then applies.
     pub async fn postpone(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
         let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
         let request = self.client.change_message_visibility().queue_url(&self.url);
@@ -239,50 +238,51 @@ fn entry(index: usize, message: &PhoneSuccess) -> Option<SendMessageBatchRequest
     entry.build().ok()
 }
 
-fn result_in(answer: &SendMessageBatchOutput, id: &str) -> Result<(), QueueError> {
-    if answer.successful().iter().any(|entry| entry.id() == id) {
+fn result_in(response: &SendMessageBatchOutput, id: &str) -> Result<(), QueueError> {
+    if response.successful().iter().any(|entry| entry.id() == id) {
         return Ok(());
     }
-    let failed = answer.failed().iter().find(|entry| entry.id() == id);
-    // A message that the answer does not name may be stored or not: the queue drops the second one. The sender's fault
-    // counts only where the code says nothing: SQS counts throttling among the sender's faults.
+    let failed = response.failed().iter().find(|entry| entry.id() == id);
+    // A message that the response does not list may be stored or not. A retry is safe, because the queue drops a
+    // duplicate. The sender's fault matters only for an unknown code, because SQS also blames the sender for
+    // throttling.
     Err(failed.map_or(QueueError::Unavailable, |failed| {
         AwsFailure::of_code(Some(failed.code()), if failed.sender_fault() { 400 } else { 500 }).into()
     }))
 }
 
-/// How long a message waits after it was received so many times in vain.
+/// Back-off after `receive_count` failed receives.
 pub fn back_off(receive_count: u32) -> Duration {
     let doublings = receive_count.saturating_sub(1).min(16);
-    FIRST_BACK_OFF.saturating_mul(1 << doublings).min(LONGEST_BACK_OFF)
+    FIRST_BACK_OFF.saturating_mul(1 << doublings).min(MAX_BACK_OFF)
 }
 
-/// A message that Lambda hands over.
+/// A message that Lambda delivers.
 #[derive(Debug)]
-pub struct Record {
-    /// SQS's id of the message: names it in the answer.
+pub struct QueueMessage {
+    /// SQS's id of the message. The batch response uses it.
     pub message_id: String,
-    /// Names this receipt of it.
+    /// The handle of this receipt.
     pub receipt_handle: Option<String>,
-    /// The messages that keep their order with this one; by itself if it has none.
+    /// The message group. A message without a group forms its own.
     pub group: String,
-    /// How often it has been received, with this time.
+    /// How often SQS has delivered it, including this time.
     pub receive_count: u32,
-    /// What it says; `None` if it is not a message of ours.
+    /// The event in it. `None` if the message is not ours.
     pub message: Option<PhoneSuccess>,
 }
 
-/// The event claims to be a batch, and its messages cannot be told apart.
+/// The event looks like a batch, but its messages cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the event is no batch of SQS messages")]
 pub struct NotABatch;
 
-/// The records of a batch; `None` if the event is something else. What has `Records` is never taken for a request. Each
-/// record is read by itself, and of each what is needed.
-pub fn records(event: &str) -> Option<Result<Vec<Record>, NotABatch>> {
+/// The messages of a batch. `None` if the event is not a batch. An event with `Records` is never treated as a request.
+/// Each record is parsed separately, and only its used fields.
+pub fn records(event: &str) -> Option<Result<Vec<QueueMessage>, NotABatch>> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
-        // `RawValue` keeps `null` apart from nothing.
+        // `RawValue` distinguishes `null` from a missing field.
         #[serde(rename = "Records", borrow, default)]
         records: Records<'a>,
     }
@@ -295,10 +295,10 @@ pub fn records(event: &str) -> Option<Result<Vec<Record>, NotABatch>> {
     }
     let records = serde_json::from_str::<Envelope<'_>>(event).ok()?.records.0?;
     let records = json::read::<Vec<Value>>(records.get().as_bytes()).ok_or(NotABatch);
-    Some(records.and_then(|records| records.iter().map(Record::read).collect()))
+    Some(records.and_then(|records| records.iter().map(QueueMessage::read).collect()))
 }
 
-impl Record {
+impl QueueMessage {
     fn read(record: &Value) -> Result<Self, NotABatch> {
         let text = |pointer| record.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let message_id = text("/messageId").ok_or(NotABatch)?.to_owned();
@@ -313,7 +313,7 @@ impl Record {
         })
     }
 
-    /// The message's id, for the log.
+    /// The id of the message, for the log.
     pub fn log_id(&self) -> Option<SafeId> {
         SafeId::parse(&self.message_id)
     }
@@ -322,7 +322,7 @@ impl Record {
 /// Lambda's partial batch response: the messages that stay in the queue.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct BatchAnswer {
+pub struct BatchResponse {
     batch_item_failures: Vec<ItemFailure>,
 }
 
@@ -332,14 +332,14 @@ struct ItemFailure {
     item_identifier: String,
 }
 
-impl BatchAnswer {
-    /// These messages stay, the others are done.
+impl BatchResponse {
+    /// These messages stay in the queue, and the others are done.
     pub fn failed(message_ids: impl IntoIterator<Item = String>) -> Self {
         let failures = message_ids.into_iter().map(|item_identifier| ItemFailure { item_identifier });
         Self { batch_item_failures: failures.collect() }
     }
 
-    /// Every message stays. Lambda takes an empty identifier for a complete failure.
+    /// All messages stay in the queue. Lambda treats an empty identifier as a complete failure.
     pub fn all_failed() -> Self {
         Self::failed([String::new()])
     }
@@ -364,7 +364,7 @@ mod tests {
         })
     }
 
-    fn read(records: &[Value]) -> Result<Vec<Record>, NotABatch> {
+    fn read(records: &[Value]) -> Result<Vec<QueueMessage>, NotABatch> {
         super::records(&json!({"Records": records}).to_string()).unwrap()
     }
 
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_says_nothing() {
+    fn a_foreign_message_is_unreadable() {
         for body in [
             "",
             "{}",
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_needs_may_be_unreadable() {
+    fn an_unused_field_may_be_unreadable() {
         let odd_message = MESSAGE.replacen('{', r#"{"note":"\ud83d","n":1e999,"#, 1);
         let event = json!({"Records": [record(MESSAGE), record(&odd_message)]}).to_string();
         let event = event.replace(r#""messageAttributes":{}"#, r#""messageAttributes":{"a":"\udc00","b":-1e999}"#);
@@ -412,8 +412,8 @@ mod tests {
         let failed = |code: &str, sender_fault| {
             let entry =
                 aws_sdk_sqs::types::BatchResultErrorEntry::builder().id("0").code(code).sender_fault(sender_fault);
-            let answer = SendMessageBatchOutput::builder().failed(entry.build().unwrap());
-            result_in(&answer.set_successful(Some(Vec::new())).build().unwrap(), "0").unwrap_err()
+            let response = SendMessageBatchOutput::builder().failed(entry.build().unwrap());
+            result_in(&response.set_successful(Some(Vec::new())).build().unwrap(), "0").unwrap_err()
         };
         for (code, error) in [
             ("RequestThrottled", QueueError::Throttled),
@@ -450,14 +450,14 @@ mod tests {
     }
 
     #[test]
-    fn answers_in_lambdas_words() {
-        let json = |answer| serde_json::to_string(&answer).unwrap();
-        assert_eq!(json(BatchAnswer::default()), r#"{"batchItemFailures":[]}"#);
-        assert_eq!(json(BatchAnswer::all_failed()), r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#);
+    fn the_batch_response_has_lambdas_form() {
+        let json = |response| serde_json::to_string(&response).unwrap();
+        assert_eq!(json(BatchResponse::default()), r#"{"batchItemFailures":[]}"#);
+        assert_eq!(json(BatchResponse::all_failed()), r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#);
     }
 
     #[test]
-    fn waits_longer_each_time() {
+    fn the_back_off_grows() {
         let seconds: Vec<_> = [0, 1, 2, 3, 4, 5, 6, 7, u32::MAX].map(|count| back_off(count).as_secs()).into();
         assert_eq!(seconds, [5, 5, 10, 20, 40, 80, 120, 120, 120]);
     }

@@ -1,4 +1,4 @@
-//! Who calls: Okta, or nobody that is let in.
+//! Caller authentication: only Okta may call a hook.
 
 use std::sync::Arc;
 
@@ -7,19 +7,20 @@ use serde_json::{Map, Value};
 
 use crate::{
     config::{ConfigError, Variables},
-    hooks::gateway::Request,
+    hooks::gateway::HookRequest,
     reason::Reason,
     secrets::{Cached, HooksSecret},
     telemetry::Log,
     time::deadline::Deadline,
 };
 
-/// How a caller proves to be Okta.
+/// How Okta authenticates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthMode {
-    /// A shared secret in a header.
+    /// By a shared secret in a header.
     Header(HeaderName),
-    /// The gateway's JWT authorizer has checked an access token of Okta, which must also be meant for this hook.
+    /// By an access token from Okta. The gateway's JWT authorizer has verified it, but it must also be intended for
+    /// this hook.
     Jwt(TokenRule),
 }
 
@@ -27,7 +28,7 @@ impl AuthMode {
     /// `AUTH_MODE` (`header`) and `AUTH_HEADER` (`auth_secret`).
     ///
     /// # Errors
-    /// If one of them cannot be used.
+    /// Fails if one of them is invalid.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         let header_help = ("must be the name of an HTTP header", "auth_secret");
         let header = variables.read("AUTH_HEADER", header_help, HeaderName::parse)?;
@@ -45,13 +46,13 @@ impl AuthMode {
     }
 }
 
-/// What a token must say. The authorizer checks who issued it and for which audience; any user or application of the
-/// org may have such a token.
+/// The claims that a token must have. The authorizer checks only the issuer and the audience, and any user or
+/// application of the org may have such a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRule {
-    /// `JWT_SCOPE` (required with `jwt`): among the token's scopes.
+    /// `JWT_SCOPE` (required with `jwt`): a scope that the token must have.
     scope: String,
-    /// `JWT_CLIENT_ID` (none): the client that the token was issued to.
+    /// `JWT_CLIENT_ID` (none): the client that the token must be issued to.
     client_id: Option<String>,
 }
 
@@ -60,7 +61,7 @@ impl TokenRule {
         const SCOPE: &str = "JWT_SCOPE";
         let scope_help = ("must be one scope, without blanks, quotes or brackets", "telephony");
         let client_help = ("must be a client id of Okta: letters, digits, - and _", "0oa1example2Client3d7");
-        // RFC 6749, section 3.3, without the brackets of the gateway's lists.
+        // RFC 6749, section 3.3, without the brackets that the gateway uses for lists.
         let is_part = |byte: u8| byte.is_ascii_graphic() && !b"\"\\[],".contains(&byte);
         variables.required(SCOPE, scope_help.1)?;
         let scope = variables.read(SCOPE, scope_help, |it| it.bytes().all(is_part).then(|| it.to_owned()))?;
@@ -72,15 +73,15 @@ impl TokenRule {
         })
     }
 
-    /// Whether a token with these claims may ask for codes.
+    /// Whether a token with these claims may use the hook.
     fn accepts(&self, claims: &Map<String, Value>) -> bool {
         let has_scope = ["scp", "scope"].into_iter().filter_map(|name| claims.get(name)).any(|it| self.is_among(it));
         let is_client = self.client_id.as_ref().is_none_or(|id| claims.get("cid").and_then(Value::as_str) == Some(id));
         has_scope && is_client
     }
 
-    /// Okta has scopes as a list in `scp`, other issuers as a text with blanks in `scope`. The gateway makes a text of
-    /// a list: `[a b]`.
+    /// Okta writes scopes as a list in `scp`. Other issuers write them as a text with blanks in `scope`. The gateway
+    /// turns a list into a text: `[a b]`.
     fn is_among(&self, scopes: &Value) -> bool {
         match scopes {
             Value::String(scopes) => {
@@ -93,18 +94,18 @@ impl TokenRule {
     }
 }
 
-/// The name of the header with the secret. Case does not matter and `_` equals `-`: proxies and local gateways are
-/// known to rewrite one into the other.
+/// The name of the header with the secret. It ignores case and treats `_` and `-` as equal, because proxies and local
+/// gateways may rewrite one into the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderName(String);
 
 impl HeaderName {
-    /// `None` if the text cannot name a header.
+    /// Returns `None` if the text is not a valid header name.
     pub fn parse(text: &str) -> Option<Self> {
         http::HeaderName::try_from(text).ok().map(|name| Self(normalised(name.as_str())))
     }
 
-    /// The header's value, if there is exactly one. Two, under either spelling, are no proof of anything.
+    /// The value of the header if it occurs exactly once. Two values, even under different spellings, prove nothing.
     fn value<'a>(&self, headers: &'a HeaderMap) -> Option<&'a [u8]> {
         let mut values = headers.iter().filter(|(name, _)| normalised(name.as_str()) == self.0).map(|(_, value)| value);
         let value = values.next()?;
@@ -116,21 +117,21 @@ fn normalised(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }
 
-/// Lets Okta in, and gives the secret that let it in.
+/// Authenticates Okta, and returns the secret that was used.
 ///
-/// A secret that does not match is compared once more after a refresh, so that a rotation needs no redeploy.
+/// If a secret does not match, it is refreshed and compared again, so a rotation needs no redeploy.
 ///
 /// # Errors
-/// [`Reason::NotAuthenticated`] for a caller that is not Okta, [`Reason::SecretUnavailable`] while there is no secret to
+/// [`Reason::NotAuthenticated`] if the caller is not Okta. [`Reason::SecretUnavailable`] if there is no secret to
 /// compare with.
 pub async fn authenticate(
     mode: &AuthMode,
-    request: &Request,
+    request: &HookRequest,
     secret: &Arc<Cached<HooksSecret>>,
     deadline: &Deadline,
     log: &Log,
 ) -> Result<Arc<HooksSecret>, Reason> {
-    // Before any secret is fetched: a caller without any proof costs nothing.
+    // This check comes before any secret is fetched, so a caller without credentials costs nothing.
     let presented = match mode {
         AuthMode::Header(name) => Some(name.value(&request.headers).ok_or(Reason::NotAuthenticated)?),
         AuthMode::Jwt(rule) if request.claims.as_ref().is_some_and(|claims| rule.accepts(claims)) => None,
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn two_values_are_none() {
+    fn two_values_are_rejected() {
         let name = HeaderName::parse("auth_secret").unwrap();
         assert_eq!(name.value(&headers(&[("auth_secret", "a"), ("auth_secret", "a")])), None);
         assert_eq!(name.value(&headers(&[("auth_secret", "a"), ("auth-secret", "a")])), None);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_must_be_one() {
+    fn an_invalid_name_is_rejected() {
         assert!(HeaderName::parse("auth secret").is_none());
         assert!(HeaderName::parse("").is_none());
     }
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_told_and_not_shown() {
+    fn a_malformed_value_is_rejected_without_showing_it() {
         let jwt = [("AUTH_MODE", "jwt"), ("JWT_SCOPE", "telephony")];
         for (variable, value) in [
             ("AUTH_MODE", "none"),
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_may_be_the_only_one() {
+    fn only_the_configured_client_is_accepted() {
         let client = [("JWT_CLIENT_ID", "0oa1")];
         assert!(accepts(&client, &json!({"scp": "okta.telephony", "cid": "0oa1"})));
         for cid in

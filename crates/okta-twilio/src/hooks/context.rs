@@ -1,4 +1,4 @@
-//! What both hooks have in common: what they are built of, what INIT prepares, and how a request is turned away.
+//! What both hooks share: their context, the work of INIT, and the response to a rejected request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,11 +12,11 @@ use crate::{
     config::{CommonConfig, StartError, Variables},
     hooks::{
         auth::{self, AuthMode},
-        gateway::{NotARequest, Request, Response},
+        gateway::{HookRequest, HookResponse, NotARequest},
         warm_up::{self, WarmUp},
     },
     http_client,
-    okta::{OktaSecret, telephony::AnswerBody},
+    okta::{OktaSecret, telephony::ResponseBody},
     reason::Reason,
     secrets::{Cached, HooksSecret, SecretsManager},
     telemetry::{Log, LogEvent, Metric, Metrics, Readiness},
@@ -24,48 +24,48 @@ use crate::{
     twilio::{client::TwilioClient, verify::VerifyClient},
 };
 
-/// Longest time that INIT waits for the secrets. A request that waits for INIT cannot do without them, and Okta waits 3 s
-/// for its answer.
+/// Maximum time that INIT waits for the secrets. A request that waits for INIT needs them, and Okta waits 3 s for the
+/// response.
 const SECRETS_TIMEOUT: Duration = Duration::from_millis(2_400);
 
-/// What a hook is built of, once.
+/// The clients, secrets and settings that both hooks share. They are built once.
 #[derive(Clone)]
-pub struct Parts {
-    /// How a caller proves to be Okta.
+pub struct HookContext {
+    /// How Okta authenticates.
     pub auth: AuthMode,
-    /// The one HTTP client.
+    /// The shared HTTP client.
     pub http: reqwest::Client,
-    /// The AWS SDK's configuration, on the same client.
+    /// The AWS SDK's configuration, with the same HTTP client.
     pub sdk: aws_config::SdkConfig,
-    /// Where secrets are.
+    /// The client for Secrets Manager.
     pub secrets: SecretsManager,
-    /// How long a fetched secret is used.
+    /// How long a fetched secret is used before it is refreshed.
     pub secret_ttl: Duration,
-    /// Accepted caller secrets, Twilio's credentials and service, and what is paused.
+    /// Accepted caller secrets, Twilio credentials, the Verify service, and the pause.
     pub hooks_secret: Arc<Cached<HooksSecret>>,
-    /// Calls to Twilio.
+    /// The client for Twilio.
     pub twilio: TwilioClient,
-    /// Twilio Verify.
+    /// The client for Twilio Verify.
     pub verify: VerifyClient,
-    /// Where it is.
+    /// The base URL of Verify.
     pub verify_url: Url,
-    /// The connections that INIT opens.
+    /// Connections that INIT opens.
     warm_up: Arc<WarmUp>,
     /// The time of day.
     pub clock: Clock,
 }
 
-impl std::fmt::Debug for Parts {
+impl std::fmt::Debug for HookContext {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Parts").field("auth", &self.auth).finish_non_exhaustive()
     }
 }
 
-impl Parts {
-    /// Builds them from the variables of both functions.
+impl HookContext {
+    /// Builds the context from the variables of both functions.
     ///
     /// # Errors
-    /// If a variable cannot be used.
+    /// Fails if a variable is invalid.
     pub async fn build(variables: &Variables<'_>, clock: Clock) -> Result<Self, StartError> {
         let common = CommonConfig::from_variables(variables)?;
         let auth = AuthMode::from_variables(variables)?;
@@ -92,8 +92,8 @@ impl Parts {
         })
     }
 
-    /// Uses INIT, which has the full CPU: fetches the secrets that the first request needs, and opens connections to where
-    /// it leads. What fails is logged, and the first request tries again.
+    /// Does the work of INIT, which has the full CPU. Fetches the secrets and opens the connections that the first
+    /// request needs. A failure is logged, and the first request tries again.
     pub async fn prepare(&self, okta_secret: Option<&Arc<Cached<OktaSecret>>>, first_urls: &[Url], log: &Log) {
         let started = Instant::now();
         let deadline = Deadline::starting(SECRETS_TIMEOUT, self.clock.now(), None);
@@ -115,12 +115,13 @@ impl Parts {
         self.warm_up.leave(&self.clock);
     }
 
-    /// An invocation begins. Lambda may have frozen the process since INIT.
+    /// Begins an invocation. Lambda may have frozen the process since INIT.
     pub fn begin_invocation(&self) {
         self.warm_up.resume(&self.clock);
     }
 
-    /// An invocation ends: what runs beside it ends too, before the answer leaves, since Lambda freezes it then.
+    /// Ends an invocation. Completes the background work before the response leaves, because Lambda freezes the process
+    /// then.
     pub async fn end_invocation(&self, okta_secret: Option<&Arc<Cached<OktaSecret>>>, log: &Log) {
         let okta_secret = async {
             if let Some(secret) = okta_secret {
@@ -131,13 +132,13 @@ impl Parts {
         self.warm_up.end();
     }
 
-    /// Lets Okta in, and gives the secret that let it in.
+    /// Authenticates Okta, and returns the secret that was used.
     ///
     /// # Errors
-    /// For any other caller, and while the secret is missing or incomplete.
+    /// Fails for any other caller, and if the secret is missing or incomplete.
     pub async fn authenticate(
         &self,
-        request: &Request,
+        request: &HookRequest,
         deadline: &Deadline,
         log: &Log,
     ) -> Result<Arc<HooksSecret>, Rejection> {
@@ -149,7 +150,7 @@ fn readiness(ready: bool) -> Readiness {
     if ready { Readiness::Ready } else { Readiness::Failed }
 }
 
-/// What `location` names where the gateway is of the wrong kind: the setting of its integration.
+/// The value of `location` if the gateway uses a wrong format: the setting of its integration.
 const PAYLOAD_FORMAT: &str = "payloadFormatVersion";
 
 impl From<NotARequest> for Rejection {
@@ -161,23 +162,23 @@ impl From<NotARequest> for Rejection {
     }
 }
 
-/// A request that is not served.
+/// A rejected request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// Why.
+    /// Why it was rejected.
     pub reason: Reason,
-    /// Path of the field at fault, where one is.
+    /// Path of the invalid field, if there is one.
     pub location: Option<&'static str>,
 }
 
 impl Rejection {
-    /// Where no field is at fault.
+    /// A rejection without an invalid field.
     pub fn new(reason: Reason) -> Self {
         Self { reason, location: None }
     }
 
-    /// The answer, with its log line and its measurement. `allow` names the hook's methods.
-    pub fn answer(self, allow: &'static str, log: &Log, metrics: &mut Metrics) -> Response {
+    /// Builds the response, logs the rejection and counts it. `allow` lists the hook's methods.
+    pub fn into_response(self, allow: &'static str, log: &Log, metrics: &mut Metrics) -> HookResponse {
         let status = match self.reason {
             Reason::NotAuthenticated => StatusCode::UNAUTHORIZED,
             Reason::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -188,7 +189,7 @@ impl Rejection {
         metrics.set("Reason", &self.reason).count(Metric::Rejected, 1);
         let (reason, location) = (self.reason, self.location);
         log.emit(&LogEvent::RequestRejected { status: status.as_u16(), reason, location });
-        let mut response = Response::json(status, &AnswerBody::of_rejection(reason, location));
+        let mut response = HookResponse::json(status, &ResponseBody::of_rejection(reason, location));
         response.allow = (reason == Reason::MethodNotAllowed).then_some(allow);
         response
     }

@@ -1,8 +1,8 @@
-//! The event hook, from the gateway's request to the gateway's answer, and from the queue's batch to its.
+//! The event hook: from a gateway request, or a queue batch, to its response.
 //!
-//! authenticate -> parse -> act -> answer. Okta waits three seconds, tries once more after a 5xx and then forgets the
-//! delivery: so 503 is answered where a second delivery can mend something, and nowhere else. The only limit to a
-//! delivery's size is Lambda's own: Okta does not repeat what is answered with 413.
+//! The order is authenticate, parse, act, respond. Okta waits 3 s, retries once after a 5xx and then drops the
+//! delivery. So the hook returns 503 only if redelivery can help. Lambda's own limit is the only limit on the size of a
+//! delivery, because Okta does not retry after a 413.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -15,17 +15,17 @@ use url::Url;
 use crate::{
     config::{StartError, Variables},
     feedback::{
-        approve::{self, Failure, Feedback, FeedbackConfig, Outcome},
-        queue::{self, BatchAnswer, NotABatch, Queue, Record},
+        approve::{self, Feedback, FeedbackConfig, FeedbackFailure, FeedbackOutcome},
+        queue::{self, BatchResponse, NotABatch, Queue, QueueMessage},
     },
     hooks::{
-        context::{Parts, Rejection},
-        gateway::{GatewayResponse, NotARequest, Request, Response},
+        context::{HookContext, Rejection},
+        gateway::{GatewayResponse, HookRequest, HookResponse, NotARequest},
     },
     okta::{
         OktaSecret,
         client::{OktaClient, OktaConfig},
-        event::{Delivery, PhoneChannel, PhoneSuccess, UnusableEvent},
+        event::{EventDelivery, PhoneChannel, PhoneSuccess, UnusableEvent},
     },
     otp::sends::SendsTable,
     reason::Reason,
@@ -37,32 +37,32 @@ use crate::{
     },
 };
 
-/// All the time for one delivery, counted from the gateway: it leaves room within Okta's 3 s for the way back.
+/// Time budget of one delivery, counted from the gateway. It leaves time for the response within Okta's 3 s.
 const DELIVERY_BUDGET: Duration = Duration::from_millis(2_500);
 
-/// How many events are worked on at the same time: enough for a large delivery, and below what Twilio throttles.
+/// How many events are processed in parallel. It is enough for a large delivery, and below Twilio's throttling limit.
 const CONCURRENCY: usize = 8;
 
-/// A batch is answered so long before Lambda ends the invocation.
-const BATCH_MARGIN: Duration = Duration::from_millis(1_000);
+/// Time reserved before the Lambda timeout to return the batch response.
+const BATCH_RESPONSE_MARGIN: Duration = Duration::from_millis(1_000);
 
-/// All the time for one batch where nobody says when the invocation ends.
+/// Time budget of one batch if the end of the invocation is unknown.
 const BATCH_TIME_WITHOUT_END: Duration = Duration::from_secs(10);
 
-/// The longest that a message is hidden because Okta or Twilio ask for it: its verification lives ten minutes.
-const LONGEST_DELAY: Duration = Duration::from_secs(300);
+/// Maximum delay of a message at the request of Okta or Twilio. Its verification lives ten minutes.
+const MAX_DELAY: Duration = Duration::from_secs(300);
 
-/// The header that the one-time verification brings.
+/// The header of Okta's one-time verification request.
 const CHALLENGE: &str = "x-okta-verification-challenge";
 
-/// Everything that the function needs, built once.
+/// The event hook, built once.
 #[derive(Clone)]
 pub struct EventHook {
-    parts: Parts,
+    context: HookContext,
     okta_secret: Option<Arc<Cached<OktaSecret>>>,
     feedback: Feedback,
     queue: Option<Queue>,
-    /// Where the first delivery of Okta leads: to the queue, or to Okta and Twilio.
+    /// The services that Okta's first delivery leads to: the queue, or Okta and Twilio.
     first_urls: Vec<Url>,
 }
 
@@ -72,82 +72,83 @@ impl std::fmt::Debug for EventHook {
     }
 }
 
-/// The answer to Okta's one-time verification.
+/// The response to Okta's one-time verification request.
 #[derive(Serialize)]
-struct Verification<'a> {
+struct ChallengeResponse<'a> {
     verification: &'a str,
 }
 
 impl EventHook {
-    /// Builds the function from its variables.
+    /// Builds the hook from its variables.
     ///
     /// # Errors
-    /// If a variable cannot be used.
+    /// Fails if a variable is invalid.
     pub async fn build(variables: &Variables<'_>, clock: Clock) -> Result<Self, StartError> {
         let config = FeedbackConfig::from_variables(variables)?;
         let queue_url = queue::queue_url(variables)?;
         let okta = if config.sources.is_empty() { None } else { Some(OktaConfig::from_variables(variables)?) };
         let problem = "must be header for this function: Okta's event hooks have no other authentication";
         variables.read("AUTH_MODE", (problem, "header"), |mode| (mode == "header").then_some(()))?;
-        let parts = Parts::build(variables, clock).await?;
+        let context = HookContext::build(variables, clock).await?;
         let first_urls = match (&queue_url, &okta) {
             (Some(queue), _) => sqs_url(variables, queue).into_iter().collect(),
-            (None, okta) => okta.iter().map(|okta| okta.api_url.clone()).chain([parts.verify_url.clone()]).collect(),
+            (None, okta) => okta.iter().map(|okta| okta.api_url.clone()).chain([context.verify_url.clone()]).collect(),
         };
         let okta_secret =
-            okta.as_ref().map(|okta| parts.secrets.cached(&okta.secret_id, parts.secret_ttl, OktaSecret::read));
+            okta.as_ref().map(|okta| context.secrets.cached(&okta.secret_id, context.secret_ttl, OktaSecret::read));
         let okta = okta.zip(okta_secret.clone());
-        let okta = okta.map(|(okta, secret)| OktaClient::new(parts.http.clone(), &okta, secret, parts.clock.clone()));
-        let sends = config.sends_table.clone().map(|table| SendsTable::new(&parts.sdk, table));
-        let feedback = Feedback::new(config, parts.verify.clone(), sends, okta, parts.clock.clone());
-        let queue = queue_url.map(|url| Queue::new(&parts.sdk, url));
-        Ok(Self { parts, okta_secret, feedback, queue, first_urls })
+        let okta =
+            okta.map(|(okta, secret)| OktaClient::new(context.http.clone(), &okta, secret, context.clock.clone()));
+        let sends = config.sends_table.clone().map(|table| SendsTable::new(&context.sdk, table));
+        let feedback = Feedback::new(config, context.verify.clone(), sends, okta, context.clock.clone());
+        let queue = queue_url.map(|url| Queue::new(&context.sdk, url));
+        Ok(Self { context, okta_secret, feedback, queue, first_urls })
     }
 
-    /// Uses INIT for what a request would have to wait for.
+    /// Does the work of INIT, so that no request has to wait for it.
     pub async fn prepare(&self, log: &Log) {
-        // With a queue, Okta is asked by the queue's batches only, which have time.
+        // With a queue, only batches call Okta, and they have enough time.
         let okta_secret = self.okta_secret.as_ref().filter(|_| self.queue.is_none());
-        self.parts.prepare(okta_secret, &self.first_urls, log).await;
+        self.context.prepare(okta_secret, &self.first_urls, log).await;
     }
 
-    /// Answers one invocation, a request's or a batch's. Always: what cannot be served gets an answer that says so.
-    /// `end` is when Lambda ends the invocation.
-    pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> Answer {
-        self.parts.begin_invocation();
-        let answer = match queue::records(event) {
-            None => Answer::Gateway(self.answer_request(event, log).await.into_event()),
-            Some(records) => Answer::Batch(self.answer_batch(records, end, log).await),
+    /// Handles one invocation: a request or a batch. Always returns a response, also for an event that it cannot
+    /// process. `end` is the time at which Lambda ends the invocation.
+    pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> InvocationResponse {
+        self.context.begin_invocation();
+        let response = match queue::records(event) {
+            None => InvocationResponse::Gateway(self.handle_request(event, log).await.into_event()),
+            Some(records) => InvocationResponse::Batch(self.handle_batch(records, end, log).await),
         };
-        self.parts.end_invocation(self.okta_secret.as_ref(), log).await;
-        answer
+        self.context.end_invocation(self.okta_secret.as_ref(), log).await;
+        response
     }
 
-    async fn answer_request(&self, event: &str, log: &Log) -> Response {
+    async fn handle_request(&self, event: &str, log: &Log) -> HookResponse {
         let started = Instant::now();
-        let request = match Request::from_event(event) {
-            Err(NotARequest::Ping) => return Response::empty(StatusCode::NO_CONTENT),
+        let request = match HookRequest::from_event(event) {
+            Err(NotARequest::Ping) => return HookResponse::empty(StatusCode::NO_CONTENT),
             request => request.map_err(Rejection::from),
         };
         let mut metrics = log.metrics();
         let response = match self.try_request(request, log).await {
             Ok(response) => response,
-            Err(rejection) => rejection.answer("GET, POST", log, &mut metrics),
+            Err(rejection) => rejection.into_response("GET, POST", log, &mut metrics),
         };
         metrics.duration(Metric::HookLatency, started.elapsed());
         log.emit_metrics(&metrics);
         response
     }
 
-    async fn try_request(&self, request: Result<Request, Rejection>, log: &Log) -> Result<Response, Rejection> {
+    async fn try_request(&self, request: Result<HookRequest, Rejection>, log: &Log) -> Result<HookResponse, Rejection> {
         let request = request?;
-        let now = self.parts.clock.now();
+        let now = self.context.clock.now();
         let deadline = Deadline::starting(DELIVERY_BUDGET, now, request.gateway_time);
-        self.parts.authenticate(&request, &deadline, log).await?;
+        self.context.authenticate(&request, &deadline, log).await?;
         match request.method {
             Method::GET => verification(&request),
             Method::POST => {
-                let delivery = Delivery::parse(&request.body, now)
+                let delivery = EventDelivery::parse(&request.body, now)
                     .map_err(|error| Rejection { reason: Reason::NotAHookRequest, location: error.location() })?;
                 Ok(self.take(delivery, &deadline, log).await)
             }
@@ -155,8 +156,8 @@ impl EventHook {
         }
     }
 
-    /// Stores the events that want feedback in the queue, or gives it at once where there is none.
-    async fn take(&self, delivery: Delivery, deadline: &Deadline, log: &Log) -> Response {
+    /// Stores the events that need feedback in the queue. Without a queue, gives the feedback at once.
+    async fn take(&self, delivery: EventDelivery, deadline: &Deadline, log: &Log) -> HookResponse {
         let mut tally = Tally::default();
         for event in delivery.unusable {
             tally.add(None, unusable(event, log));
@@ -169,61 +170,66 @@ impl EventHook {
             tally.add(Some(success.channel), outcome);
         }
         tally.emit(log);
-        // Okta reads the status only.
-        Response::empty(if all_stored { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
+        // Okta reads only the status.
+        HookResponse::empty(if all_stored { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
     }
 
-    /// Gives feedback for each event, side by side. Tells also whether none failed in a way that a second delivery can
-    /// mend.
+    /// Gives feedback for several events in parallel. The second value is false if redelivery can help with at least
+    /// one failure.
     async fn give<'a>(
         &self,
         successes: &'a [PhoneSuccess],
         deadline: &Deadline,
         log: &Log,
-    ) -> (Vec<(&'a PhoneSuccess, Outcome)>, bool) {
+    ) -> (Vec<(&'a PhoneSuccess, FeedbackOutcome)>, bool) {
         let give = |success| async move { (success, self.feedback.give(success, None, deadline, log).await) };
         let outcomes: Vec<_> = stream::iter(successes).map(give).buffer_unordered(CONCURRENCY).collect().await;
         let can_be_mended = outcomes.iter().any(|(_, outcome)| outcome.wants_another_delivery());
         (outcomes, !can_be_mended)
     }
 
-    /// Works through a batch of the queue: users side by side, one user's events in order. What failed stays in the queue,
-    /// with what follows it in its group.
-    async fn answer_batch(&self, records: Result<Vec<Record>, NotABatch>, end: Timestamp, log: &Log) -> BatchAnswer {
-        let deadline = batch_deadline(end, self.parts.clock.now());
+    /// Processes a batch from the queue: different users in parallel, the events of one user in order. A failed message
+    /// and the messages after it in its group stay in the queue.
+    async fn handle_batch(
+        &self,
+        records: Result<Vec<QueueMessage>, NotABatch>,
+        end: Timestamp,
+        log: &Log,
+    ) -> BatchResponse {
+        let deadline = batch_deadline(end, self.context.clock.now());
         let mut tally = Tally::default();
-        let answer = if let Ok(records) = records {
+        let response = if let Ok(records) = records {
             let work = |group| self.work_through(group, &deadline, log);
             let groups = stream::iter(groups(records)).map(work).buffer_unordered(CONCURRENCY);
-            let worked: Vec<Worked> = groups.collect().await;
+            let worked: Vec<GroupResult> = groups.collect().await;
             let mut failed = Vec::new();
             for mut group in worked {
                 failed.append(&mut group.failed);
                 group.outcomes.into_iter().for_each(|(channel, outcome)| tally.add(channel, outcome));
             }
-            BatchAnswer::failed(failed)
+            BatchResponse::failed(failed)
         } else {
             tally.add(None, unreadable(None, log));
-            BatchAnswer::all_failed()
+            BatchResponse::all_failed()
         };
-        // For the cold start.
+        // This line carries the cold start metric.
         log.emit_metrics(&log.metrics());
         tally.emit(log);
-        answer
+        response
     }
 
-    async fn work_through(&self, group: Vec<Record>, deadline: &Deadline, log: &Log) -> Worked {
-        let mut worked = Worked::default();
+    async fn work_through(&self, group: Vec<QueueMessage>, deadline: &Deadline, log: &Log) -> GroupResult {
+        let mut worked = GroupResult::default();
         let mut records = group.into_iter();
         while let Some(record) = records.next() {
             let channel = record.message.as_ref().map(|success| success.channel);
             let outcome = self.work_on(&record, deadline, log).await;
             worked.outcomes.push((channel, outcome));
-            let Outcome::Failed(failure) = outcome else { continue };
+            let FeedbackOutcome::Failed(failure) = outcome else { continue };
             let is_unreadable = record.message.is_none();
             let mut failed = vec![record];
-            // What cannot be read has no order to keep. Behind anything else the user's later events wait, and as long: the
-            // queue hands out nothing of a group while one of its messages is hidden.
+            // An unreadable message has no order to keep. For any other failure, the user's later events wait as well,
+            // for the same time: SQS returns no message of a group while one of its messages is hidden.
             if !is_unreadable {
                 failed.extend(records.by_ref());
             }
@@ -234,26 +240,26 @@ impl EventHook {
         worked
     }
 
-    async fn work_on(&self, record: &Record, deadline: &Deadline, log: &Log) -> Outcome {
+    async fn work_on(&self, record: &QueueMessage, deadline: &Deadline, log: &Log) -> FeedbackOutcome {
         match &record.message {
             None => unreadable(Some(record), log),
             Some(success) => self.feedback.give(success, Some(record.receive_count), deadline, log).await,
         }
     }
 
-    /// Hides a message that may go better later until then. Every other one waits for the queue's own time-out: nothing
-    /// is lost while somebody mends the cause.
-    async fn postpone(&self, record: &Record, failure: Failure) {
+    /// Hides a message that may succeed later. Any other message waits for the queue's own visibility timeout, so
+    /// nothing is lost while someone fixes the cause.
+    async fn postpone(&self, record: &QueueMessage, failure: FeedbackFailure) {
         if let (true, Some(queue), Some(receipt_handle)) = (failure.is_transient, &self.queue, &record.receipt_handle) {
             let back_off = queue::back_off(record.receive_count);
-            let delay = failure.retry_after.map_or(back_off, |asked| asked.min(LONGEST_DELAY).max(back_off));
-            // Without it the queue's own time-out decides.
+            let delay = failure.retry_after.map_or(back_off, |asked| asked.min(MAX_DELAY).max(back_off));
+            // If this call fails, the queue's own visibility timeout applies.
             let _ = queue.postpone(receipt_handle, delay).await;
         }
     }
 }
 
-/// Where the SDK finds SQS: by its own variables, else where the queue's URL leads.
+/// The endpoint of SQS: from the SDK's variables, or else from the queue's URL.
 fn sqs_url(variables: &Variables<'_>, queue_url: &str) -> Option<Url> {
     let endpoint = variables.optional("AWS_ENDPOINT_URL_SQS").or_else(|| variables.optional("AWS_ENDPOINT_URL"));
     let mut url = Url::parse(endpoint.as_deref().unwrap_or(queue_url)).ok()?;
@@ -261,99 +267,99 @@ fn sqs_url(variables: &Variables<'_>, queue_url: &str) -> Option<Url> {
     Some(url)
 }
 
-/// Lambda ends an invocation in the future. An end in the past is a local emulator's way of setting none (cargo-lambda
-/// gives a constant), and then a batch has the time that a small function would have.
+/// Lambda ends an invocation in the future. A local emulator may set an end in the past (cargo-lambda uses a constant).
+/// The batch then gets a default time budget.
 fn batch_deadline(end: Timestamp, now: Timestamp) -> Deadline {
     if end > now {
-        Deadline::until(end, now).earlier_by(BATCH_MARGIN)
+        Deadline::until(end, now).earlier_by(BATCH_RESPONSE_MARGIN)
     } else {
         Deadline::starting(BATCH_TIME_WITHOUT_END, now, None)
     }
 }
 
-/// The answer to one invocation.
+/// The response to one invocation.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
-    /// To a request.
+pub enum InvocationResponse {
+    /// The response to a request.
     Gateway(GatewayResponse),
-    /// To a batch.
-    Batch(BatchAnswer),
+    /// The response to a batch.
+    Batch(BatchResponse),
 }
 
-/// What became of one group of a batch.
+/// The result of one group in a batch.
 #[derive(Default)]
-struct Worked {
-    outcomes: Vec<(Option<PhoneChannel>, Outcome)>,
+struct GroupResult {
+    outcomes: Vec<(Option<PhoneChannel>, FeedbackOutcome)>,
     /// The ids of the messages that stay in the queue.
     failed: Vec<String>,
 }
 
-/// The messages of each group, in order.
-fn groups(records: Vec<Record>) -> Vec<Vec<Record>> {
-    let mut groups: BTreeMap<String, Vec<Record>> = BTreeMap::new();
+/// Groups the messages. The order within a group stays the same.
+fn groups(records: Vec<QueueMessage>) -> Vec<Vec<QueueMessage>> {
+    let mut groups: BTreeMap<String, Vec<QueueMessage>> = BTreeMap::new();
     for record in records {
         groups.entry(record.group.clone()).or_default().push(record);
     }
     groups.into_values().collect()
 }
 
-/// Stores events in the queue. Tells also whether all of them are.
+/// Stores events in the queue. The second value says whether all of them were stored.
 async fn store<'a>(
     queue: &Queue,
     successes: &'a [PhoneSuccess],
     deadline: &Deadline,
     log: &Log,
-) -> (Vec<(&'a PhoneSuccess, Outcome)>, bool) {
+) -> (Vec<(&'a PhoneSuccess, FeedbackOutcome)>, bool) {
     let results = queue.store(successes, deadline).await;
     let all_stored = results.iter().all(Result::is_ok);
-    let tell = |(success, result): (&'a PhoneSuccess, Result<(), queue::QueueError>)| {
+    let report = |(success, result): (&'a PhoneSuccess, Result<(), queue::QueueError>)| {
         let mut record = approve::record_of(success, Reason::Queued);
         record.advice = result.err().map(queue::QueueError::advice);
         let outcome = match result {
-            Ok(()) => Outcome::Queued,
-            Err(error) if error.is_transient() => Outcome::transient(error.reason()),
-            Err(error) => Outcome::permanent(error.reason()),
+            Ok(()) => FeedbackOutcome::Queued,
+            Err(error) if error.is_transient() => FeedbackOutcome::transient(error.reason()),
+            Err(error) => FeedbackOutcome::permanent(error.reason()),
         };
         approve::emit(outcome, record, log);
         (success, outcome)
     };
-    (successes.iter().zip(results).map(tell).collect(), all_stored)
+    (successes.iter().zip(results).map(report).collect(), all_stored)
 }
 
-/// Tells of an event that no feedback can be given for.
-fn unusable(event: UnusableEvent, log: &Log) -> Outcome {
-    let outcome = Outcome::permanent(event.reason);
+/// Logs an event that cannot get feedback.
+fn unusable(event: UnusableEvent, log: &Log) -> FeedbackOutcome {
+    let outcome = FeedbackOutcome::permanent(event.reason);
     let mut record = FeedbackRecord::new(Some(event.event_uuid), event.reason);
-    record.advice = Some("Report the event's shape: Okta's System Log shows it under this uuid.");
+    record.advice = Some("Report the form of this event. Okta's System Log shows it under this uuid.");
     approve::emit(outcome, record, log);
     outcome
 }
 
-/// Tells of a message, or a whole batch, that is not ours.
-fn unreadable(message: Option<&Record>, log: &Log) -> Outcome {
-    let outcome = Outcome::permanent(Reason::MessageUnreadable);
+/// Logs a message or a whole batch that is not ours.
+fn unreadable(message: Option<&QueueMessage>, log: &Log) -> FeedbackOutcome {
+    let outcome = FeedbackOutcome::permanent(Reason::MessageUnreadable);
     let mut record = FeedbackRecord::new(None, Reason::MessageUnreadable);
-    record.message_id = message.and_then(Record::log_id);
+    record.message_id = message.and_then(QueueMessage::log_id);
     record.receive_count = message.map(|message| message.receive_count);
-    record.advice = Some("Look at the message in the dead-letter queue: who but this function sends to the queue?");
+    record.advice = Some("Look at the message in the dead-letter queue, and find out who else sends to the queue.");
     approve::emit(outcome, record, log);
     outcome
 }
 
-fn verification(request: &Request) -> Result<Response, Rejection> {
+fn verification(request: &HookRequest) -> Result<HookResponse, Rejection> {
     let challenge = request.headers.get(CHALLENGE).and_then(|value| value.to_str().ok());
     let missing = Rejection { reason: Reason::ChallengeMissing, location: Some(CHALLENGE) };
     let verification = challenge.filter(|challenge| !challenge.is_empty()).ok_or(missing)?;
-    Ok(Response::json(StatusCode::OK, &Verification { verification }))
+    Ok(HookResponse::json(StatusCode::OK, &ChallengeResponse { verification }))
 }
 
-/// How often each outcome was, in one invocation.
+/// Counts of each outcome in one invocation.
 #[derive(Default)]
 struct Tally(BTreeMap<(&'static str, &'static str, &'static str), u64>);
 
 impl Tally {
-    fn add(&mut self, channel: Option<PhoneChannel>, outcome: Outcome) {
+    fn add(&mut self, channel: Option<PhoneChannel>, outcome: FeedbackOutcome) {
         let channel = channel.map_or("unknown", PhoneChannel::as_str);
         *self.0.entry((outcome.as_str(), channel, outcome.reason().as_str())).or_default() += 1;
     }

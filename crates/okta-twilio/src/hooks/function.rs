@@ -1,4 +1,4 @@
-//! What both binaries do before and around their invocations.
+//! The parts of both binaries that surround their invocations.
 
 use std::{
     process::ExitCode,
@@ -22,10 +22,10 @@ pub struct Function {
 }
 
 impl Function {
-    /// Installs logging: the first thing in `main`.
+    /// Installs logging. `main` calls it first.
     ///
     /// # Errors
-    /// If `LOG_LEVEL` cannot be used; that is logged.
+    /// Fails if `LOG_LEVEL` is invalid, and logs that.
     pub fn start(service: &'static str) -> Result<Self, ExitCode> {
         let variables = Self::variables();
         let (level, stack) = (config::log_level(&variables), stack_name(&variables));
@@ -42,11 +42,11 @@ impl Function {
         }
     }
 
-    /// Names the variables that look like a mistake: nothing that is set is ignored in silence.
+    /// Warns about variables that look like mistakes. No variable is ignored silently.
     fn warn(&self) {
         let warn = |warning| self.log.emit(&LogEvent::ConfigurationWarning(warning));
         for MisspeltVariable { name, meant } in config::misspelt(config::names_in_environment()) {
-            let problem = "a variable is not used, and its name is nearly that of one that would be";
+            let problem = "a variable is not used, but its name is close to the name of a known variable";
             warn(ConfigurationWarning {
                 variable: Some(name),
                 meant: Some(meant),
@@ -54,7 +54,7 @@ impl Function {
             });
         }
         let variables = Self::variables();
-        // One line is enough: they are usually set together.
+        // One warning is enough, because these variables are usually set together.
         if let Some(variable) = config::PROXY_VARIABLES.iter().find(|name| variables.optional(name).is_some()) {
             let problem = "the proxy is not used: the function connects directly";
             warn(ConfigurationWarning { variable: SafeId::parse(variable), ..ConfigurationWarning::of(problem) });
@@ -78,25 +78,25 @@ impl Function {
         self.log.clock().clone()
     }
 
-    /// The log of what happens outside any invocation.
+    /// The log for everything outside invocations.
     pub fn log(&self) -> &Log {
         &self.log
     }
 
-    /// The log of one invocation; the first one is the cold start's.
+    /// The log of one invocation. The first one is the cold start.
     pub fn log_of_invocation(&self, function_request_id: &str) -> Log {
         let cold_start = !self.has_been_invoked.swap(true, Ordering::Relaxed);
         self.log.of_invocation(function_request_id, cold_start)
     }
 
-    /// Says why the function cannot start; the process ends with this status, and Lambda's INIT with it.
+    /// Logs why the function cannot start. The process exits with the returned status, and Lambda's INIT fails.
     pub fn cannot_start(&self, problem: StartError) -> ExitCode {
         self.log.emit(&LogEvent::ConfigurationInvalid { problem });
         ExitCode::FAILURE
     }
 }
 
-/// `METRICS_STACK` (`okta-twilio`): value of the metrics' dimension `Stack`.
+/// `METRICS_STACK` (`okta-twilio`): value of the metric dimension `Stack`.
 fn stack_name(variables: &Variables<'_>) -> Result<StackName, ConfigError> {
     let help = ("must be 1 to 128 letters, digits, -, _, . or /", "okta-twilio-staging");
     Ok(variables.read("METRICS_STACK", help, StackName::parse)?.unwrap_or_default())

@@ -1,7 +1,7 @@
-//! The front door: API Gateway's HTTP API, payload format 2.0. Function URLs have the same.
+//! The gateway's format: API Gateway HTTP API, payload format 2.0. Function URLs use the same format.
 //!
-//! The few fields that are needed are read one by one, so that an odd value in another one loses nothing. Only the
-//! gateway writes this envelope; what came over the network is in `headers` and `body`.
+//! Each field is read separately, so an odd value in an unused field does no harm. Only the gateway can write this
+//! envelope. The caller's data is in `headers` and `body`.
 
 use std::collections::BTreeMap;
 
@@ -16,28 +16,28 @@ use serde_json::{Map, Value};
 
 use crate::{json, time::clock::Timestamp};
 
-/// A request as the gateway took it.
+/// A request that the gateway received.
 #[derive(Debug)]
-pub struct Request {
+pub struct HookRequest {
     /// HTTP method.
     pub method: Method,
-    /// Headers; the gateway sends their names in lower case and joins repeated ones with commas.
+    /// The headers. The gateway lowercases their names and joins repeated headers with commas.
     pub headers: HeaderMap,
-    /// The body, decoded.
+    /// The decoded body.
     pub body: Bytes,
-    /// When the gateway took it.
+    /// When the gateway received the request.
     pub gateway_time: Option<Timestamp>,
-    /// What the gateway's JWT authorizer found in the token that it accepted. Only the gateway can write this.
+    /// The claims of the token that the gateway's JWT authorizer accepted. Only the gateway can write them.
     pub claims: Option<Map<String, Value>>,
 }
 
-/// Why an event is no request.
+/// Why an event is not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotARequest {
-    /// Nobody waits for an answer: a scheduled event, or what a plugin sends to keep the function warm.
+    /// No caller waits for a response: a scheduled event, or a plugin that keeps the function warm.
     #[error("the event is a ping")]
     Ping,
-    /// The gateway is a REST API or a load balancer, or an HTTP API that is told to use payload format 1.0.
+    /// The gateway is a REST API, a load balancer, or an HTTP API that is set to payload format 1.0.
     #[error("the event is a request in another payload format than 2.0")]
     PayloadFormat,
     /// Anything else.
@@ -45,15 +45,15 @@ pub enum NotARequest {
     Other,
 }
 
-/// Fields of which a request, a batch or a hook's payload has at least one, and a ping has none.
+/// A request, a batch or a hook payload has at least one of these fields. A ping has none.
 const FIELDS_OF_NO_PING: [&str; 8] =
     ["requestContext", "httpMethod", "routeKey", "headers", "body", "Records", "eventType", "data"];
 
-impl Request {
-    /// Reads an invocation's event.
+impl HookRequest {
+    /// Parses an invocation's event.
     ///
     /// # Errors
-    /// If it is not a request in payload format 2.0, or its body is not what it claims to be.
+    /// Fails if the event is not a request in payload format 2.0, or if its body is not in the declared encoding.
     pub fn from_event(event: &str) -> Result<Self, NotARequest> {
         let Some(Value::Object(mut event)) = json::read(event.as_bytes()) else {
             return Err(NotARequest::Other);
@@ -89,50 +89,50 @@ impl Request {
     }
 }
 
-/// The headers that can be read.
+/// The readable headers.
 fn headers(headers: Option<&Value>) -> HeaderMap {
     let headers = headers.and_then(Value::as_object).into_iter().flatten();
     let readable = headers.filter_map(|(name, value)| {
         let value = HeaderValue::from_bytes(value.as_str()?.as_bytes()).ok()?;
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
     });
-    // Two spellings of one name stay two headers.
+    // A header that occurs under two spellings stays two headers.
     readable.fold(HeaderMap::new(), |mut headers, (name, value)| {
         headers.append(name, value);
         headers
     })
 }
 
-/// An answer to the caller.
+/// A response to the caller.
 #[derive(Debug)]
-pub struct Response {
+pub struct HookResponse {
     /// HTTP status.
     pub status: StatusCode,
-    /// JSON, or nothing.
+    /// JSON, or `None`.
     pub body: Option<String>,
-    /// For 405.
+    /// The header `Allow` of a 405.
     pub allow: Option<&'static str>,
 }
 
-impl Response {
-    /// An answer with a JSON body.
+impl HookResponse {
+    /// A response with a JSON body.
     pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Self {
-        // Maps with text keys and plain values always serialise.
+        // Maps with text keys and plain values always serialize.
         Self { status, body: Some(serde_json::to_string(body).unwrap_or_default()), allow: None }
     }
 
-    /// An answer without a body.
+    /// A response without a body.
     pub fn empty(status: StatusCode) -> Self {
         Self { status, body: None, allow: None }
     }
 
-    /// The answer in the gateway's form.
+    /// Converts the response to the gateway's format.
     pub fn into_event(self) -> GatewayResponse {
         let mut headers = BTreeMap::new();
         if self.body.is_some() {
             headers.insert(CONTENT_TYPE.as_str(), "application/json");
         }
-        // Nothing on the way may keep an answer that belongs to one code.
+        // The response belongs to one code, so no cache may store it.
         headers.insert(CACHE_CONTROL.as_str(), "no-store");
         if let Some(allow) = self.allow {
             headers.insert(ALLOW.as_str(), allow);
@@ -142,7 +142,7 @@ impl Response {
     }
 }
 
-/// An answer in the form that every kind of API Gateway takes.
+/// A response in the format that every type of API Gateway accepts.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GatewayResponse {
@@ -167,8 +167,8 @@ mod tests {
         })
     }
 
-    fn read(event: &Value) -> Result<Request, NotARequest> {
-        Request::from_event(&event.to_string())
+    fn read(event: &Value) -> Result<HookRequest, NotARequest> {
+        HookRequest::from_event(&event.to_string())
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_values_in_fields_that_are_not_needed_lose_nothing() {
+    fn odd_values_in_unused_fields_do_no_harm() {
         for path in [
             "version",
             "routeKey",
@@ -210,7 +210,7 @@ mod tests {
                 let parent = if parent.is_empty() { String::new() } else { format!("/{parent}") };
                 changed.pointer_mut(&parent).unwrap()[field] = json!("@");
                 let text = changed.to_string().replace("\"@\"", value);
-                let request = Request::from_event(&text).unwrap();
+                let request = HookRequest::from_event(&text).unwrap();
                 assert_eq!(
                     (&request.body[..], request.headers.get("auth_secret").unwrap().as_bytes()),
                     (&b"{}"[..], &b"a"[..])
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_cannot_be_read_are_no_headers() {
+    fn unreadable_headers_are_dropped() {
         for headers in
             [json!(null), json!([]), json!("auth_secret"), json!({"auth_secret": ["a"]}), json!({"auth_secret": 7})]
         {
@@ -244,10 +244,10 @@ mod tests {
             ["null", "[]", "\"\"", "7", "{", "", "{\"Records\":[]}", "{\"requestContext\":{}}", "\u{feff}{}"]
                 .map(str::to_owned),
         );
-        // A gateway that hands over the body alone.
+        // A gateway that passes only the body.
         bodies.push(json!({"eventType": "com.okta.telephony.provider", "data": {}}).to_string());
         for event in bodies {
-            assert_eq!(Request::from_event(&event).err(), Some(NotARequest::Other), "{event}");
+            assert_eq!(HookRequest::from_event(&event).err(), Some(NotARequest::Other), "{event}");
         }
     }
 
@@ -290,8 +290,8 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_the_form_that_gateways_take() {
-        let mut response = Response::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"a": 1}));
+    fn a_response_has_the_form_that_gateways_accept() {
+        let mut response = HookResponse::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"a": 1}));
         response.allow = Some("POST");
         assert_eq!(
             serde_json::to_value(response.into_event()).unwrap(),

@@ -1,4 +1,4 @@
-//! Okta's request to Okta's answer: the two hooks, and what both share.
+//! The two hooks: from Okta's request to the response.
 
 pub mod auth;
 pub mod context;

@@ -1,7 +1,7 @@
-//! The telephony hook, from the gateway's request to the gateway's answer.
+//! The telephony hook: from the gateway's request to its response.
 //!
-//! limit -> authenticate -> parse -> decide -> act -> answer, in this order, so that nobody unknown makes this function
-//! read, decide or send anything.
+//! The order is limit, authenticate, parse, decide, act, respond. So an unauthenticated caller cannot trigger parsing,
+//! policy or a send.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use url::Url;
 use crate::{
     config::{StartError, Variables},
     hooks::{
-        context::{Parts, Rejection},
-        gateway::{NotARequest, Request, Response},
+        context::{HookContext, Rejection},
+        gateway::{HookRequest, HookResponse, NotARequest},
     },
-    okta::telephony::{AnswerBody, DebugContext, MAX_BODY_BYTES, OtpRequest},
+    okta::telephony::{DebugContext, MAX_BODY_BYTES, OtpRequest, ResponseBody},
     otp::{
         config::SendConfig,
         number::{LookupConfig, LookupUsage, NumberLookup},
-        outcome::Outcome,
+        outcome::SendOutcome,
         policy::Policy,
-        send::{Report, Sender},
+        send::{SendReport, Sender},
         sends::SendsTable,
     },
     reason::Reason,
@@ -32,15 +32,15 @@ use crate::{
     },
 };
 
-/// Time for the answer before Lambda ends the invocation.
-const ANSWER_MARGIN: Duration = Duration::from_millis(100);
+/// Time reserved before the Lambda timeout to return the response.
+const RESPONSE_MARGIN: Duration = Duration::from_millis(100);
 
-/// Everything that the function needs, built once.
+/// The telephony hook, built once.
 #[derive(Clone)]
 pub struct TelephonyHook {
-    parts: Parts,
+    context: HookContext,
     sender: Sender,
-    /// Where the first request leads: to Verify and, if it is asked, to Lookup.
+    /// The services that the first request leads to: Verify and, if configured, Lookup.
     first_urls: Vec<Url>,
 }
 
@@ -51,47 +51,47 @@ impl std::fmt::Debug for TelephonyHook {
 }
 
 impl TelephonyHook {
-    /// Builds the function from its variables.
+    /// Builds the hook from its variables.
     ///
     /// # Errors
-    /// If a variable cannot be used.
+    /// Fails if a variable is invalid.
     pub async fn build(variables: &Variables<'_>, clock: Clock) -> Result<Self, StartError> {
         let config = SendConfig::from_variables(variables)?;
         let lookup = LookupConfig::from_variables(variables)?;
         let policy = Policy::from_variables(variables, lookup.as_ref().map(|lookup| &lookup.packages))?;
-        let parts = Parts::build(variables, clock).await?;
+        let context = HookContext::build(variables, clock).await?;
         let lookup_url = lookup.as_ref().map(|config| config.url.clone());
-        let first_urls = [parts.verify_url.clone()].into_iter().chain(lookup_url).collect();
-        let lookup = lookup.map(|config| NumberLookup::new(config, parts.twilio.clone()));
-        let sends = config.sends_table.clone().map(|table| SendsTable::new(&parts.sdk, table));
-        let (verify, clock) = (parts.verify.clone(), parts.clock.clone());
+        let first_urls = [context.verify_url.clone()].into_iter().chain(lookup_url).collect();
+        let lookup = lookup.map(|config| NumberLookup::new(config, context.twilio.clone()));
+        let sends = config.sends_table.clone().map(|table| SendsTable::new(&context.sdk, table));
+        let (verify, clock) = (context.verify.clone(), context.clock.clone());
         let sender = Sender::new(config, policy, lookup, verify, sends, clock);
-        Ok(Self { parts, sender, first_urls })
+        Ok(Self { context, sender, first_urls })
     }
 
-    /// Uses INIT for what a request would have to wait for.
+    /// Does the work of INIT, so that no request has to wait for it.
     pub async fn prepare(&self, log: &Log) {
         for problem in self.sender.warnings() {
             log.emit(&LogEvent::ConfigurationWarning(ConfigurationWarning::of(problem)));
         }
-        self.parts.prepare(None, &self.first_urls, log).await;
+        self.context.prepare(None, &self.first_urls, log).await;
     }
 
-    /// Answers one invocation. Always: what cannot be served gets an answer that says so. `end` is when Lambda ends the
-    /// invocation.
-    pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> Response {
+    /// Handles one invocation. Always returns a response, also for an event that it cannot process. `end` is the time
+    /// at which Lambda ends the invocation.
+    pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> HookResponse {
         let started = Instant::now();
-        let request = match Request::from_event(event) {
-            Err(NotARequest::Ping) => return Response::empty(StatusCode::NO_CONTENT),
+        let request = match HookRequest::from_event(event) {
+            Err(NotARequest::Ping) => return HookResponse::empty(StatusCode::NO_CONTENT),
             request => request.map_err(Rejection::from),
         };
         let mut metrics = log.metrics();
-        self.parts.begin_invocation();
+        self.context.begin_invocation();
         let response = match self.try_handle(request, end, log, &mut metrics).await {
             Ok(response) => response,
-            Err(rejection) => rejection.answer("POST", log, &mut metrics),
+            Err(rejection) => rejection.into_response("POST", log, &mut metrics),
         };
-        self.parts.end_invocation(None, log).await;
+        self.context.end_invocation(None, log).await;
         metrics.duration(Metric::HookLatency, started.elapsed());
         log.emit_metrics(&metrics);
         response
@@ -99,40 +99,40 @@ impl TelephonyHook {
 
     async fn try_handle(
         &self,
-        request: Result<Request, Rejection>,
+        request: Result<HookRequest, Rejection>,
         end: Timestamp,
         log: &Log,
         metrics: &mut Metrics,
-    ) -> Result<Response, Rejection> {
+    ) -> Result<HookResponse, Rejection> {
         let request = request?;
-        let now = self.parts.clock.now();
+        let now = self.context.clock.now();
         let deadline = Deadline::while_okta_waits(self.sender.budget(), now, request.gateway_time);
-        let deadline = deadline.before_end(end, now, ANSWER_MARGIN);
+        let deadline = deadline.before_end(end, now, RESPONSE_MARGIN);
         if request.body.len() > MAX_BODY_BYTES {
             return Err(Rejection::new(Reason::BodyTooLarge));
         }
-        let secret = self.parts.authenticate(&request, &deadline, log).await?;
+        let secret = self.context.authenticate(&request, &deadline, log).await?;
         if request.method != Method::POST {
             return Err(Rejection::new(Reason::MethodNotAllowed));
         }
         let otp_request = OtpRequest::parse(&request.body)
             .map_err(|error| Rejection { reason: Reason::NotAHookRequest, location: error.location() })?;
-        // Boxed, because the compiler limits how deep futures may lie in one another, and the SDK's are deep.
+        // Boxed, because the compiler limits the nesting depth of futures, and the SDK's futures are deep.
         let report = Box::pin(self.sender.send(&otp_request, &secret, &deadline, log)).await;
-        Ok(answer(report, log, metrics))
+        Ok(respond(report, log, metrics))
     }
 }
 
-/// The answer to a request that was understood, with its log line and its measurements.
-fn answer(report: Report, log: &Log, metrics: &mut Metrics) -> Response {
-    let Report { outcome, record, verify_latency, lookup } = report;
+/// Builds the response to a parsed request, logs it and measures it.
+fn respond(report: SendReport, log: &Log, metrics: &mut Metrics) -> HookResponse {
+    let SendReport { outcome, record, verify_latency, lookup } = report;
     metrics.set("Outcome", &outcome.as_str()).set("Channel", &record.channel).set("Reason", &record.reason);
     metrics.count(Metric::Sends, 1);
     match &outcome {
-        Outcome::Sent(_) => _ = metrics.count(Metric::SendErrors, 0),
-        // A user's own number or pace is no fault of the system.
-        Outcome::Failed(failure) if !failure.reason.is_users_own() => _ = metrics.count(Metric::SendErrors, 1),
-        Outcome::Failed(_) | Outcome::Refused { .. } => {}
+        SendOutcome::Sent(_) => _ = metrics.count(Metric::SendErrors, 0),
+        // A user's own number or request rate is not an error of the system.
+        SendOutcome::Failed(failure) if !failure.reason.is_users_own() => _ = metrics.count(Metric::SendErrors, 1),
+        SendOutcome::Failed(_) | SendOutcome::Refused { .. } => {}
     }
     if let Some(country) = &record.country {
         metrics.set("Country", country);
@@ -148,18 +148,18 @@ fn answer(report: Report, log: &Log, metrics: &mut Metrics) -> Response {
         reason: record.reason,
         twilio_request_id: record.twilio_request_id.clone(),
         twilio_code: record.twilio_code,
-        milliseconds: record.duration_ms,
+        duration_ms: record.duration_ms,
     };
     let record = Box::new(record);
     log.emit(&match outcome {
-        Outcome::Sent(_) => LogEvent::OtpSent(record),
-        Outcome::Refused { .. } => LogEvent::OtpRefused(record),
-        Outcome::Failed(_) => LogEvent::OtpFailed(record),
+        SendOutcome::Sent(_) => LogEvent::OtpSent(record),
+        SendOutcome::Refused { .. } => LogEvent::OtpRefused(record),
+        SendOutcome::Failed(_) => LogEvent::OtpFailed(record),
     });
-    Response::json(StatusCode::OK, &AnswerBody::of_verdict(&outcome.verdict(), debug_context))
+    HookResponse::json(StatusCode::OK, &ResponseBody::of_verdict(&outcome.verdict(), debug_context))
 }
 
-/// How long Lookup took, and for what Twilio charges.
+/// Measures the latency of Lookup and the packages that Twilio charges for.
 fn measure_lookup(usage: &LookupUsage, log: &Log, metrics: &mut Metrics) {
     metrics.duration(Metric::LookupLatency, usage.latency);
     for package in usage.asked() {

@@ -18,17 +18,17 @@ use crate::{
     time::{clock::Clock, moment::Moment},
 };
 
-/// Longest time that connections hold INIT.
+/// Maximum time that INIT waits for connections.
 const HOLD: Duration = Duration::from_millis(300);
 
-/// Longest time for one connection, over INIT and the first request.
+/// Timeout of one connection, across INIT and the first request.
 const CONNECTION_TIMEOUT: Duration = Duration::from_millis(2_600);
 
-/// After INIT, Lambda freezes the process unless a request is waiting. A request that comes later than this finds it
-/// thawed.
-const LONGEST_WITHOUT_FREEZE: Duration = Duration::from_millis(200);
+/// After INIT, Lambda freezes the process unless a request is waiting. If a request comes later than this, the process
+/// was frozen.
+const MAX_TIME_WITHOUT_FREEZE: Duration = Duration::from_millis(200);
 
-/// Connections under way. A slow one goes on into the first request, which uses it if it is ready before its own.
+/// Connections in progress. A slow one continues during the first request, which uses it if it is ready before its own.
 #[derive(Default)]
 pub struct WarmUp(Mutex<UnderWay>);
 
@@ -39,7 +39,7 @@ struct UnderWay {
     left: Option<Moment>,
 }
 
-/// Begins to open a connection to each of these. What is answered does not matter.
+/// Starts to open a connection to each URL. The response does not matter.
 pub fn connections(http: &reqwest::Client, urls: &[Url]) -> JoinSet<bool> {
     let connect = |url: &Url| {
         let request = http.head(url.clone());
@@ -49,8 +49,8 @@ pub fn connections(http: &reqwest::Client, urls: &[Url]) -> JoinSet<bool> {
 }
 
 impl WarmUp {
-    /// Waits for `connections` at most 300 ms, and at most until `other` work of INIT is done where that takes longer.
-    /// Keeps those that are not ready then.
+    /// Waits for `connections`: at most 300 ms, or until `other` is done if that takes longer. Keeps the connections
+    /// that are not ready by then.
     pub async fn hold<T>(&self, mut connections: JoinSet<bool>, other: impl Future<Output = T>) -> (T, Readiness) {
         let until = Instant::now() + HOLD;
         let mut all_ready = true;
@@ -72,26 +72,26 @@ impl WarmUp {
         (done, preparation)
     }
 
-    /// INIT ends here.
+    /// Ends INIT.
     pub fn leave(&self, clock: &Clock) {
         self.under_way().left = Some(Moment::now(clock));
     }
 
-    /// A request begins: a connection that was half made when Lambda froze the process is given up.
+    /// Begins a request. Drops a half-open connection if Lambda froze the process.
     pub fn resume(&self, clock: &Clock) {
         let mut under_way = self.under_way();
-        if under_way.left.is_some_and(|left| left.age(clock) > LONGEST_WITHOUT_FREEZE) {
+        if under_way.left.is_some_and(|left| left.age(clock) > MAX_TIME_WITHOUT_FREEZE) {
             under_way.connections.abort_all();
         }
     }
 
-    /// A request ends, and with it what is still under way: Lambda may freeze the process now.
+    /// Ends a request and drops the connections in progress, because Lambda may freeze the process now.
     pub fn end(&self) {
         self.under_way().connections.abort_all();
     }
 
     fn under_way(&self) -> std::sync::MutexGuard<'_, UnderWay> {
-        // The lock is held for plain assignments only, which cannot panic half way.
+        // The lock covers only assignments, which cannot panic halfway.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -111,7 +111,7 @@ mod tests {
         Clock::fixed(UNIX_EPOCH)
     }
 
-    /// How INIT reports connections that take so long, and how long they hold it, beside other work of so long.
+    /// What INIT reports for connections that take these times, and how long INIT takes with other work of `other_ms`.
     async fn held(connections: &[(u64, bool)], other_ms: u64) -> (Readiness, u128) {
         let mut opening = JoinSet::new();
         for (millis, opened) in connections.iter().copied() {
@@ -127,14 +127,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn connections_hold_init_for_300_ms_at_most() {
+    async fn init_waits_for_connections_for_at_most_300_ms() {
         for (connections, other_ms, expected) in [
             (&[][..], 20, (Readiness::Ready, 20)),
             (&[(40, true), (60, true)], 20, (Readiness::Ready, 60)),
             (&[(40, true), (60, false)], 20, (Readiness::Failed, 60)),
             (&[(40, true), (1_000, true)], 20, (Readiness::UnderWay, 300)),
             (&[(40, false), (1_000, true)], 20, (Readiness::Failed, 300)),
-            // The secret takes longer anyway.
+            // The secret takes longer than the connection.
             (&[(1_000, true)], 1_200, (Readiness::Ready, 1_200)),
         ] {
             assert_eq!(held(connections, other_ms).await, expected, "{connections:?} {other_ms}");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_connection_goes_on_into_the_first_request_unless_it_was_frozen() {
+    async fn a_slow_connection_continues_in_the_first_request_unless_it_was_frozen() {
         for (millis_until_the_request, made) in [(0, 1), (100, 1), (60_000, 0)] {
             let made_count = Arc::new(AtomicUsize::new(0));
             let (warm_up, counter) = (WarmUp::default(), Arc::clone(&made_count));
@@ -154,7 +154,7 @@ mod tests {
             });
             warm_up.hold(opening, async {}).await;
             warm_up.leave(&clock());
-            // A frozen process: time goes on, and nothing runs.
+            // While a process is frozen, time passes and nothing runs.
             let thawed = Clock::fixed(UNIX_EPOCH + Duration::from_millis(millis_until_the_request));
             warm_up.resume(&thawed);
             tokio::time::sleep(Duration::from_millis(300)).await;

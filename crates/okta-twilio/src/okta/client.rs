@@ -1,8 +1,8 @@
-//! Okta's API, as far as feedback needs it: which phones a user has.
+//! The part of Okta's API that feedback needs: a user's phones.
 //!
 //! Sources: Okta, "Factors API" (list all factors), "Users API" (retrieve a user), "Implement OAuth for Okta with a
-//! service app" and "Rate limits". The scope `okta.users.read` is enough, together with an admin role that may read the
-//! users. An access token is kept, replaced before it ends, and once when Okta refuses it.
+//! service app" and "Rate limits". The scope `okta.users.read` and an admin role that can read users are sufficient. An
+//! access token is cached. It is replaced before it expires, and once after Okta rejects it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{ConfigError, Variables},
-    http_client::{self, Answer, CallError},
+    http_client::{self, CallError, HttpResponse},
     id::SafeId,
     phone::{self, DialableNumber, PhoneNumber},
     reason::Reason,
@@ -33,34 +33,34 @@ use crate::{
     },
 };
 
-/// Longest wait for one answer.
+/// Timeout of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long Okta's tokens live, where an answer does not tell.
+/// Lifetime of Okta's tokens if a response does not state it.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
 
-/// A token is replaced so long before its end, so that none ends on its way.
+/// A token is replaced this long before it expires, so that none expires on the way.
 const TOKEN_MARGIN: Duration = Duration::from_secs(300);
 
-/// Longest wait that a rate limit can ask for: Okta counts by the minute, so a longer one is a clock that is off.
-const LONGEST_RATE_LIMIT: Duration = Duration::from_secs(300);
+/// Maximum wait for a rate limit. Okta resets limits every minute, so a longer wait comes from a wrong clock.
+const MAX_RATE_LIMIT_DELAY: Duration = Duration::from_secs(300);
 
-/// Where Okta is.
+/// The configuration for Okta's API.
 #[derive(Clone, Debug)]
 pub struct OktaConfig {
-    /// `OKTA_ORG_URL` (required): the org's own URL, which a service app's assertion names as its audience.
+    /// `OKTA_ORG_URL` (required): the org's own URL. A service app's assertion has it as the audience.
     pub org_url: Url,
-    /// `OKTA_API_URL` (`OKTA_ORG_URL`): where requests go instead; for tests and proxies.
+    /// `OKTA_API_URL` (`OKTA_ORG_URL`): the target of requests, for tests and proxies.
     pub api_url: Url,
     /// `OKTA_SECRET_ID` (required): name or ARN of the Okta secret.
     pub secret_id: String,
 }
 
 impl OktaConfig {
-    /// Reads the variables of Okta's API.
+    /// Reads the variables for Okta's API.
     ///
     /// # Errors
-    /// At the first variable that cannot be used.
+    /// Fails at the first invalid variable.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         const ORG_URL: &str = "OKTA_ORG_URL";
         const EXAMPLE: &str = "https://example.okta.com";
@@ -76,10 +76,10 @@ impl OktaConfig {
     }
 }
 
-/// How a question to Okta failed.
+/// Why a call to Okta failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OktaError {
-    /// There is no secret to ask with.
+    /// There is no secret for the call.
     #[error("the Okta secret cannot be used: {0}")]
     Secret(SecretError),
     /// The private key cannot sign.
@@ -88,40 +88,40 @@ pub enum OktaError {
     /// The token endpoint does not know the service app or its key.
     #[error("Okta does not accept the service app's key")]
     ClientRefused,
-    /// The service app has not been granted the scope.
+    /// The service app does not have the scope.
     #[error("the service app lacks the scope okta.users.read")]
     ScopeNotGranted,
-    /// The service app is set to require a proof of possession (`DPoP`).
+    /// The service app requires a proof of possession (`DPoP`).
     #[error("the service app requires DPoP")]
     DpopRequired,
-    /// 401: the token is wrong, has ended or was revoked.
+    /// 401: the token is wrong, expired or revoked.
     #[error("Okta does not accept the token")]
     Unauthorized,
-    /// 403: the token's owner may not read the user.
+    /// 403: the token's owner lacks permission to read the user.
     #[error("access to the user is denied")]
     Forbidden,
-    /// 404: there is no such user any more.
+    /// 404: the user no longer exists.
     #[error("the user does not exist")]
     UserNotFound,
     /// 429.
     #[error("a rate limit is reached")]
     RateLimited {
-        /// Until the limit is reset.
+        /// The time until the limit resets.
         retry_after: Option<Duration>,
     },
     /// 5xx.
     #[error("Okta failed with {0}")]
     Failed(u16),
-    /// Any other status, or a body that is not Okta's.
+    /// Any other status, or a body that is not from Okta.
     #[error("Okta's answer of {0} is not understood")]
     NotUnderstood(u16),
-    /// There was no answer.
+    /// There was no response.
     #[error(transparent)]
-    NoAnswer(#[from] CallError),
+    NoResponse(#[from] CallError),
 }
 
 impl OktaError {
-    /// The stable code.
+    /// The reason code.
     pub fn reason(self) -> Reason {
         match self {
             Self::Secret(_) => Reason::SecretUnavailable,
@@ -131,48 +131,46 @@ impl OktaError {
             Self::RateLimited { .. } => Reason::OktaRateLimited,
             Self::Failed(_) => Reason::OktaFailed,
             Self::NotUnderstood(_) => Reason::OktaNotUnderstood,
-            Self::NoAnswer(CallError::NotConnected) => Reason::OktaUnreachable,
-            Self::NoAnswer(CallError::TimedOut) => Reason::OktaTimeout,
-            Self::NoAnswer(CallError::Interrupted) => Reason::OktaInterrupted,
+            Self::NoResponse(CallError::NotConnected) => Reason::OktaUnreachable,
+            Self::NoResponse(CallError::TimedOut) => Reason::OktaTimeout,
+            Self::NoResponse(CallError::Interrupted) => Reason::OktaInterrupted,
         }
     }
 
-    /// What an admin should do.
+    /// What an admin can do.
     pub fn advice(self) -> &'static str {
         match self {
             Self::Secret(_) => {
-                "See secret_refresh_failed: check OKTA_SECRET_ID, the function's role and the secret's fields."
+                "See secret_refresh_failed, and check OKTA_SECRET_ID, the function's role and the secret's fields."
             }
-            Self::Signing => "Make a new key pair for the service app and store it in the Okta secret.",
+            Self::Signing => "Create a new key pair for the service app and store it in the Okta secret.",
             Self::ClientRefused => {
-                "Check okta_client_id, okta_key_id and that the public key of okta_private_key is ACTIVE in the service app; OKTA_ORG_URL must be the org's own URL."
+                "Check okta_client_id, okta_key_id and that the public key of okta_private_key is ACTIVE in the service app. OKTA_ORG_URL must be the org's own URL."
             }
             Self::ScopeNotGranted => {
-                "Grant okta.users.read to the service app: Admin Console, the app, Okta API Scopes."
+                "Grant okta.users.read to the service app in the Admin Console, the app, Okta API Scopes."
             }
             Self::DpopRequired => {
                 "Turn off \"Require Demonstrating Proof of Possession\" in the service app's settings."
             }
             Self::Unauthorized => {
-                "The API token was revoked, has not been used for 30 days or belongs to a deactivated admin: make a new one, or use a service app."
+                "The API token was revoked, has not been used for 30 days or belongs to a deactivated admin. Create a new one, or use a service app."
             }
-            Self::Forbidden => {
-                "Assign an admin role that may read users to the service app, or make the API token as an admin who may."
-            }
-            Self::UserNotFound => "Nothing: the user was deleted.",
+            Self::Forbidden => "Give the service app, or the admin who owns the API token, a role that can read users.",
+            Self::UserNotFound => "Do nothing. The user was deleted.",
             Self::RateLimited { .. } => {
-                "Nothing if it passes; else raise the token's or app's share of Okta's rate limit."
+                "Do nothing if it clears. Otherwise raise the token's or app's share of Okta's rate limit."
             }
             Self::Failed(_) => "Check Okta's status page.",
             Self::NotUnderstood(_) => "Check OKTA_ORG_URL and OKTA_API_URL.",
-            Self::NoAnswer(_) => "Check Okta's status page and the function's way to the internet.",
+            Self::NoResponse(_) => "Check Okta's status page and the function's internet access.",
         }
     }
 
-    /// Whether the same question may be answered later.
+    /// Whether the same call may succeed later.
     pub fn is_transient(self) -> bool {
         match self {
-            Self::RateLimited { .. } | Self::Failed(_) | Self::NoAnswer(_) => true,
+            Self::RateLimited { .. } | Self::Failed(_) | Self::NoResponse(_) => true,
             Self::Secret(error) => error.is_transient(),
             _ => false,
         }
@@ -185,18 +183,18 @@ pub struct OktaClient {
     http: reqwest::Client,
     users: Url,
     token_endpoint: Url,
-    /// The token endpoint by the org's own URL. Okta compares an assertion's `aud` with its own address, so it stays
-    /// the same where `OKTA_API_URL` sends the request to a proxy.
+    /// The token endpoint under the org's own URL. Okta compares the assertion's `aud` with its own address, so it does
+    /// not change if `OKTA_API_URL` points to a proxy.
     audience: String,
     secret: Arc<Cached<OktaSecret>>,
     token: Arc<Mutex<Option<Arc<AccessToken>>>>,
     clock: Clock,
 }
 
-/// What Okta gave the service app.
+/// An access token that Okta issued to the service app.
 struct AccessToken {
     authorization: HeaderValue,
-    /// Whose it is.
+    /// The secret that the token belongs to.
     secret: Arc<OktaSecret>,
     refresh_at: Instant,
 }
@@ -208,7 +206,7 @@ impl std::fmt::Debug for OktaClient {
 }
 
 impl OktaClient {
-    /// A client on the shared HTTP client.
+    /// Creates a client on the shared HTTP client.
     pub fn new(http: reqwest::Client, config: &OktaConfig, secret: Arc<Cached<OktaSecret>>, clock: Clock) -> Self {
         let below = |base: &Url, path: &str| {
             let mut url = base.clone();
@@ -226,11 +224,11 @@ impl OktaClient {
         }
     }
 
-    /// The user's active phones of a channel, in Okta's order, from their factors. Okta lists a phone only where the
-    /// enrollment policy, seen from the function's own network, lets the user use it.
+    /// The user's active phones for a channel, in Okta's order, from their factors. Okta lists a phone only if the
+    /// enrollment policy allows it for the network of this function.
     ///
     /// # Errors
-    /// If Okta does not tell.
+    /// Fails if Okta does not return them.
     pub async fn factor_phones(
         &self,
         user: &SafeId,
@@ -243,11 +241,11 @@ impl OktaClient {
         Ok(numbers(factors.iter().filter(|factor| is_active_phone(factor, channel)), &["profile.phoneNumber"]))
     }
 
-    /// The numbers in the user's profile: the mobile, then the primary one. Free texts, and not always those that the
-    /// user enrolled.
+    /// The numbers in the user's profile: the mobile number, then the primary one. They are free text and may differ
+    /// from the enrolled numbers.
     ///
     /// # Errors
-    /// If Okta does not tell.
+    /// Fails if Okta does not return them.
     pub async fn profile_phones(
         &self,
         user: &SafeId,
@@ -258,11 +256,11 @@ impl OktaClient {
         Ok(numbers(std::iter::once(&user), &["profile.mobilePhone", "profile.primaryPhone"]))
     }
 
-    /// Reads something of a user. A [`SafeId`] cannot leave its place in the path.
+    /// Reads a resource of a user. A [`SafeId`] cannot change the rest of the path.
     async fn get(&self, path: &str, deadline: &Deadline, log: &Log) -> Result<Value, OktaError> {
         let secret = self.secret.get(deadline, log).await.map_err(OktaError::Secret)?;
         match self.try_get(path, &secret, deadline).await {
-            // The secret was replaced, or the token was revoked: once more with what is new.
+            // The secret was replaced or the token was revoked. Try once more with the new one.
             Err(error @ (OktaError::Unauthorized | OktaError::ClientRefused)) => {
                 let newer = self.secret.newer_than(&secret, deadline, log).await;
                 let token_may_be_old =
@@ -286,18 +284,18 @@ impl OktaClient {
         };
         let request = self.http.get(format!("{}/{path}", self.users)).header(header::ACCEPT, "application/json");
         let request = request.header(header::AUTHORIZATION, authorization);
-        let answer = http_client::call_repeatable(request, deadline.at_most(CALL_TIMEOUT)).await?;
-        if answer.status == StatusCode::OK {
-            return body_of(&answer);
+        let response = http_client::call_repeatable(request, deadline.remaining_up_to(CALL_TIMEOUT)).await?;
+        if response.status == StatusCode::OK {
+            return body_of(&response);
         }
-        let error = self.error_of(&answer);
+        let error = self.error_of(&response);
         if let (OktaError::Unauthorized, Some(refused)) = (error, &access_token) {
             self.forget(refused).await;
         }
         Err(error)
     }
 
-    /// The token at hand, or a new one. Requests side by side wait for one answer.
+    /// The cached token, or a new one. Parallel requests wait for the same response.
     async fn access_token(
         &self,
         app: &ServiceApp,
@@ -311,8 +309,9 @@ impl OktaClient {
             return Ok(Arc::clone(token));
         }
         let granted = match self.ask_for_token(app, deadline).await {
-            // Once more over a new connection, with a new assertion: Okta refuses one that it has seen.
-            Err(OktaError::NoAnswer(CallError::NotConnected | CallError::Interrupted)) => {
+            // Try once more on a new connection with a new assertion, because Okta rejects an assertion that it has
+            // seen.
+            Err(OktaError::NoResponse(CallError::NotConnected | CallError::Interrupted)) => {
                 self.ask_for_token(app, deadline).await?
             }
             granted => granted?,
@@ -321,7 +320,7 @@ impl OktaClient {
         let token = Arc::new(AccessToken {
             authorization: authorization("Bearer", &granted.access_token)?,
             secret: Arc::clone(secret),
-            // A short life has no room for the whole margin.
+            // A short lifetime has no room for the whole margin.
             refresh_at: Instant::now() + lifetime.saturating_sub(TOKEN_MARGIN.min(lifetime / 2)),
         });
         *slot = Some(Arc::clone(&token));
@@ -338,24 +337,24 @@ impl OktaClient {
         ];
         let request =
             self.http.post(self.token_endpoint.clone()).header(header::ACCEPT, "application/json").form(&form);
-        let answer = http_client::call(request, deadline.at_most(CALL_TIMEOUT)).await?;
-        if answer.status == StatusCode::OK {
-            return body_of(&answer);
+        let response = http_client::call(request, deadline.remaining_up_to(CALL_TIMEOUT)).await?;
+        if response.status == StatusCode::OK {
+            return body_of(&response);
         }
-        Err(match field_of(&answer, "error").as_deref() {
+        Err(match field_of(&response, "error").as_deref() {
             Some("invalid_client" | "unauthorized_client") => OktaError::ClientRefused,
             Some("invalid_scope" | "consent_required" | "access_denied") => OktaError::ScopeNotGranted,
             Some("invalid_dpop_proof" | "use_dpop_nonce") => OktaError::DpopRequired,
-            Some("server_error" | "temporarily_unavailable") => OktaError::Failed(answer.status.as_u16()),
-            Some("slow_down") => OktaError::RateLimited { retry_after: retry_after(&answer, self.clock.now()) },
-            _ => match self.error_of(&answer) {
+            Some("server_error" | "temporarily_unavailable") => OktaError::Failed(response.status.as_u16()),
+            Some("slow_down") => OktaError::RateLimited { retry_after: retry_after(&response, self.clock.now()) },
+            _ => match self.error_of(&response) {
                 OktaError::Unauthorized => OktaError::ClientRefused,
                 error => error,
             },
         })
     }
 
-    /// Drops a token that Okta refused, unless another request has replaced it already.
+    /// Drops a rejected token, unless another request has replaced it already.
     async fn forget(&self, refused: &Arc<AccessToken>) {
         let mut slot = self.token.lock().await;
         if slot.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
@@ -363,13 +362,13 @@ impl OktaClient {
         }
     }
 
-    fn error_of(&self, answer: &Answer) -> OktaError {
-        let rate_limited = || OktaError::RateLimited { retry_after: retry_after(answer, self.clock.now()) };
-        let status = answer.status.as_u16();
-        let code = field_of(answer, "errorCode");
+    fn error_of(&self, response: &HttpResponse) -> OktaError {
+        let rate_limited = || OktaError::RateLimited { retry_after: retry_after(response, self.clock.now()) };
+        let status = response.status.as_u16();
+        let code = field_of(response, "errorCode");
         match code.as_deref() {
             Some("E0000047") => rate_limited(),
-            // Okta's own failure, and read-only mode.
+            // Okta's internal error, and its read-only mode.
             Some("E0000009" | "E0000010") => OktaError::Failed(status),
             Some("E0000004" | "E0000005" | "E0000011") => OktaError::Unauthorized,
             Some("E0000006") => OktaError::Forbidden,
@@ -377,7 +376,7 @@ impl OktaClient {
             _ => match status {
                 401 => OktaError::Unauthorized,
                 403 => OktaError::Forbidden,
-                // Another server's 404 would make every feedback look needless.
+                // A 404 from another server would make all feedback look unneeded.
                 404 if code.is_some() => OktaError::UserNotFound,
                 429 => rate_limited(),
                 408 | 500.. => OktaError::Failed(status),
@@ -387,15 +386,15 @@ impl OktaClient {
     }
 }
 
-/// A body of the expected shape. One that was cut off may be whole the next time.
-fn body_of<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, OktaError> {
-    if answer.body.is_none() {
-        return Err(OktaError::NoAnswer(CallError::Interrupted));
+/// A body of the expected type. A truncated body may be complete the next time.
+fn body_of<T: serde::de::DeserializeOwned>(response: &HttpResponse) -> Result<T, OktaError> {
+    if response.body.is_none() {
+        return Err(OktaError::NoResponse(CallError::Interrupted));
     }
-    answer.json().ok_or(OktaError::NotUnderstood(answer.status.as_u16()))
+    response.json().ok_or(OktaError::NotUnderstood(response.status.as_u16()))
 }
 
-/// A header that no `Debug` shows. What cannot be one, Okta would not accept.
+/// A header that `Debug` does not show. Okta would not accept a text that cannot be a header.
 fn authorization(scheme: &'static str, token: &SecretString) -> Result<HeaderValue, OktaError> {
     let value = HeaderValue::try_from(format!("{scheme} {}", token.expose_secret()));
     let mut value = value.map_err(|_invalid| OktaError::Unauthorized)?;
@@ -406,7 +405,7 @@ fn authorization(scheme: &'static str, token: &SecretString) -> Result<HeaderVal
 #[derive(Deserialize)]
 struct Granted {
     access_token: SecretString,
-    /// In seconds; an odd value does not lose the token.
+    /// In seconds. A malformed value does not invalidate the token.
     #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<u64>,
 }
@@ -415,18 +414,19 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D:
     Ok(as_text(&Value::deserialize(deserializer)?).and_then(|text| text.parse().ok()))
 }
 
-/// A text in the body of an answer; nothing if there is none, or the body is not JSON.
-fn field_of(answer: &Answer, name: &str) -> Option<String> {
-    text(&answer.json()?, name)
+/// A text field of a response's body. `None` if it is missing or the body is not JSON.
+fn field_of(response: &HttpResponse, name: &str) -> Option<String> {
+    text(&response.json()?, name)
 }
 
-/// Until the rate limit is reset: a time in seconds since 1970, by Okta's own clock, which the answer's date tells.
-fn retry_after(answer: &Answer, now: Timestamp) -> Option<Duration> {
-    let reset: i64 = answer.header("x-rate-limit-reset")?.trim().parse().ok()?;
-    let okta_now = answer.header("date").and_then(Timestamp::parse_http_date).unwrap_or(now);
+/// The time until the rate limit resets. Okta sends a time in seconds since 1970 on its own clock, which is the
+/// response's date.
+fn retry_after(response: &HttpResponse, now: Timestamp) -> Option<Duration> {
+    let reset: i64 = response.header("x-rate-limit-reset")?.trim().parse().ok()?;
+    let okta_now = response.header("date").and_then(Timestamp::parse_http_date).unwrap_or(now);
     let seconds = reset.saturating_sub(okta_now.as_secs());
-    // At least one second: at the very second of the reset the limit may still hold.
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).max(1)).min(LONGEST_RATE_LIMIT))
+    // At least one second, because the limit may still apply at the exact time of the reset.
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).max(1)).min(MAX_RATE_LIMIT_DELAY))
 }
 
 fn is_active_phone(factor: &Value, channel: PhoneChannel) -> bool {
@@ -439,7 +439,7 @@ fn is_active_phone(factor: &Value, channel: PhoneChannel) -> bool {
     of_channel && is("status", "ACTIVE")
 }
 
-/// The international numbers at these paths, each once. A national one cannot be told to Twilio.
+/// The international numbers at these paths, without duplicates. Twilio cannot use a national number.
 fn numbers<'a>(values: impl Iterator<Item = &'a Value>, paths: &[&str]) -> Vec<PhoneNumber> {
     let mut numbers = Vec::new();
     for text in values.flat_map(|value| paths.iter().filter_map(|path| untrimmed_text(value, path))) {
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn the_api_is_the_org_unless_told() {
+    fn the_api_url_defaults_to_the_org_url() {
         assert_eq!(config(&[]).unwrap().api_url.as_str(), "https://example.okta.com/");
         let proxied = config(&[("OKTA_API_URL", "https://proxy.example.com/okta/")]).unwrap();
         assert_eq!(proxied.org_url.as_str(), "https://example.okta.com/");
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_told() {
+    fn a_malformed_value_is_rejected() {
         for (variable, value) in [
             ("OKTA_ORG_URL", ""),
             ("OKTA_ORG_URL", "example.okta.com"),
@@ -485,21 +485,21 @@ mod tests {
         }
     }
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+    fn response(status: u16, headers: &[(&'static str, &str)], body: &str) -> HttpResponse {
         let headers = headers
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, headers: headers.collect(), body: Some(body.to_owned().into()) }
+        HttpResponse { status, headers: headers.collect(), body: Some(body.to_owned().into()) }
     }
 
     #[test]
-    fn a_reset_is_told_by_oktas_own_clock() {
+    fn a_reset_is_measured_on_oktas_clock() {
         let now = Timestamp::parse("2026-11-23T12:00:00Z").unwrap();
         let reset = now.as_secs() + 40;
         let wait = |date: &[(&'static str, &str)], reset: &str| {
             let headers = [date, &[("x-rate-limit-reset", reset)]].concat();
-            retry_after(&answer(429, &headers, ""), now).map(|wait| wait.as_secs())
+            retry_after(&response(429, &headers, ""), now).map(|wait| wait.as_secs())
         };
         // Okta's clock is ahead of ours by 30 s.
         assert_eq!(wait(&[("date", "Mon, 23 Nov 2026 12:00:30 GMT")], &reset.to_string()), Some(10));
@@ -539,7 +539,7 @@ mod tests {
             let factors = factors();
             let active = factors.as_array().unwrap().iter().filter(|factor| is_active_phone(factor, channel));
             let found = numbers(active, &["profile.phoneNumber"]);
-            assert_eq!(found.iter().map(PhoneNumber::on_the_wire).collect::<Vec<_>>(), expected, "{channel:?}");
+            assert_eq!(found.iter().map(PhoneNumber::expose).collect::<Vec<_>>(), expected, "{channel:?}");
         }
     }
 
@@ -550,8 +550,8 @@ mod tests {
     }
 
     #[test]
-    fn oktas_code_decides_and_the_status_only_where_there_is_none() {
-        let error = |status, body: &str| client().error_of(&answer(status, &[], body));
+    fn oktas_code_decides_and_otherwise_the_status() {
+        let error = |status, body: &str| client().error_of(&response(status, &[], body));
         let limited = OktaError::RateLimited { retry_after: None };
         for (status, body, expected) in [
             (429, r#"{"errorCode":"E0000047"}"#, limited),
@@ -578,37 +578,17 @@ mod tests {
             ["", r#","expires_in":null"#, r#","expires_in":{}"#, r#","expires_in":1e999"#, r#","x":"\ud83d""#]
         {
             let body = format!(r#"{{"access_token":"abc"{lifetime}}}"#);
-            let granted: Granted = body_of(&answer(200, &[], &body)).unwrap();
+            let granted: Granted = body_of(&response(200, &[], &body)).unwrap();
             assert_eq!((granted.access_token.expose_secret(), granted.expires_in), ("abc", None), "{body}");
         }
         for lifetime in ["3600", r#""3600""#] {
             let body = format!(r#"{{"access_token":"abc","expires_in":{lifetime}}}"#);
-            assert_eq!(body_of::<Granted>(&answer(200, &[], &body)).unwrap().expires_in, Some(3_600));
+            assert_eq!(body_of::<Granted>(&response(200, &[], &body)).unwrap().expires_in, Some(3_600));
         }
         let body = r#"[null, 7, {"factorType": null}, {"factorType": "sms", "status": ["ACTIVE"]},
             {"id": 1e999, "factorType": "sms", "status": "ACTIVE", "profile": {"phoneNumber": "+12025550102", "x": "\ud83d"}}]"#;
-        let factors: Value = body_of(&answer(200, &[], body)).unwrap();
+        let factors: Value = body_of(&response(200, &[], body)).unwrap();
         let active = factors.as_array().unwrap().iter().filter(|factor| is_active_phone(factor, PhoneChannel::Sms));
         assert_eq!(numbers(active, &["profile.phoneNumber"]).len(), 1);
-    }
-
-    #[test]
-    fn advice_is_for_an_admin() {
-        for error in [
-            OktaError::Secret(SecretError::NotFound),
-            OktaError::Signing,
-            OktaError::ClientRefused,
-            OktaError::ScopeNotGranted,
-            OktaError::DpopRequired,
-            OktaError::Unauthorized,
-            OktaError::Forbidden,
-            OktaError::UserNotFound,
-            OktaError::RateLimited { retry_after: None },
-            OktaError::Failed(500),
-            OktaError::NotUnderstood(302),
-            OktaError::NoAnswer(CallError::TimedOut),
-        ] {
-            assert!(error.advice().ends_with('.') && error.advice().len() > 20, "{error}");
-        }
     }
 }

@@ -1,7 +1,7 @@
-//! The Okta secret: an API token, or an OAuth 2.0 service app and the assertion by which it proves who it is.
+//! The Okta secret: an API token, or an OAuth 2.0 service app and the assertion that authenticates it.
 //!
-//! Sources: Okta, "Implement OAuth for Okta with a service app" and "Client authentication methods". For scopes of its own
-//! API Okta takes `private_key_jwt` only.
+//! Sources: Okta, "Implement OAuth for Okta with a service app" and "Client authentication methods". For scopes of its
+//! own API, Okta accepts only `private_key_jwt`.
 
 use std::time::Duration;
 
@@ -15,22 +15,22 @@ use crate::{
     private::SecretDigest,
     secrets::{
         Field, Secret, SecretError, Warning,
-        text::{Fields, is_word, readable},
+        text::{SecretFields, is_word, readable},
     },
     time::clock::Timestamp,
 };
 
-/// How long an assertion is valid. Okta allows one hour; it is used at once.
+/// Lifetime of an assertion. Okta allows one hour, but it is used at once.
 const ASSERTION_LIFETIME: Duration = Duration::from_mins(5);
 
-/// Fields that the Okta secret may have.
+/// The fields of the Okta secret.
 const FIELDS: &[Field] = &[Field::OktaApiToken, Field::OktaClientId, Field::OktaPrivateKey, Field::OktaKeyId];
 
 /// Credentials for Okta's API.
 pub struct OktaSecret {
     pub(super) credentials: Credentials,
     warnings: Vec<Warning>,
-    /// Of the secret's text: equal secrets are equal texts.
+    /// Digest of the secret's text. Secrets are equal if their texts are equal.
     digest: SecretDigest,
 }
 
@@ -40,11 +40,11 @@ impl PartialEq for OktaSecret {
     }
 }
 
-/// One of the two ways.
+/// One of the two types of credentials.
 pub(super) enum Credentials {
     /// `Authorization: SSWS …`
     ApiToken(SecretString),
-    /// `Authorization: Bearer …`, with a token that the service app asks for.
+    /// `Authorization: Bearer …`, with a token that the service app requests.
     ServiceApp(ServiceApp),
 }
 
@@ -56,14 +56,14 @@ pub(super) struct ServiceApp {
 }
 
 impl OktaSecret {
-    /// Reads the secret's JSON.
+    /// Parses the secret's JSON.
     ///
     /// # Errors
-    /// If neither an API token nor a whole service app can be read from it.
+    /// Fails if it has neither an API token nor a complete service app.
     pub fn read(text: &SecretString) -> Result<Self, SecretError> {
         let digest = SecretDigest::of(text.expose_secret().as_bytes());
         let text = readable(text.expose_secret());
-        let fields = Fields::parse(&text)?;
+        let fields = SecretFields::parse(&text)?;
         let client_id = word(&fields, Field::OktaClientId)?;
         let credentials = match (client_id, fields.json(Field::OktaPrivateKey)) {
             (Some(client_id), Some(key)) => {
@@ -75,7 +75,7 @@ impl OktaSecret {
                 let token = word(&fields, Field::OktaApiToken)?;
                 Credentials::ApiToken(token.ok_or(SecretError::Unusable(Field::OktaApiToken))?)
             }
-            // An incomplete pair is a mistake, never "unset".
+            // An incomplete pair is a configuration error, never "unset".
             (None, Some(_)) => return Err(SecretError::Unusable(Field::OktaClientId)),
             (Some(_), None) => return Err(SecretError::Unusable(Field::OktaPrivateKey)),
         };
@@ -92,8 +92,8 @@ impl Secret for OktaSecret {
     }
 }
 
-/// A text that can travel in a header or a form, if the field has a value.
-fn word(fields: &Fields<'_>, field: Field) -> Result<Option<SecretString>, SecretError> {
+/// A value that is valid in a header or a form, if the field has one.
+fn word(fields: &SecretFields<'_>, field: Field) -> Result<Option<SecretString>, SecretError> {
     let text = fields.text(field)?;
     let is_usable = text.as_ref().is_none_or(|text| is_word(text.expose_secret()));
     if is_usable { Ok(text) } else { Err(SecretError::Unusable(field)) }
@@ -117,9 +117,9 @@ struct Claims<'a> {
 }
 
 impl ServiceApp {
-    /// The signed statement by which the app proves who it is. `audience` is the URL of Okta's token endpoint.
+    /// The signed assertion that authenticates the app. `audience` is the URL of Okta's token endpoint.
     pub(super) fn assertion(&self, audience: &str, now: Timestamp) -> Result<SecretString, Unspecified> {
-        // Okta refuses an assertion that it has seen.
+        // Okta rejects an assertion that it has seen.
         let mut id = [0_u8; 16];
         rand::fill(&mut id)?;
         let header = Header { alg: self.key.algorithm(), kid: self.key_id.as_deref() };
@@ -168,7 +168,7 @@ mod tests {
         Timestamp::from_millis(1_800_000_000_000)
     }
 
-    /// Header and claims, once the signature has been checked.
+    /// The header and the claims, after the signature was checked.
     fn checked(assertion: &SecretString, verify: impl Fn(&[u8], &[u8]) -> bool) -> (Value, Value) {
         let (signed, signature) = assertion.expose_secret().rsplit_once('.').unwrap();
         assert!(verify(signed.as_bytes(), &BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap()));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_that_cannot_be_used() {
+    fn names_the_unusable_field() {
         let pem = new_pem();
         for (secret, field) in [
             (json!({}), Field::OktaApiToken),

@@ -1,11 +1,11 @@
-//! Okta's event hook: a delivery of System Log events, and which of them say that a code sent to a phone was right.
+//! Okta's event hook: a delivery of System Log events, and which of them show that a user typed the right code.
 //!
-//! Sources: Okta, "Event hooks" (concept and API reference), "Event types" and the System Log API. Okta gives no schema
-//! of what it delivers and says that `debugData` is no contract, so every field may be missing, `null` or of any type,
-//! and several signals are read. What they leave open is never guessed: [`Delivery::unusable`] tells of it.
+//! Sources: Okta, "Event hooks" (concept and API reference), "Event types" and the System Log API. Okta publishes no
+//! schema for deliveries and says that `debugData` is not a contract. So every field can be missing, `null` or of any
+//! type, and several signals are read. The code never guesses: an ambiguous event goes to [`EventDelivery::unusable`].
 //!
-//! Okta states no limit for a delivery, so Lambda's own for an invocation is the only one: 6 MB. Its events are read one
-//! by one, so that memory holds the text, one event, and what is kept of the events that matter.
+//! Okta states no limit for a delivery, so Lambda's 6 MB for an invocation is the only one. Events are parsed one by
+//! one. So memory holds the text, one event, and the data of the relevant events.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -23,23 +23,23 @@ const EVENTS: &str = "data.events";
 /// Path of the delivery's type.
 const EVENT_TYPE: &str = "eventType";
 
-/// The events of one delivery that matter.
+/// The relevant events of one delivery.
 #[derive(Debug, Default)]
-pub struct Delivery {
-    /// A code sent to a phone was right; each event once.
+pub struct EventDelivery {
+    /// The right code was typed. Each event occurs once.
     pub phone_successes: Vec<PhoneSuccess>,
-    /// Should be among them, and lack something.
+    /// Events that belong to them but lack a field.
     pub unusable: Vec<UnusableEvent>,
 }
 
-/// A code sent to a phone was right. Also the queue's message: ids and times, no personal data.
+/// A user typed the right code from a phone. It is also the queue's message: ids and times, without personal data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PhoneSuccess {
-    /// Okta's id of the event; one that has none goes by the digest of its text.
+    /// Okta's id of the event. If it is missing, the digest of the event's text.
     pub event_uuid: SafeId,
-    /// Whose phone it is.
+    /// The owner of the phone.
     pub user_id: SafeId,
-    /// How the code travelled.
+    /// The channel of the code.
     pub channel: PhoneChannel,
     /// What the code was for.
     pub kind: Kind,
@@ -47,7 +47,7 @@ pub struct PhoneSuccess {
     pub published: Timestamp,
 }
 
-/// How a code travelled, as far as the event tells.
+/// The channel of a code, if the event shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhoneChannel {
@@ -55,12 +55,12 @@ pub enum PhoneChannel {
     Sms,
     /// A voice call.
     Call,
-    /// One of both: an enrollment gives an event for each, whichever was used.
+    /// SMS or call. An enrollment produces one event for each, whichever was used.
     Either,
 }
 
 impl PhoneChannel {
-    /// The word in log and metrics.
+    /// The name in the log and the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sms => "sms",
@@ -76,14 +76,14 @@ impl PhoneChannel {
 pub enum Kind {
     /// Sign-in or recovery: `user.authentication.auth_via_mfa`.
     Authentication,
-    /// `user.mfa.factor.activate`. The queue has the word that the release before this one wrote, and is read with either:
-    /// while both releases run, each must read what the other wrote. The next release writes `enrollment`.
+    /// `user.mfa.factor.activate`. The queue has the word of the release before this one, and this release reads both
+    /// words: while both releases run, each must read the other's messages. The next release writes `enrollment`.
     #[serde(rename = "enrolment", alias = "enrollment")]
     Enrollment,
 }
 
 impl Kind {
-    /// The word in the log.
+    /// The name in the log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Authentication => "authentication",
@@ -100,28 +100,28 @@ impl Kind {
     }
 }
 
-/// An event that no feedback can be given for, though it should.
+/// An event that needs feedback but cannot get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnusableEvent {
-    /// Its id.
+    /// The id of the event.
     pub event_uuid: SafeId,
-    /// What it lacks: [`Reason::EventNotClassified`] or [`Reason::EventWithoutUser`].
+    /// What is missing: [`Reason::EventNotClassified`] or [`Reason::EventWithoutUser`].
     pub reason: Reason,
 }
 
-/// Why a body is no delivery.
+/// Why a body is not a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryError {
-    /// Not JSON, or not an object.
+    /// The body is not JSON or not an object.
     #[error("the body is not a JSON object")]
     NotJson,
-    /// A field tells that it is something else.
+    /// This field shows that it is something else.
     #[error("{0} is not that of a delivery")]
     Field(&'static str),
 }
 
 impl DeliveryError {
-    /// Path of the field at fault.
+    /// Path of the invalid field.
     pub fn location(self) -> Option<&'static str> {
         match self {
             Self::NotJson => None,
@@ -130,11 +130,11 @@ impl DeliveryError {
     }
 }
 
-impl Delivery {
-    /// Reads a body. An event without a time counts as published when the delivery was made, or else when it arrived.
+impl EventDelivery {
+    /// Parses a body. An event without a time gets the time of the delivery, or else the time of arrival.
     ///
     /// # Errors
-    /// If it is no JSON object, or that of another hook.
+    /// Fails if it is not a JSON object, or if it belongs to another hook.
     pub fn parse(body: &[u8], arrived: Timestamp) -> Result<Self, DeliveryError> {
         let body = std::str::from_utf8(body).map_err(|_not_utf8| DeliveryError::NotJson)?;
         let body = json::readable(body).ok_or(DeliveryError::NotJson)?;
@@ -171,15 +171,15 @@ impl Delivery {
     }
 }
 
-/// The members of an object, unread.
+/// The unparsed members of an object.
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
-/// Reads a part of a text that [`json::readable`] gave.
+/// Parses a part of a text from [`json::readable`].
 fn value_of(part: &RawValue) -> Option<Value> {
     serde_json::from_str(part.get()).ok()
 }
 
-/// What an event says of a phone; nothing if it is about something else.
+/// Parses a phone event. Returns `None` for an event about something else.
 fn look_at(event: &Value, made: Timestamp) -> Option<Result<PhoneSuccess, UnusableEvent>> {
     let kind = Kind::of_event_type(&text(event, "eventType")?)?;
     if !text(event, "outcome.result")?.eq_ignore_ascii_case("SUCCESS") {
@@ -187,7 +187,7 @@ fn look_at(event: &Value, made: Timestamp) -> Option<Result<PhoneSuccess, Unusab
     }
     let unusable = |reason| Some(Err(UnusableEvent { event_uuid: event_uuid(event), reason }));
     let Some(channel) = phone_channel(event) else {
-        // Okta may have changed its words: an admin should hear of it.
+        // Okta may have changed its wording, so an admin should know.
         let puzzling = kind == Kind::Authentication && enrollments(event).any(is_phone);
         return if puzzling { unusable(Reason::EventNotClassified) } else { None };
     };
@@ -204,11 +204,11 @@ fn look_at(event: &Value, made: Timestamp) -> Option<Result<PhoneSuccess, Unusab
     }))
 }
 
-/// The channel of a phone factor; nothing for any other factor, and where no signal tells.
+/// The channel of a phone factor. `None` for any other factor, and if no signal shows it.
 ///
-/// `debugData` comes first and is final: until 2026.07.0 the target's `methodTypeUsed` could name the method that was
-/// prompted instead of the one that was used (OKTA-1200335). Identity Engine has this event for passwords too, so
-/// that anything but a clear word must not count as a phone.
+/// `debugData` comes first and is final. Until 2026.07.0 the target's `methodTypeUsed` could name the prompted method
+/// instead of the used one (OKTA-1200335). Identity Engine also sends this event for passwords, so only a clear word
+/// may count as a phone.
 fn phone_channel(event: &Value) -> Option<PhoneChannel> {
     let data = |name| at(event, "debugContext.debugData").and_then(|data| signal(data, name));
     if let Some(factor) = data("factor").or_else(|| data("factorType")) {
@@ -218,7 +218,7 @@ fn phone_channel(event: &Value) -> Option<PhoneChannel> {
             _ => None,
         };
     }
-    // Such as "User set up SMS_FACTOR factor". Whole words: CUSTOM_SMS_FACTOR_X is none of ours.
+    // Such as "User set up SMS_FACTOR factor". Compare whole words, because CUSTOM_SMS_FACTOR_X is not a phone.
     let reason = signal(event, "outcome.reason").unwrap_or_default();
     let names = |word| reason.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_').any(|it| it == word);
     if names("SMS_FACTOR") {
@@ -234,8 +234,8 @@ fn phone_channel(event: &Value) -> Option<PhoneChannel> {
     })
 }
 
-/// A field in upper case; nothing if it is missing, blank, `null` or the string `"null"`, which Okta writes too. A value
-/// of another type is a signal, of nothing that is known here.
+/// A field in upper case. `None` if it is missing, blank, `null` or the string `"null"`, which Okta also writes. A
+/// value of another type counts as an unknown signal.
 fn signal(value: &Value, path: &str) -> Option<String> {
     let text = match at(value, path)? {
         Value::Null => return None,
@@ -245,7 +245,7 @@ fn signal(value: &Value, path: &str) -> Option<String> {
     (!text.is_empty() && text != "NULL").then_some(text)
 }
 
-/// The targets that are enrollments of an authenticator. Okta promises no order of targets.
+/// The targets that are authenticator enrollments. Okta does not promise an order of targets.
 fn enrollments(event: &Value) -> impl Iterator<Item = &Value> {
     targets(event, "AUTHENTICATORENROLLMENT")
 }
@@ -254,13 +254,13 @@ fn targets<'a>(event: &'a Value, upper_case_type: &'static str) -> impl Iterator
     items(event, "target").filter(move |target| signal(target, "type").as_deref() == Some(upper_case_type))
 }
 
-/// Whether an enrollment is of the authenticator that Okta calls "Phone".
+/// Whether an enrollment belongs to the authenticator "Phone".
 fn is_phone(enrollment: &Value) -> bool {
     signal(enrollment, "displayName").as_deref() == Some("PHONE")
 }
 
-/// The user whom the event is about. The actor can be an admin who enrols a phone for someone else, so it counts only
-/// where no target is a user.
+/// The user of the event. An admin who enrolls a phone for someone else can be the actor, so the actor counts only if
+/// no target is a user.
 fn user_id(event: &Value) -> Option<SafeId> {
     let target = targets(event, "USER").find_map(|user| text(user, "id"));
     SafeId::parse(&target.or_else(|| text(event, "actor.id"))?)
@@ -287,7 +287,7 @@ pub(crate) mod tests {
         Timestamp::from_millis(1_800_000_000_000)
     }
 
-    /// An event of the Classic Engine: the user is the only target.
+    /// An event from Classic Engine. The user is the only target.
     pub(crate) fn classic(factor: &str) -> Value {
         json!({
             "uuid": "5f1c2a3b-c921-11f1-8754-050a89ee763e",
@@ -319,7 +319,7 @@ pub(crate) mod tests {
         })
     }
 
-    /// An event of the Identity Engine: the authenticator's enrollment is a target too.
+    /// An event from Identity Engine. The authenticator's enrollment is a target too.
     pub(crate) fn identity_engine(factor: &str, authenticator: &str, method: &str) -> Value {
         let mut event = classic(factor);
         event["target"].as_array_mut().unwrap().insert(
@@ -332,7 +332,7 @@ pub(crate) mod tests {
         event
     }
 
-    /// An enrollment; `debugData` names no factor.
+    /// An enrollment. Its `debugData` names no factor.
     pub(crate) fn enrollment(reason: &str) -> Value {
         let mut event = classic("null");
         event["eventType"] = json!("user.mfa.factor.activate");
@@ -357,12 +357,12 @@ pub(crate) mod tests {
         event
     }
 
-    fn parse(body: &Value) -> Result<Delivery, DeliveryError> {
-        Delivery::parse(body.to_string().as_bytes(), arrived())
+    fn parse(body: &Value) -> Result<EventDelivery, DeliveryError> {
+        EventDelivery::parse(body.to_string().as_bytes(), arrived())
     }
 
     fn one(event: Value) -> Option<Result<PhoneSuccess, Reason>> {
-        let Delivery { mut phone_successes, mut unusable } = parse(&delivery(&[event])).unwrap();
+        let EventDelivery { mut phone_successes, mut unusable } = parse(&delivery(&[event])).unwrap();
         assert!(phone_successes.len() + unusable.len() <= 1);
         phone_successes.pop().map(Ok).or_else(|| unusable.pop().map(|unusable| Err(unusable.reason)))
     }
@@ -393,7 +393,7 @@ pub(crate) mod tests {
             (classic("Call"), PhoneChannel::Call),
             (identity_engine("SMS_FACTOR", "Phone", "SMS"), PhoneChannel::Sms),
             (identity_engine("CALL_FACTOR", "Phone", "Voice call"), PhoneChannel::Call),
-            // What debugData says counts, not what was prompted.
+            // The factor in debugData counts, and not the prompted method.
             (identity_engine("CALL_FACTOR", "Phone", "SMS"), PhoneChannel::Call),
             (identity_engine("", "Phone", "SMS"), PhoneChannel::Sms),
             (identity_engine("null", "Phone", "VOICE"), PhoneChannel::Call),
@@ -408,7 +408,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_phone() {
+    fn no_other_factor_is_a_phone() {
         for event in [
             classic("PASSWORD_AS_FACTOR"),
             classic("OKTA_VERIFY_PUSH"),
@@ -416,7 +416,7 @@ pub(crate) mod tests {
             classic("CUSTOM_SMS_FACTOR_X"),
             classic("null"),
             identity_engine("PASSWORD_AS_FACTOR", "Password", "Password"),
-            // The bug in methodTypeUsed must not make a push a phone.
+            // The bug in methodTypeUsed must not turn a push into a phone.
             identity_engine("OKTA_VERIFY_PUSH", "Okta Verify", "SMS"),
             identity_engine("", "Okta Verify", "Get a push notification"),
             enrollment("User set up EMAIL_FACTOR factor"),
@@ -431,7 +431,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn tells_of_a_phone_that_it_cannot_classify() {
+    fn reports_a_phone_that_it_cannot_classify() {
         for event in [
             identity_engine("", "Phone", "Carrier pigeon"),
             identity_engine("PHONE_OTP", "Phone", "SMS"),
@@ -443,7 +443,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_user_is_the_target_and_else_the_actor() {
+    fn the_user_is_the_target_or_else_the_actor() {
         let user = |event| one(event).map(|finding| finding.map(|success| success.user_id.to_string()));
         let by_admin = with(enrollment("SMS_FACTOR"), "/actor/id", json!("00uadmin0000000000g3"));
         assert_eq!(user(by_admin.clone()), Some(Ok("00uyxxSknGtK8022w0g3".into())));
@@ -452,7 +452,7 @@ pub(crate) mod tests {
             let event = with(by_admin.clone(), "/target", target);
             assert_eq!(user(event), Some(Ok("00uadmin0000000000g3".into())));
         }
-        // An odd id is not taken for the admin's.
+        // A malformed id is not replaced by the admin's.
         let odd = with(by_admin, "/target/0/id", json!("../../admins"));
         assert_eq!(user(odd), Some(Err(Reason::EventWithoutUser)));
         let nobody = with(with(classic("sms"), "/target", Value::Null), "/actor", Value::Null);
@@ -473,7 +473,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_event_without_a_time_has_the_deliverys() {
+    fn an_event_without_a_time_gets_the_deliverys_time() {
         let published = |body: &Value| parse(body).unwrap().phone_successes.pop().unwrap().published;
         let mut body = delivery(&[with(classic("sms"), "/published", json!("yesterday"))]);
         assert_eq!(Some(published(&body)), Timestamp::parse("2026-11-23T12:00:05.000Z"));
@@ -482,7 +482,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_delivery() {
+    fn rejects_a_body_that_is_not_a_delivery() {
         for (body, error) in [
             ("", DeliveryError::NotJson),
             ("[]", DeliveryError::NotJson),
@@ -490,12 +490,12 @@ pub(crate) mod tests {
             ("{}", DeliveryError::Field(EVENTS)),
             (r#"{"eventType": "com.okta.telephony.provider"}"#, DeliveryError::Field(EVENT_TYPE)),
         ] {
-            assert_eq!(Delivery::parse(body.as_bytes(), arrived()).err(), Some(error), "{body}");
+            assert_eq!(EventDelivery::parse(body.as_bytes(), arrived()).err(), Some(error), "{body}");
         }
     }
 
     #[test]
-    fn what_nobody_needs_may_be_unreadable() {
+    fn an_unused_field_may_be_unreadable() {
         let good = classic("SMS_FACTOR").to_string();
         let other = good.replace("5f1c2a3b", "6a2b3c4d");
         for odd in
@@ -511,7 +511,7 @@ pub(crate) mod tests {
                 let body = format!(
                     r#"{{"eventType":"com.okta.event_hook","x":{odd},"data":{{"y":{odd},"events":[{events}]}},"eventId":{odd}}}"#
                 );
-                let delivery = Delivery::parse(body.as_bytes(), arrived()).unwrap();
+                let delivery = EventDelivery::parse(body.as_bytes(), arrived()).unwrap();
                 let user = |success: &PhoneSuccess| success.user_id.as_str() == "00uyxxSknGtK8022w0g3";
                 assert!(!delivery.phone_successes.is_empty() && delivery.phone_successes.iter().all(user), "{body}");
             }
@@ -519,11 +519,11 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_unreadable_factor_is_no_phone() {
+    fn an_unreadable_factor_is_not_a_phone() {
         let event = identity_engine("SMS_FACTOR", "Phone", "SMS").to_string();
         let event = event.replace("\"SMS_FACTOR\"", r#""SMS\ud83d""#);
         let body = format!(r#"{{"data":{{"events":[{event}]}}}}"#);
-        let delivery = Delivery::parse(body.as_bytes(), arrived()).unwrap();
+        let delivery = EventDelivery::parse(body.as_bytes(), arrived()).unwrap();
         assert_eq!(delivery.phone_successes, []);
         assert_eq!(delivery.unusable[0].reason, Reason::EventNotClassified);
     }
@@ -534,9 +534,9 @@ pub(crate) mod tests {
             let (open, close) = ("[".repeat(depth - 3), "]".repeat(depth - 3));
             format!(r#"{{"data":{{"events":[{open}{close}]}}}}"#)
         };
-        assert!(Delivery::parse(nested(128).as_bytes(), arrived()).is_ok());
+        assert!(EventDelivery::parse(nested(128).as_bytes(), arrived()).is_ok());
         for body in [nested(129), format!("\u{feff}{}", nested(5)), nested(5) + "{}", nested(5) + "x"] {
-            assert_eq!(Delivery::parse(body.as_bytes(), arrived()).err(), Some(DeliveryError::NotJson));
+            assert_eq!(EventDelivery::parse(body.as_bytes(), arrived()).err(), Some(DeliveryError::NotJson));
         }
     }
 
@@ -584,7 +584,7 @@ pub(crate) mod tests {
         })
     }
 
-    /// Every field of the fixtures.
+    /// All fields of the fixtures.
     const FIELDS: [&str; 16] = [
         "/uuid",
         "/published",
@@ -605,10 +605,10 @@ pub(crate) mod tests {
     ];
 
     #[test]
-    fn the_queue_is_read_in_the_words_of_both_releases() {
+    fn the_queues_words_of_both_releases_are_read() {
         let success = one(enrollment("User set up SMS_FACTOR factor")).unwrap().unwrap();
         let written = serde_json::to_string(&success).unwrap();
-        // The release before this one reads its own word only.
+        // The release before this one reads only its own word.
         assert!(written.contains(r#""kind":"enrolment""#), "{written}");
         let next = written.replace("enrolment", "enrollment");
         for message in [written, next] {
@@ -620,7 +620,7 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn never_panics_on_bytes(body in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = Delivery::parse(&body, arrived());
+            let _ = EventDelivery::parse(&body, arrived());
         }
 
         #[test]

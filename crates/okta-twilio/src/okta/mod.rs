@@ -1,4 +1,4 @@
-//! What Okta sends and expects.
+//! Okta's hooks and APIs.
 
 pub mod client;
 mod credentials;

@@ -1,7 +1,7 @@
-//! A service app's private key, as PEM or as JWK, and what it signs.
+//! A service app's private key, as PEM or JWK, and its signatures.
 //!
-//! A PEM is read by its base64 alone: line breaks in a stored secret become blanks, the two characters `\n` or nothing. And
-//! its label is not believed: the content tells whether it is PKCS#8, PKCS#1 or SEC1.
+//! Only the base64 of a PEM is used. In a stored secret, line breaks may have become blanks, the two characters `
+//! `, or nothing. The label is ignored too: the content shows whether it is PKCS#8, PKCS#1 or SEC1.
 
 use aws_lc_rs::{
     error::Unspecified,
@@ -19,13 +19,13 @@ use serde::Deserialize;
 
 use crate::secrets::text::{is_blank, readable, trimmed};
 
-/// Base64 with or without the padding at its end.
+/// Base64 with or without padding.
 const ANY_PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, ANY_PADDING);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, ANY_PADDING);
 
-/// A key that can sign.
+/// A key for signatures.
 pub(super) enum SigningKey {
     /// RSA, of 2048 bits or more.
     Rs256(Box<RsaKeyPair>),
@@ -33,7 +33,7 @@ pub(super) enum SigningKey {
     Es256(Box<EcdsaKeyPair>),
 }
 
-/// A private key as Okta's Admin Console shows it (RFC 7517, RFC 7518).
+/// A private key in the form that Okta's Admin Console shows (RFC 7517, RFC 7518).
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -55,7 +55,8 @@ struct Jwk {
 }
 
 impl SigningKey {
-    /// The key of a field's JSON, and its id if it has one: a JWK as it is, or a PEM or a JWK as text.
+    /// Parses the field's JSON: a JWK object, or a text with a PEM or a JWK. Returns the key, and its id if there is
+    /// one.
     pub(super) fn parse(json: &str) -> Option<(Self, Option<String>)> {
         if json.starts_with('{') {
             return serde_json::from_str::<Jwk>(json).ok()?.read();
@@ -70,7 +71,7 @@ impl SigningKey {
     }
 
     fn from_pem(pem: &str) -> Option<Self> {
-        // Dashes are no base64: so what stands between the line that begins a private key and the next dashes is it.
+        // Base64 has no dashes. So the key is the text between the line that begins a private key and the next dashes.
         let begin = pem.find("PRIVATE KEY-----").or_else(|| pem.find("PRIVATEKEY-----"))?;
         let body = pem.get(begin..)?.split("-----").nth(1)?;
         let der = decode(&BASE64, &body.replace("\\r", "").replace("\\n", ""))?;
@@ -85,7 +86,7 @@ impl SigningKey {
         })
     }
 
-    /// The name of the algorithm in a JWT.
+    /// The algorithm's name in a JWT.
     pub(super) fn algorithm(&self) -> &'static str {
         match self {
             Self::Rs256(_) => "RS256",
@@ -148,7 +149,7 @@ fn private(number: Option<&SecretString>) -> Option<SecretSlice<u8>> {
     decode(&BASE64_URL, number?.expose_secret())
 }
 
-/// The bytes of a base64 text that may have blanks anywhere; `None` for none.
+/// The bytes of a base64 text, which may contain blanks. `None` if there are no bytes.
 fn decode(engine: &GeneralPurpose, text: &str) -> Option<SecretSlice<u8>> {
     let text = SecretString::from(text.chars().filter(|character| !is_blank(*character)).collect::<String>());
     let bytes = engine.decode(text.expose_secret()).ok().filter(|bytes| !bytes.is_empty())?;
@@ -184,7 +185,7 @@ pub(crate) mod tests {
         (key, pkcs8)
     }
 
-    /// What DER holds: the bytes of the first value, and what follows it.
+    /// Splits DER into the bytes of the first value and the rest.
     fn value(der: &[u8]) -> (&[u8], &[u8]) {
         let (length, start) = match der[1] {
             length @ ..=0x7f => (usize::from(length), 2),
@@ -195,14 +196,14 @@ pub(crate) mod tests {
         (&der[start..start + length], &der[start + length..])
     }
 
-    /// The PKCS#1 document inside a PKCS#8 one.
+    /// The PKCS#1 document inside a PKCS#8 document.
     fn pkcs1(pkcs8: &[u8]) -> &[u8] {
         let (_version, rest) = value(value(pkcs8).0);
         let (_algorithm, rest) = value(rest);
         value(rest).0
     }
 
-    /// The eight numbers of an RSA key as JWK.
+    /// The eight numbers of an RSA key, as JWK.
     fn jwk(pkcs1: &[u8], encode: impl Fn(&[u8]) -> String) -> Value {
         let (_version, mut rest) = value(value(pkcs1).0);
         let mut jwk = json!({"kty": "RSA", "kid": " from-jwk "});
@@ -218,12 +219,12 @@ pub(crate) mod tests {
         SigningKey::parse(&field.to_string())
     }
 
-    /// Whether the field's key is the one that `verify` knows.
+    /// Whether `verify` accepts a signature of the field's key.
     fn signs(field: &Value, verify: impl Fn(&[u8], &[u8]) -> bool) -> bool {
         parse(field).is_some_and(|(key, _)| verify(b"message", &key.sign(b"message").unwrap()))
     }
 
-    /// A PEM in all the shapes in which secrets keep it.
+    /// A PEM in all the forms in which secrets store it.
     fn stored(pem: &str) -> Vec<String> {
         vec![
             pem.to_owned(),
@@ -300,7 +301,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn an_invalid_key_is_rejected() {
         let pem = new_pem();
         let small = json!({"kty": "RSA", "n": "AQAB", "e": "AQAB", "d": "AQ", "p": "Aw", "q": "BQ", "dp": "AQ", "dq": "AQ", "qi": "AQ"});
         for field in [

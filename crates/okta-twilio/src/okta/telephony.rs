@@ -1,8 +1,8 @@
-//! Okta's telephony inline hook: the request that asks to send a code, and the answers that Okta understands.
+//! Okta's telephony inline hook: the request to send a code, and the responses that Okta understands.
 //!
 //! Sources: Okta, "Telephony inline hook" (API reference and guide) and the retired reference page with the table of
-//! `requestType`. The documented examples disagree with recorded requests in types and wording, so reading is lenient
-//! where it is safe, and strict where a wrong guess would send a message.
+//! `requestType`. The documented examples differ from recorded requests in types and wording. So the parser is lenient
+//! if that is safe, and strict if a wrong guess would send a message.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -21,50 +21,50 @@ use crate::{
 /// The only `eventType` of this hook.
 const EVENT_TYPE: &str = "com.okta.telephony.provider";
 
-/// Largest body that is read, in bytes. Okta's requests have about one thousand.
+/// Maximum size of a body in bytes. Okta's requests have about one thousand.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// A request to send a code. Every field has been checked.
+/// A request to send a code. All fields are validated.
 #[derive(Debug)]
 pub struct OtpRequest {
     /// Okta's code.
     pub code: OneTimeCode,
-    /// Whom to reach; an error if the text is no number.
+    /// The recipient. An error if the text is not a phone number.
     pub number: Result<DialableNumber, phone::PhoneError>,
-    /// What to dial once a call is answered; an error if it cannot be dialled, which only a call minds.
+    /// The digits to dial after a call is answered. An invalid value is an error only for a call.
     pub extension: ParsedExtension,
-    /// How to reach them.
-    pub delivery: Delivery,
-    /// Which flow asked.
+    /// The requested channel.
+    pub delivery: DeliveryChannel,
+    /// The flow that needs the code.
     pub request_type: RequestType,
-    /// The user's language, as Okta writes it.
+    /// The user's language in Okta's form.
     pub locale: Option<String>,
-    /// When the code ends.
+    /// When the code expires.
     pub expires: Option<Timestamp>,
     /// Okta's user id.
     pub user_id: Option<SafeId>,
-    /// Okta's id of the hook's request.
+    /// Okta's id of the hook request.
     pub event_id: Option<SafeId>,
     /// Okta's id of the user's request.
     pub request_id: Option<SafeId>,
-    /// Where the user's request came from.
+    /// The IP address of the user's request.
     pub ip_address: Option<std::net::IpAddr>,
-    /// One of the Admin Console's previews: sample data, but really sent.
+    /// Whether this is a preview from the Admin Console. Its data is sample data, but the message is really sent.
     pub preview: bool,
 }
 
-/// What Okta asks for.
+/// The channel that Okta requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub enum DeliveryChannel {
     /// A text message.
     Sms,
     /// A voice call.
     Call,
 }
 
-impl Delivery {
-    /// Okta's documents have `SMS`, `CALL`, `voice` and `voice call`; recordings have more. A word that tells neither
-    /// is refused rather than guessed: a call at night is no harmless default.
+impl DeliveryChannel {
+    /// Okta's documents have `SMS`, `CALL`, `voice` and `voice call`, and recordings have more. An unclear word is
+    /// rejected, because a guess could cause a phone call at night.
     fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
         let has = |word: &str| text.contains(word);
@@ -78,11 +78,11 @@ impl Delivery {
     }
 }
 
-/// The flow of Okta that asks for a code.
+/// The Okta flow that needs a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum RequestType {
-    /// Enrolment.
+    /// Enrollment.
     PreEnrollment,
     /// Authentication.
     MfaVerification,
@@ -90,7 +90,7 @@ pub enum RequestType {
     AccountUnlock,
     /// Password reset.
     PasswordReset,
-    /// Missing, or one that is not documented.
+    /// A missing or undocumented value.
     Other,
 }
 
@@ -100,7 +100,7 @@ impl RequestType {
         self.into()
     }
 
-    /// From Okta's full name, such as `com.okta.user.telephony.mfa-verification`, or its last part.
+    /// Parses Okta's full name, such as `com.okta.user.telephony.mfa-verification`, or its last part.
     pub fn parse(text: &str) -> Self {
         let last = text.trim().rsplit('.').next().unwrap_or_default();
         let known = Self::VARIANTS.iter().find(|known| known.as_str().eq_ignore_ascii_case(last));
@@ -111,16 +111,16 @@ impl RequestType {
 /// Why a body is not a request of this hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// Not JSON, or not an object.
+    /// The body is not JSON or not an object.
     #[error("the body is not a JSON object")]
     NotJson,
-    /// A field is missing, or its value cannot be used.
+    /// A field is missing or invalid.
     #[error("{0} is missing or cannot be used")]
     Field(&'static str),
 }
 
 impl RequestError {
-    /// Path of the field at fault.
+    /// Path of the invalid field.
     pub fn location(self) -> Option<&'static str> {
         match self {
             Self::NotJson => None,
@@ -129,23 +129,23 @@ impl RequestError {
     }
 }
 
-/// Path of the number.
+/// Path of the phone number.
 pub const PHONE_NUMBER: &str = "data.messageProfile.phoneNumber";
 /// Path of the code.
 pub const OTP_CODE: &str = "data.messageProfile.otpCode";
 /// Path of the channel.
 pub const DELIVERY_CHANNEL: &str = "data.messageProfile.deliveryChannel";
-/// Path of the code's end.
+/// Path of the code's expiration time.
 pub const OTP_EXPIRES: &str = "data.messageProfile.otpExpires";
 /// Path of the hook's type.
 const EVENT_TYPE_PATH: &str = "eventType";
 
 impl OtpRequest {
-    /// Reads a body.
+    /// Parses a body.
     ///
     /// # Errors
-    /// If it is no JSON object, another hook's request, or a field is missing without which no code can be sent. A
-    /// number that cannot be dialled is no error here: Okta gets an answer about it.
+    /// Fails if it is not a JSON object, if it belongs to another hook, or if a required field is missing. An invalid
+    /// phone number is not an error here, because Okta gets a specific response about it.
     pub fn parse(body: &[u8]) -> Result<Self, RequestError> {
         let body: Value = json::read(body).ok_or(RequestError::NotJson)?;
         if !body.is_object() {
@@ -165,7 +165,8 @@ impl OtpRequest {
             code: OneTimeCode::parse(&required(OTP_CODE)?).ok_or(RequestError::Field(OTP_CODE))?,
             number,
             extension,
-            delivery: Delivery::parse(&required(DELIVERY_CHANNEL)?).ok_or(RequestError::Field(DELIVERY_CHANNEL))?,
+            delivery: DeliveryChannel::parse(&required(DELIVERY_CHANNEL)?)
+                .ok_or(RequestError::Field(DELIVERY_CHANNEL))?,
             request_type: RequestType::parse(&text(&body, "requestType").unwrap_or_default()),
             locale: text(&body, "data.messageProfile.locale"),
             expires: text(&body, OTP_EXPIRES).as_deref().and_then(Timestamp::parse),
@@ -173,55 +174,57 @@ impl OtpRequest {
             event_id: id("eventId"),
             request_id: id("data.context.request.id"),
             ip_address: text(&body, "data.context.request.ipAddress").and_then(|text| text.parse().ok()),
-            // The path under which the Admin Console generates previews; nothing else in the body marks one.
+            // The Admin Console generates previews under this path. Nothing else in the body marks a preview.
             preview: text(&body, "data.context.request.url.value")
                 .is_some_and(|path| path.contains("/generatePreview")),
         })
     }
 }
 
-/// What Okta is told with status 200.
+/// The result in a response with status 200.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The code is on its way.
+    /// The code was sent.
     Sent {
-        /// `VE…`; missing where Twilio's answer was lost after it had accepted.
+        /// `VE…`. Missing if Twilio accepted the request but the response was lost.
         verification_sid: Option<SafeId>,
         /// `VL…` of the last attempt.
         attempt_sid: Option<SafeId>,
     },
-    /// Not sent, and Okta is told that it was, so that it does not send it either (`DENY_RESPONSE=swallow`).
-    Swallowed,
-    /// Not sent. Okta goes on to its own provider.
+    /// The code was not sent, but the response reports success, so that Okta does not send it either
+    /// (`DENY_RESPONSE=swallow`).
+    Suppressed,
+    /// The code was not sent. Okta falls back to its own provider.
     NotSent {
-        /// Path of the field at fault, where one is.
+        /// Path of the invalid field, if there is one.
         location: Option<&'static str>,
     },
 }
 
-/// What Okta keeps in its System Log beside the answer. Nothing private.
+/// The debug data that Okta stores in its System Log with the response. It has no private data.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DebugContext {
-    /// Lambda's id of the invocation: leads to the log.
+    /// Lambda's id of the invocation, which leads to the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<SafeId>,
-    /// Why.
+    /// The reason code.
     pub reason: Reason,
-    /// Twilio's id of its request: leads to its support.
+    /// Twilio's id of the request, for Twilio's support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub twilio_request_id: Option<SafeId>,
     /// Twilio's error code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub twilio_code: Option<u32>,
-    /// Since the request reached the gateway.
-    pub milliseconds: u64,
+    /// Time since the request reached the gateway.
+    #[serde(rename = "milliseconds")]
+    pub duration_ms: u64,
 }
 
-/// The body of an answer: `commands` or `error`, and `debugContext`.
+/// The body of a response: `commands` or `error`, and `debugContext`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AnswerBody {
+pub struct ResponseBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     commands: Option<[Command; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -265,11 +268,11 @@ struct ErrorCause {
     domain: &'static str,
 }
 
-/// `domain` of an error's cause.
+/// The `domain` of an error's cause.
 const DOMAIN: &str = "okta-twilio";
 
-impl AnswerBody {
-    /// The answer to a request that was understood.
+impl ResponseBody {
+    /// The response to a valid request.
     pub fn of_verdict(verdict: &Verdict, debug_context: DebugContext) -> Self {
         let reason = debug_context.reason;
         let successful = |transaction_id, transaction_metadata| {
@@ -281,17 +284,17 @@ impl AnswerBody {
             Verdict::Sent { verification_sid, attempt_sid } => {
                 successful(verification_sid.clone(), attempt_sid.as_ref().map(SafeId::to_string))
             }
-            Verdict::Swallowed => successful(None, Some(format!("refused:{}", reason.as_str()))),
+            Verdict::Suppressed => successful(None, Some(format!("refused:{}", reason.as_str()))),
             Verdict::NotSent { .. } => None,
         };
         let error = match verdict {
             Verdict::NotSent { location } => Some(error_object(reason, "body", *location)),
-            Verdict::Sent { .. } | Verdict::Swallowed => None,
+            Verdict::Sent { .. } | Verdict::Suppressed => None,
         };
         Self { commands, error, debug_context: Some(debug_context) }
     }
 
-    /// The answer to a request that was not.
+    /// The response to an invalid request.
     pub fn of_rejection(reason: Reason, location: Option<&'static str>) -> Self {
         let location_type = match reason {
             Reason::NotAuthenticated | Reason::ChallengeMissing => "header",
@@ -360,9 +363,9 @@ mod tests {
     #[test]
     fn reads_a_recorded_request() {
         let request = parse(&body()).unwrap();
-        assert_eq!(request.code.on_the_wire(), "867530");
+        assert_eq!(request.code.expose(), "867530");
         assert!(matches!(request.number, Ok(DialableNumber::International(_))));
-        assert_eq!(request.delivery, Delivery::Sms);
+        assert_eq!(request.delivery, DeliveryChannel::Sms);
         assert_eq!(request.request_type, RequestType::MfaVerification);
         assert_eq!(request.locale.as_deref(), Some("EN-US"));
         assert_eq!(request.expires, Timestamp::parse("2026-11-23T21:48:34.321Z"));
@@ -377,19 +380,19 @@ mod tests {
         body["data"]["messageProfile"]["otpCode"] = json!(11111);
         let request = parse(&body).unwrap();
         assert!(matches!(request.number, Ok(DialableNumber::National(_))));
-        assert_eq!(request.code.on_the_wire(), "11111");
+        assert_eq!(request.code.expose(), "11111");
     }
 
     #[test]
     fn reads_every_wording_of_the_channel() {
         for (text, delivery) in [
-            ("SMS", Delivery::Sms),
-            ("sms", Delivery::Sms),
-            (" Sms ", Delivery::Sms),
-            ("voice call", Delivery::Call),
-            ("Voice", Delivery::Call),
-            ("VOICE", Delivery::Call),
-            ("CALL", Delivery::Call),
+            ("SMS", DeliveryChannel::Sms),
+            ("sms", DeliveryChannel::Sms),
+            (" Sms ", DeliveryChannel::Sms),
+            ("voice call", DeliveryChannel::Call),
+            ("Voice", DeliveryChannel::Call),
+            ("VOICE", DeliveryChannel::Call),
+            ("CALL", DeliveryChannel::Call),
         ] {
             let request = parse(&with("/data/messageProfile/deliveryChannel", json!(text))).unwrap();
             assert_eq!(request.delivery, delivery, "{text}");
@@ -397,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_message_needs_is_required() {
+    fn only_the_fields_of_a_message_are_required() {
         let location = |body: &Value| parse(body).err().and_then(RequestError::location);
         for field in ["phoneNumber", "otpCode", "deliveryChannel"] {
             let path = format!("data.messageProfile.{field}");
@@ -426,14 +429,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_object_is_no_request() {
+    fn a_body_that_is_not_an_object_is_rejected() {
         for body in ["", "null", "[]", "7", "\"x\"", "{", "{\"eventType\":"] {
             assert_eq!(OtpRequest::parse(body.as_bytes()).err(), Some(RequestError::NotJson), "{body}");
         }
     }
 
     #[test]
-    fn an_odd_number_is_left_to_the_answer() {
+    fn an_invalid_number_is_reported_in_the_response() {
         let request = parse(&with("/data/messageProfile/phoneNumber", json!("+1 FLOWERS"))).unwrap();
         assert_eq!(request.number, Err(phone::PhoneError::Character));
     }
@@ -462,7 +465,7 @@ mod tests {
     fn debug_context(reason: Reason) -> DebugContext {
         let id = SafeId::parse("5d1f3b1e-aaaa-bbbb-cccc-1234567890ab");
         let twilio_request_id = SafeId::parse("RQaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-        DebugContext { request_id: id, reason, twilio_request_id, twilio_code: None, milliseconds: 212 }
+        DebugContext { request_id: id, reason, twilio_request_id, twilio_code: None, duration_ms: 212 }
     }
 
     #[test]
@@ -471,23 +474,23 @@ mod tests {
             verification_sid: SafeId::parse("VEaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
             attempt_sid: SafeId::parse("VLaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
         };
-        insta::assert_json_snapshot!(AnswerBody::of_verdict(&verdict, debug_context(Reason::Accepted)));
+        insta::assert_json_snapshot!(ResponseBody::of_verdict(&verdict, debug_context(Reason::Accepted)));
     }
 
     #[test]
     fn answer_not_sent() {
         let verdict = Verdict::NotSent { location: Some(PHONE_NUMBER) };
-        insta::assert_json_snapshot!(AnswerBody::of_verdict(&verdict, debug_context(Reason::PhoneNumberInvalid)));
+        insta::assert_json_snapshot!(ResponseBody::of_verdict(&verdict, debug_context(Reason::PhoneNumberInvalid)));
     }
 
     #[test]
     fn answer_swallowed() {
-        insta::assert_json_snapshot!(AnswerBody::of_verdict(&Verdict::Swallowed, debug_context(Reason::Landline)));
+        insta::assert_json_snapshot!(ResponseBody::of_verdict(&Verdict::Suppressed, debug_context(Reason::Landline)));
     }
 
     #[test]
     fn answer_rejected() {
-        insta::assert_json_snapshot!(AnswerBody::of_rejection(Reason::NotAHookRequest, Some(OTP_CODE)));
+        insta::assert_json_snapshot!(ResponseBody::of_rejection(Reason::NotAHookRequest, Some(OTP_CODE)));
     }
 
     proptest! {
@@ -497,9 +500,20 @@ mod tests {
         }
 
         #[test]
-        fn any_type_anywhere_is_answered(field in 0_usize..5, value in arbitrary_json()) {
-            let fields = ["phoneNumber", "otpCode", "deliveryChannel", "locale", "otpExpires"];
-            let _ = parse(&with(&format!("/data/messageProfile/{}", fields[field]), value));
+        fn a_value_of_any_type_affects_only_its_own_field(field in 0_usize..5, value in arbitrary_json()) {
+            let name = ["phoneNumber", "otpCode", "deliveryChannel", "locale", "otpExpires"][field];
+            match parse(&with(&format!("/data/messageProfile/{name}"), value)) {
+                Ok(request) => {
+                    prop_assert!(name == "otpCode" || request.code.expose() == "867530");
+                    prop_assert!(name == "phoneNumber" || request.number.is_ok());
+                    prop_assert!(name == "deliveryChannel" || request.delivery == DeliveryChannel::Sms);
+                }
+                Err(error) => {
+                    prop_assert!(!["locale", "otpExpires"].contains(&name), "an optional field is never an error");
+                    let path = format!("data.messageProfile.{name}");
+                    prop_assert_eq!(error.location(), Some(path.as_str()));
+                }
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! The requests to Verify for one code, and the retry rule.
 //!
-//! Nothing is sent twice: a request is made again only where the one before it provably sent nothing, each kind of retry
-//! once, and only while enough of the budget is left for an answer to arrive. A 401 is not handled here: every call to
-//! Twilio does that, see [`Cached::authorise`](crate::secrets::Cached::authorise).
+//! Nothing is sent twice. A request is repeated only if the previous one provably sent nothing, once for each kind of
+//! retry, and only while the budget leaves time for a response. A 401 is not handled here, because every call to Twilio
+//! handles it: see [`Cached::authorize`](crate::secrets::Cached::authorize).
 
 use std::time::Duration;
 
@@ -11,39 +11,40 @@ use tokio::time::Instant;
 use crate::{
     http_client::CallError,
     okta::telephony::OtpRequest,
-    otp::{config::SendConfig, outcome::Failure},
-    phone::{PhoneNumber, Region},
+    otp::{config::SendConfig, outcome::SendFailure},
+    phone::{Channel, PhoneNumber, Region},
     telemetry::{Log, LogEvent},
     time::deadline::Deadline,
     twilio::{
         Retry,
         client::{Parameter, Refusal, TwilioError},
-        verify::{Channel, NewVerification, Started, Verification, VerifyClient},
+        verify::{NewVerification, StartResult, Verification, VerifyClient},
     },
 };
 
-/// A further request is made only if this much is left: Verify's answers take some 200 to 400 ms.
-const LEAST_TIME_FOR_ATTEMPT: Duration = Duration::from_millis(500);
+/// A retry starts only if this much time is left. Verify's responses take about 200 to 400 ms.
+const MIN_TIME_FOR_ATTEMPT: Duration = Duration::from_millis(500);
 
-/// The first request is made only if this much is left: a message that goes out after Okta has given up is one too many.
-pub(super) const LEAST_TIME_FOR_FIRST_ATTEMPT: Duration = Duration::from_millis(250);
+/// The first request starts only if this much time is left. A message that is sent after Okta has given up is one too
+/// many.
+pub(super) const MIN_TIME_FOR_FIRST_ATTEMPT: Duration = Duration::from_millis(250);
 
-/// Pause before a request is made again at a throttled or unavailable service that names none.
+/// Pause before a retry, if a throttled or unavailable service does not request one.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// Most requests to Verify for one code: the first, and one for each kind of retry at worst.
-const MOST_ATTEMPTS: u32 = 6;
+/// Maximum number of requests to Verify for one code: the first one and one for each kind of retry.
+const MAX_ATTEMPTS: u32 = 6;
 
-/// What the requests for one code came to.
+/// The result of the requests for one code.
 pub(super) struct Attempted {
     /// The channel of the last request.
     pub(super) channel: Channel,
-    /// How many requests were made.
+    /// The number of requests.
     pub(super) requests: u32,
-    /// Waiting for Verify, over all of them.
+    /// The time spent on Verify, for all requests.
     pub(super) latency: Duration,
-    /// What the last one met.
-    pub(super) result: Result<Verification, Failure>,
+    /// The result of the last request.
+    pub(super) result: Result<Verification, SendFailure>,
 }
 
 /// The requests to Verify for one code.
@@ -52,16 +53,16 @@ pub(super) struct Attempts<'a> {
     pub(super) verify: &'a VerifyClient,
     pub(super) request: &'a OtpRequest,
     pub(super) to: &'a PhoneNumber,
-    /// Where the number belongs.
+    /// The region of the number.
     pub(super) region: Region,
-    /// Whether a message that WhatsApp cannot carry may go as SMS.
+    /// Whether a message that WhatsApp cannot deliver may be sent as SMS.
     pub(super) may_fall_back_to_sms: bool,
     pub(super) deadline: &'a Deadline,
     pub(super) log: &'a Log,
 }
 
 impl Attempts<'_> {
-    /// Sends the code by `channel`, and again where the retry rule allows it.
+    /// Sends the code by `channel`, and repeats it if the retry rule allows that.
     pub(super) async fn run(&self, mut channel: Channel) -> Attempted {
         let rate_limits = self.config.rate_limits(self.request, self.to);
         let (mut with_locale, mut done) = (true, Vec::new());
@@ -69,23 +70,23 @@ impl Attempts<'_> {
         loop {
             let locale = self.config.locale(self.request, self.region, channel).filter(|_| with_locale);
             let started = Instant::now();
-            let Started { result, refused } = self.start(channel, locale, rate_limits.as_deref()).await;
+            let StartResult { result, refused } = self.start(channel, locale, rate_limits.as_deref()).await;
             latency += started.elapsed();
             requests += 1;
             if let Some(refusal) = refused {
                 requests += 1;
-                self.note_retry(&Failure::of_refusal(&refusal));
+                self.note_retry(&SendFailure::of_refusal(&refusal));
             }
             let error = match result {
                 Ok(verification) => return Attempted { channel, requests, latency, result: Ok(verification) },
                 Err(error) => error,
             };
-            let failure = Failure::of(&error);
+            let failure = SendFailure::of(&error);
             let retry = retry_kind(&error, channel, locale.is_some())
-                .filter(|kind| !done.contains(kind) && requests < MOST_ATTEMPTS)
+                .filter(|kind| !done.contains(kind) && requests < MAX_ATTEMPTS)
                 .filter(|kind| *kind != RetryKind::AsSms || self.may_fall_back_to_sms)
                 .map(|kind| (kind, pause_before(kind, &error)))
-                .filter(|(_, pause)| self.deadline.remaining() >= *pause + LEAST_TIME_FOR_ATTEMPT);
+                .filter(|(_, pause)| self.deadline.remaining() >= *pause + MIN_TIME_FOR_ATTEMPT);
             let Some((kind, pause)) = retry else {
                 return Attempted { channel, requests, latency, result: Err(failure) };
             };
@@ -100,7 +101,7 @@ impl Attempts<'_> {
         }
     }
 
-    async fn start(&self, channel: Channel, locale: Option<&str>, rate_limits: Option<&str>) -> Started {
+    async fn start(&self, channel: Channel, locale: Option<&str>, rate_limits: Option<&str>) -> StartResult {
         let new = NewVerification {
             to: self.to,
             channel,
@@ -111,15 +112,15 @@ impl Attempts<'_> {
             rate_limits,
             okta_event_id: self.request.event_id.as_ref(),
         };
-        self.verify.start(&new, *self.deadline, LEAST_TIME_FOR_ATTEMPT, self.log).await
+        self.verify.start(&new, *self.deadline, MIN_TIME_FOR_ATTEMPT, self.log).await
     }
 
-    fn note_retry(&self, failure: &Failure) {
+    fn note_retry(&self, failure: &SendFailure) {
         self.log.emit(&LogEvent::OtpRetried { reason: failure.reason, twilio_code: failure.twilio_code });
     }
 }
 
-/// How a request may be made again.
+/// The kinds of retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RetryKind {
     /// On a new connection.
@@ -128,29 +129,29 @@ enum RetryKind {
     AfterAMoment,
     /// Without `Locale`.
     WithoutLocale,
-    /// By SMS in place of WhatsApp.
+    /// As SMS instead of WhatsApp.
     AsSms,
 }
 
-/// The retry rule: how the request may be made again, if at all.
+/// The retry rule: how the request can be repeated, or `None`.
 fn retry_kind(error: &TwilioError, channel: Channel, had_locale: bool) -> Option<RetryKind> {
     let refusal = match error {
-        TwilioError::NoAnswer(CallError::NotConnected) => return Some(RetryKind::Connect),
-        // The message may be on its way; or nothing was sent, and there is nothing to send it with.
-        TwilioError::NoAnswer(CallError::TimedOut | CallError::Interrupted)
+        TwilioError::NoResponse(CallError::NotConnected) => return Some(RetryKind::Connect),
+        // The message may be on its way, or nothing was sent and there are no credentials for a retry.
+        TwilioError::NoResponse(CallError::TimedOut | CallError::Interrupted)
         | TwilioError::Unreadable
         | TwilioError::NoCredentials(_) => return None,
         TwilioError::Refused(refusal) => refusal,
     };
-    // The client has tried newer credentials.
+    // The client has already tried newer credentials.
     if refusal.status == 401 {
         return None;
     }
-    // Whatever the body says: only a 503 asks to be tried again.
+    // Of the server errors, only a 503 allows a retry, whatever its body says.
     if refusal.status >= 500 && refusal.status != 503 {
         return None;
     }
-    // Twilio documents 404 for a language it does not have, and is known to answer 400 with 60200.
+    // Twilio documents 404 for an unsupported language, but may respond with 400 and 60200.
     if had_locale && (refusal.parameter == Some(Parameter::Locale) || refusal.status == 404) {
         return Some(RetryKind::WithoutLocale);
     }
@@ -184,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn repeats_only_what_sent_nothing() {
+    fn repeats_a_request_only_if_it_sent_nothing() {
         let limited = Refusal { reached_rate_limit: true, ..refusal(429, 20429) };
         let locale = Refusal { parameter: Some(Parameter::Locale), ..refusal(400, 60200) };
         let cases = [
-            (TwilioError::NoAnswer(CallError::NotConnected), Some(RetryKind::Connect)),
-            (TwilioError::NoAnswer(CallError::TimedOut), None),
-            (TwilioError::NoAnswer(CallError::Interrupted), None),
+            (TwilioError::NoResponse(CallError::NotConnected), Some(RetryKind::Connect)),
+            (TwilioError::NoResponse(CallError::TimedOut), None),
+            (TwilioError::NoResponse(CallError::Interrupted), None),
             (refusal(429, 20429).into(), Some(RetryKind::AfterAMoment)),
             (limited.into(), None),
             (refusal(429, 60203).into(), None),

@@ -1,8 +1,8 @@
-//! What a warm instance remembers of numbers: country and line, for an hour.
+//! A cache of Lookup data in a warm execution environment: the country and the line of a number, for an hour.
 //!
-//! A number's country and its kind of line change rarely, and Twilio charges for each question. What may be another a
-//! minute later is never kept: pumping risk (Twilio forbids it), SIM swap, line status and call forwarding.
-//! The numbers themselves are not kept either: the key is an HMAC with a key that this instance has drawn.
+//! A number's country and line type change rarely, and Twilio charges for each Lookup. Data that can change within
+//! minutes is never cached: pumping risk (Twilio forbids it), SIM swap, line status and call forwarding. The numbers
+//! are not stored either: the cache key is an HMAC with a random key of this process.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,19 +17,19 @@ use tokio::time::Instant;
 
 use crate::{phone::PhoneNumber, twilio::lookup::NumberFacts};
 
-/// Most numbers; some 300 bytes each.
+/// Maximum number of entries, each of about 300 bytes.
 const CAPACITY: usize = 1_000;
 
-/// Longest time.
+/// Lifetime of an entry.
 const TIME_TO_LIVE: Duration = Duration::from_secs(3_600);
 
 type Fingerprint = [u8; 32];
 
-/// Facts of numbers. Without a key of its own (the generator failed) it keeps nothing.
+/// The cached facts of numbers. Without a random key (the generator failed) it stores nothing.
 pub(super) struct Cache {
     key: Option<hmac::Key>,
     entries: HashMap<Fingerprint, Entry>,
-    /// Oldest first. One that was stored again is here twice; the time tells which is meant.
+    /// Oldest first. An entry that was stored again occurs twice, and its time shows which one is current.
     order: VecDeque<(Fingerprint, Instant)>,
 }
 
@@ -47,18 +47,18 @@ impl Default for Cache {
 }
 
 impl Cache {
-    /// What is remembered of a number.
+    /// The cached facts of a number.
     pub(super) fn get(&self, number: &PhoneNumber) -> Option<NumberFacts> {
         let entry = self.entries.get(&self.fingerprint(number)?)?;
         (entry.stored.elapsed() < TIME_TO_LIVE).then(|| entry.facts.clone())
     }
 
-    /// Remembers what may be remembered.
+    /// Stores the facts that may be cached.
     pub(super) fn insert(&mut self, number: &PhoneNumber, facts: &NumberFacts) {
         let Some(fingerprint) = self.fingerprint(number) else {
             return;
         };
-        // An hour begins when Twilio answered, not when the same facts were stored beside newer ones.
+        // The hour starts with Twilio's response, and not when the same facts are stored again with newer ones.
         if self.get(number).is_some_and(|kept| kept.line.is_some()) {
             return;
         }
@@ -75,7 +75,7 @@ impl Cache {
 
     fn forget_oldest(&mut self) {
         if let Some((fingerprint, stored)) = self.order.pop_front() {
-            // Unless it has been stored again since.
+            // Remove the entry unless it has been stored again.
             if self.entries.get(&fingerprint).is_some_and(|entry| entry.stored == stored) {
                 self.entries.remove(&fingerprint);
             }
@@ -83,7 +83,7 @@ impl Cache {
     }
 
     fn fingerprint(&self, number: &PhoneNumber) -> Option<Fingerprint> {
-        let tag = hmac::sign(self.key.as_ref()?, number.on_the_wire().as_bytes());
+        let tag = hmac::sign(self.key.as_ref()?, number.expose().as_bytes());
         tag.as_ref().try_into().ok()
     }
 }
@@ -151,7 +151,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         cache.insert(&number(1), &facts(LineType::Mobile));
         assert!(cache.get(&number(1)).unwrap().line.is_some());
-        // The first entry's end is not the second's.
+        // The expiry of the first entry does not remove the second one.
         tokio::time::advance(Duration::from_secs(3_599)).await;
         cache.insert(&number(2), &facts(LineType::Mobile));
         assert!(cache.get(&number(1)).is_some());
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_another_in_each_instance() {
+    fn each_instance_has_its_own_key() {
         let fingerprint = |cache: &Cache| cache.fingerprint(&number(1)).unwrap();
         let (one, other) = (Cache::default(), Cache::default());
         assert_eq!(fingerprint(&one), fingerprint(&one));

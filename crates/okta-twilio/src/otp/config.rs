@@ -1,33 +1,34 @@
-//! How to send: the variables of Verify.
+//! The configuration of sending: the variables for Verify.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{ConfigError, Variables},
     id::{SafeId, Sid},
-    okta::telephony::{Delivery, OtpRequest},
+    okta::telephony::{DeliveryChannel, OtpRequest},
     otp::{
         resend,
         rules::{self, CountryRules},
         sends,
     },
-    phone::{PhoneNumber, Region},
-    twilio::{locale, verify::Channel},
+    phone::{Channel, PhoneNumber, Region},
+    twilio::locale,
 };
 
-/// The warning for `REPLACE_PENDING` alone: a cancelled verification does not count towards Twilio's five messages in ten
-/// minutes.
+/// The warning for `REPLACE_PENDING` alone: a canceled verification does not count towards Twilio's limit of five
+/// messages in ten minutes.
 const UNLIMITED_SENDS: &str = "REPLACE_PENDING resets Twilio's limit of five messages in ten minutes, and VERIFY_RATE_LIMITS is not set: \
      nothing limits what one number costs";
 
-/// The warning for `RESEND_CHANNELS` with calls: a call costs more than a message, and whoever asks again gets one.
+/// The warning for `RESEND_CHANNELS` with calls: a call costs more than a message, and each repeated request causes
+/// one.
 const UNLIMITED_CALLS: &str = "RESEND_CHANNELS makes calls of repeated requests, and VERIFY_RATE_LIMITS is not set: \
      nothing but Twilio's five messages in ten minutes limits what one number costs";
 
-/// How to send.
+/// The configuration of sending.
 #[derive(Clone, Debug)]
 pub struct SendConfig {
-    /// `HOOK_BUDGET_MS` (2600): all of Lookup, Verify and retries.
+    /// `HOOK_BUDGET_MS` (2600): time budget for Lookup, Verify and retries.
     pub budget: Duration,
     /// `SMS_CHANNEL` (`sms`): `sms` or `whatsapp`.
     pub sms_channel: Channel,
@@ -35,30 +36,30 @@ pub struct SendConfig {
     pub locale: LocaleChoice,
     /// `VERIFY_TEMPLATE_SID` (none): `HJ…`.
     pub template_sid: Option<Sid>,
-    /// `COUNTRY_RULES` (none): goes before the three above.
+    /// `COUNTRY_RULES` (none): overrides the three settings above.
     pub country_rules: CountryRules,
     /// `VERIFY_RATE_LIMITS` (none).
     pub rate_limits: Vec<RateLimit>,
-    /// `REPLACE_PENDING` (false): what is pending for the number is cancelled before a send.
+    /// `REPLACE_PENDING` (false): cancels the pending verification of the number before a send.
     pub replace_pending: bool,
-    /// `SENDS_TABLE` (none): where accepted messages are remembered for feedback.
+    /// `SENDS_TABLE` (none): the table that stores accepted messages for feedback.
     pub sends_table: Option<String>,
-    /// `RESEND_CHANNELS` (none): the way of the second, third … request of a user for a number.
+    /// `RESEND_CHANNELS` (none): the channels of a user's second, third … request for a number.
     pub resend_channels: Vec<Channel>,
 }
 
-/// Which language the message has.
+/// How the language of a message is chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocaleChoice {
-    /// Okta's, mapped to one that Twilio supports for the channel.
+    /// Okta's locale, mapped to one that Twilio supports for the channel.
     Okta,
-    /// Twilio goes by the number's country.
+    /// Twilio chooses by the number's country.
     Auto,
-    /// Always this one.
+    /// Always this locale.
     Fixed(String),
 }
 
-/// A rate limit of the Verify service, and what it counts by.
+/// A rate limit of the Verify service, and the value that it counts by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     key: String,
@@ -74,10 +75,10 @@ enum RateLimitSource {
 }
 
 impl SendConfig {
-    /// Reads the variables of sending.
+    /// Reads the variables for sending.
     ///
     /// # Errors
-    /// At the first variable that cannot be used.
+    /// Fails at the first invalid variable.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         let budget_help = ("must be a number of milliseconds from 500 to 2900", "2600");
         let template_help = ("must be HJ and 32 hexadecimal digits", "HJ0123456789abcdef0123456789abcdef");
@@ -102,23 +103,23 @@ impl SendConfig {
         })
     }
 
-    /// The channel for what Okta asks for; `resend` is what `RESEND_CHANNELS` has for a further request.
-    pub(super) fn channel(&self, delivery: Delivery, region: Region, resend: Option<Channel>) -> Channel {
+    /// The channel for Okta's request. `resend` is the channel of `RESEND_CHANNELS` for a repeated request.
+    pub(super) fn channel(&self, delivery: DeliveryChannel, region: Region, resend: Option<Channel>) -> Channel {
         rules::channel(delivery, resend, self.country_rules.of(region), self.sms_channel)
     }
 
-    /// The template for the numbers of a region.
+    /// The template for numbers of a region.
     pub(super) fn template(&self, region: Region) -> Option<&Sid> {
         self.country_rules.of(region).template.as_ref().or(self.template_sid.as_ref())
     }
 
-    /// The locale to send for the numbers of a region, if any.
+    /// The locale for numbers of a region, if any.
     pub(super) fn locale<'a>(&'a self, request: &'a OtpRequest, region: Region, channel: Channel) -> Option<&'a str> {
         let by_country = self.country_rules.of(region).locale(channel);
         by_country.unwrap_or_else(|| self.locale.of(request, channel))
     }
 
-    /// What works and is probably not meant. One line each, for the log at start.
+    /// Settings that work but are probably not intended: one text each for the log at startup.
     pub fn warnings(&self) -> Vec<&'static str> {
         if !self.rate_limits.is_empty() {
             return Vec::new();
@@ -128,7 +129,7 @@ impl SendConfig {
         unlimited.into_iter().filter_map(|(applies, warning)| applies.then_some(warning)).collect()
     }
 
-    /// The service's rate limits with a request's values, as a JSON object.
+    /// The service's rate limits with the values of this request, as a JSON object.
     pub(super) fn rate_limits(&self, request: &OtpRequest, to: &PhoneNumber) -> Option<String> {
         let limits = self.rate_limits.iter();
         let limits: BTreeMap<_, _> = limits.filter_map(|limit| Some((&limit.key, limit.value(request, to)?))).collect();
@@ -150,7 +151,7 @@ impl LocaleChoice {
         match self {
             Self::Okta => locale::for_okta(request.locale.as_deref()?, channel),
             Self::Auto => None,
-            // One that another channel has may be missing in this one.
+            // A locale of another channel may be missing in this one.
             Self::Fixed(fixed) => locale::for_okta(fixed, channel),
         }
     }
@@ -174,7 +175,7 @@ impl RateLimit {
     fn value(&self, request: &OtpRequest, to: &PhoneNumber) -> Option<String> {
         match self.source {
             RateLimitSource::UserId => request.user_id.as_ref().map(SafeId::to_string),
-            RateLimitSource::Phone => Some(to.on_the_wire().to_owned()),
+            RateLimitSource::Phone => Some(to.expose().to_owned()),
             RateLimitSource::Ip => request.ip_address.map(|address| address.to_string()),
             RateLimitSource::RequestType => Some(request.request_type.as_str().to_owned()),
         }
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_told() {
+    fn a_malformed_value_is_rejected() {
         for (variable, value) in [
             ("HOOK_BUDGET_MS", "3000"),
             ("HOOK_BUDGET_MS", "2.6s"),

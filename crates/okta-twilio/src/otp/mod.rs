@@ -1,4 +1,4 @@
-//! Sends one code: the number, the policy, the attempts, and what is remembered of it.
+//! Sends one code: number lookup, policy, attempts and the sends table.
 
 mod attempts;
 mod cache;

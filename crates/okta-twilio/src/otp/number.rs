@@ -1,7 +1,8 @@
-//! What is known of a number before a code is sent to it: asked of Twilio Lookup, within its own time, or remembered.
+//! The data about a number before a code is sent: from Twilio Lookup, with its own timeout, or from the cache.
 //!
-//! Lookup fails open. Where it does not answer in time, or says no, the send goes on without it, and `lookup_failed` in
-//! the log and the metric `LookupFailures` tell. Only a national number needs it: nothing else can complete that.
+//! Lookup fails open. If it refuses or does not respond in time, the send continues without it, and the log event
+//! `lookup_failed` and the metric `LookupFailures` report that. Only a national number requires Lookup, because nothing
+//! else can complete it.
 
 use std::{
     fmt,
@@ -21,22 +22,22 @@ use crate::{
     time::deadline::Deadline,
     twilio::{
         client::{TwilioClient, TwilioError},
-        lookup::{LookupAnswer, LookupClient, NumberFacts, Package, Packages, advice_on, reason_of},
+        lookup::{LookupClient, LookupResponse, NumberFacts, Package, Packages, advice_on, reason_of},
     },
 };
 
-/// What Verify needs of the deadline, whatever Lookup does. Its answers take some 200 to 400 ms.
+/// Time reserved for Verify, whatever Lookup does. Verify's responses take about 200 to 400 ms.
 const LEFT_FOR_VERIFY: Duration = Duration::from_millis(500);
 
-/// Lookup is not asked if it has less time than this: it could not answer.
-const LEAST_TIME: Duration = Duration::from_millis(50);
+/// Lookup is skipped if less time than this is left, because it could not respond.
+const MIN_TIME: Duration = Duration::from_millis(50);
 
-/// How to look numbers up.
+/// The configuration of Lookup.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LookupConfig {
-    /// `LOOKUP_FIELDS` (none): `basic`, or packages.
+    /// `LOOKUP_FIELDS` (none): `basic` or packages.
     pub packages: Packages,
-    /// `LOOKUP_TIMEOUT_MS` (700): the send goes on after this.
+    /// `LOOKUP_TIMEOUT_MS` (700): after this time, the send continues without Lookup.
     pub timeout: Duration,
     /// `DEFAULT_COUNTRY` (none): completes national numbers.
     pub default_country: Option<CountryCode>,
@@ -45,10 +46,10 @@ pub struct LookupConfig {
 }
 
 impl LookupConfig {
-    /// Reads the variables of Lookup; nothing if `LOOKUP_FIELDS` is not set, because then Lookup is never asked.
+    /// Reads the variables for Lookup. Returns `None` if `LOOKUP_FIELDS` is not set, because Lookup is then never used.
     ///
     /// # Errors
-    /// At the first variable that cannot be used.
+    /// Fails at the first invalid variable.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Option<Self>, ConfigError> {
         let timeout_help = ("must be a number of milliseconds from 50 to 2000", "700");
         let timeout = variables.number("LOOKUP_TIMEOUT_MS", timeout_help, 50..=2_000, 700)?;
@@ -70,7 +71,7 @@ impl LookupConfig {
     }
 }
 
-/// `basic` adds nothing to packages: every Lookup has it.
+/// `basic` adds nothing to packages, because every Lookup includes it.
 fn packages(variables: &Variables<'_>) -> Result<Option<Packages>, ConfigError> {
     const VARIABLE: &str = "LOOKUP_FIELDS";
     const EXAMPLE: &str = "line_type_intelligence,sms_pumping_risk";
@@ -88,15 +89,15 @@ fn packages(variables: &Variables<'_>) -> Result<Option<Packages>, ConfigError> 
     Ok(Some(packages))
 }
 
-/// Why a name is not taken. Twilio sells more than a decision about sending can use.
+/// Why a name is rejected. Twilio sells more packages than a decision about sending can use.
 fn problem_with(name: &str) -> &'static str {
     match name {
-        "reassigned_number" => "cannot have reassigned_number: it needs a date of consent, which Okta does not tell",
+        "reassigned_number" => "cannot have reassigned_number: it needs a date of consent, which Okta does not send",
         "phone_number_quality_score" => {
             "cannot have phone_number_quality_score: Twilio documents no values to decide by; use sms_pumping_risk"
         }
         "caller_name" | "identity_match" | "pre_fill" => {
-            "cannot have caller_name, identity_match or pre_fill: they tell about the person, not about the sending"
+            "cannot have caller_name, identity_match or pre_fill: they describe the person, not the delivery"
         }
         "validation" => "cannot have validation: write basic",
         _ => {
@@ -120,43 +121,43 @@ impl fmt::Debug for NumberLookup {
     }
 }
 
-/// What came of looking a number up.
+/// The result of a lookup.
 pub struct LookedUp {
-    /// What is known.
+    /// The data about the number.
     pub number: KnownNumber,
-    /// The request that was made, if any.
+    /// The request to Lookup, if there was one.
     pub usage: Option<LookupUsage>,
 }
 
-/// What is known of a number.
+/// The data about a number.
 #[derive(Debug)]
 pub enum KnownNumber {
-    /// Nobody can have it.
+    /// The number is impossible.
     Invalid,
-    /// It can be dialled.
+    /// The number is possible.
     Valid {
         /// In E.164 form.
         number: PhoneNumber,
-        /// What Lookup tells.
+        /// The data from Lookup.
         facts: NumberFacts,
     },
     /// Lookup failed.
     Unknown,
 }
 
-/// A request to Lookup, for the metrics.
+/// A request to Lookup, for metrics.
 #[derive(Debug)]
 pub struct LookupUsage {
-    /// Waiting for it, over all attempts.
+    /// The time spent on it, for all attempts.
     pub latency: Duration,
-    /// Packages that were asked for; none: the free check.
+    /// The requested packages. Empty for the free check.
     pub packages: Packages,
-    /// Why there is no answer.
+    /// Why there is no response.
     pub failure: Option<Reason>,
 }
 
 impl LookupUsage {
-    /// What was asked for, by Twilio's names; `basic` is free. Nothing if no request got out.
+    /// The requested packages by Twilio's names, or `basic`, which is free. Empty if no request was sent.
     pub fn asked(&self) -> Vec<&'static str> {
         if matches!(self.failure, Some(Reason::OutOfTime | Reason::TwilioUnreachable)) {
             Vec::new()
@@ -169,23 +170,23 @@ impl LookupUsage {
 }
 
 impl NumberLookup {
-    /// Looks numbers up as configured.
+    /// Creates a client with this configuration.
     pub fn new(config: LookupConfig, twilio: TwilioClient) -> Self {
         let client = LookupClient::new(twilio, config.url.clone());
         Self { config, client, cache: Arc::default() }
     }
 
-    /// The packages that may be asked for.
+    /// The configured packages.
     pub fn packages(&self) -> &Packages {
         &self.config.packages
     }
 
-    /// Whether national numbers can be completed.
+    /// Whether it can complete national numbers.
     pub fn completes_national_numbers(&self) -> bool {
         self.config.default_country.is_some()
     }
 
-    /// What is known of a number; `packages` that are at hand are not asked for again.
+    /// Looks a number up. It does not request `packages` whose data is cached.
     pub async fn look_up(
         &self,
         number: &DialableNumber,
@@ -207,12 +208,12 @@ impl NumberLookup {
         }
         let time = deadline.remaining().saturating_sub(LEFT_FOR_VERIFY).min(self.config.timeout);
         let started = Instant::now();
-        let answer = self.ask(number, &missing, deadline.within(time), log).await;
+        let response = self.ask(number, &missing, deadline.within(time), log).await;
         let latency = started.elapsed();
         let mut usage = LookupUsage { latency, packages: missing.clone(), failure: None };
-        let number = match answer {
-            Ok(LookupAnswer::Invalid) => KnownNumber::Invalid,
-            Ok(LookupAnswer::Valid { number: completed, facts, without_data }) => {
+        let number = match response {
+            Ok(LookupResponse::Invalid) => KnownNumber::Invalid,
+            Ok(LookupResponse::Valid { number: completed, facts, without_data }) => {
                 for (package, code) in without_data {
                     let (package, advice) = (package.as_str(), code.and_then(advice_on));
                     log.emit(&LogEvent::LookupFailed(LookupFailure::of_package(package, code, advice)));
@@ -223,7 +224,7 @@ impl NumberLookup {
                 usage.failure = Some(failure.reason);
                 log.emit(&LogEvent::LookupFailed(failure));
                 match (remembered, number) {
-                    // What is at hand still holds.
+                    // The cached data is still valid.
                     (Some(facts), DialableNumber::International(number)) => {
                         KnownNumber::Valid { number: number.clone(), facts }
                     }
@@ -240,15 +241,15 @@ impl NumberLookup {
         packages: &Packages,
         deadline: Deadline,
         log: &Log,
-    ) -> Result<LookupAnswer, LookupFailure> {
-        if deadline.remaining() < LEAST_TIME {
+    ) -> Result<LookupResponse, LookupFailure> {
+        if deadline.remaining() < MIN_TIME {
             return Err(LookupFailure::of(Reason::OutOfTime));
         }
-        let answer = self.client.ask(number, self.config.default_country, packages, (deadline, LEAST_TIME), log).await;
-        answer.map_err(|error| failure_of(&error))
+        let response = self.client.ask(number, self.config.default_country, packages, (deadline, MIN_TIME), log).await;
+        response.map_err(|error| failure_of(&error))
     }
 
-    /// Keeps what may be kept, and adds what was kept before.
+    /// Stores the facts that may be cached, and adds those that were cached before.
     fn remember(
         &self,
         asked: &DialableNumber,
@@ -257,7 +258,7 @@ impl NumberLookup {
         remembered: Option<NumberFacts>,
     ) -> KnownNumber {
         let number = match asked {
-            // Okta's own spelling goes on to Verify: feedback finds the verification by it.
+            // Verify gets the number in Okta's form, because feedback searches the verification by that form.
             DialableNumber::International(number) => Some(number.clone()),
             DialableNumber::National(_) => completed,
         };
@@ -270,7 +271,7 @@ impl NumberLookup {
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
-        // The lock is held for plain look-ups and assignments only, which cannot panic half way.
+        // The lock covers only look-ups and assignments, which cannot panic halfway.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,97 +1,97 @@
-//! What became of a code, and why it was not sent.
+//! The result of a request to send a code.
 
 use crate::{
     id::SafeId,
     okta::telephony::{PHONE_NUMBER, Verdict},
     reason::Reason,
     twilio::{
-        client::{Refusal, TwilioError, reason_of_silence},
+        client::{Refusal, TwilioError, reason_of_no_response},
         verify::Verification,
     },
 };
 
-/// What became of a code.
+/// The result of a request to send a code.
 #[derive(Debug)]
-pub enum Outcome {
-    /// Twilio accepted it.
+pub enum SendOutcome {
+    /// Twilio accepted the message.
     Sent(Verification),
-    /// The policy decided against sending it, or Twilio's protection did and is to be answered like the policy.
+    /// The policy refused, or Twilio's protection refused and the response is the same as for the policy.
     Refused {
-        /// Why.
-        failure: Failure,
-        /// Whether Okta is told that it was sent, so that Okta does not send it either (`DENY_RESPONSE=swallow`).
-        swallowed: bool,
+        /// Why it was refused.
+        failure: SendFailure,
+        /// Whether the response reports success, so that Okta does not send the code either (`DENY_RESPONSE=swallow`).
+        suppressed: bool,
     },
-    /// It could not be sent.
-    Failed(Failure),
+    /// The code could not be sent.
+    Failed(SendFailure),
 }
 
 /// Why a code was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// In one word.
+pub struct SendFailure {
+    /// The reason code.
     pub reason: Reason,
-    /// Path of the field at fault, where one is.
+    /// Path of the invalid field, if there is one.
     pub location: Option<&'static str>,
-    /// Twilio's code, if it answered with one.
+    /// Twilio's error code, if it sent one.
     pub twilio_code: Option<u32>,
-    /// Status of Twilio's answer.
+    /// HTTP status of Twilio's response.
     pub twilio_status: Option<u16>,
     /// Twilio's id of the request.
     pub twilio_request_id: Option<SafeId>,
-    /// What an admin can do about it.
+    /// What an admin can do.
     pub advice: Option<&'static str>,
 }
 
-impl Outcome {
-    /// The word in metrics.
+impl SendOutcome {
+    /// The name in metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Sent(_) => "sent",
-            Self::Refused { swallowed: true, .. } => "swallowed",
-            Self::Refused { swallowed: false, .. } => "refused",
+            Self::Refused { suppressed: true, .. } => "swallowed",
+            Self::Refused { suppressed: false, .. } => "refused",
             Self::Failed(_) => "failed",
         }
     }
 
-    /// What Okta is told.
+    /// The result for Okta.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Sent(Verification { sid, attempt_sid, .. }) => {
                 Verdict::Sent { verification_sid: sid.clone(), attempt_sid: attempt_sid.clone() }
             }
-            Self::Refused { swallowed: true, .. } => Verdict::Swallowed,
+            Self::Refused { suppressed: true, .. } => Verdict::Suppressed,
             Self::Refused { failure, .. } | Self::Failed(failure) => Verdict::NotSent { location: failure.location },
         }
     }
 }
 
-impl Failure {
-    /// Without Twilio, and without a field at fault.
+impl SendFailure {
+    /// A failure before any call to Twilio, without an invalid field.
     pub(super) fn new(reason: Reason) -> Self {
         let (twilio_code, twilio_status, twilio_request_id) = (None, None, None);
         Self { reason, location: None, twilio_code, twilio_status, twilio_request_id, advice: None }
     }
 
-    /// Without Twilio; the field at `location` is at fault.
+    /// A failure before any call to Twilio. The field at `location` is invalid.
     pub(super) fn at(location: &'static str, reason: Reason) -> Self {
         Self { location: Some(location), ..Self::new(reason) }
     }
 
-    /// What a failed call to Verify means.
+    /// The meaning of a failed call to Verify.
     pub(super) fn of(error: &TwilioError) -> Self {
         match error {
             TwilioError::Refused(refusal) => Self::of_refusal(refusal),
-            TwilioError::NoAnswer(error) => Self::new(reason_of_silence(*error)),
+            TwilioError::NoResponse(error) => Self::new(reason_of_no_response(*error)),
             TwilioError::Unreadable => Self::new(Reason::TwilioFailed),
             TwilioError::NoCredentials(_) => Self {
-                advice: Some("See secret_refresh_failed: check HOOKS_SECRET_ID and the function's role."),
+                advice: Some("See secret_refresh_failed, and check HOOKS_SECRET_ID and the function's role."),
                 ..Self::new(Reason::SecretUnavailable)
             },
         }
     }
 
-    /// What Twilio's no means.
+    /// The meaning of a refusal by Twilio.
     pub(super) fn of_refusal(refusal: &Refusal) -> Self {
         let code = refusal.error_code();
         let reason = if refusal.reached_rate_limit { Reason::RateLimited } else { code.reason };

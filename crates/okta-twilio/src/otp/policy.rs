@@ -1,58 +1,55 @@
-//! The sending policy: whether a code is sent, and by which channel. A pure function of the request, what is known of
-//! the number, the configuration and the time.
+//! The sending policy: whether a code is sent, and by which channel. It is a pure function of the request, the facts
+//! about the number, the configuration and the time.
 //!
 //! # Precedence
 //!
-//! The first rule that objects decides, and its reason is what Okta, the log and the metrics get.
+//! The first matching rule decides, and Okta, the log and the metrics get its reason.
 //!
 //! | | Rule | Variable | Needs | Reason |
 //! |---|---|---|---|---|
-//! | 1 | a request type that is exempt skips 2 to 9 | `POLICY_EXEMPT_REQUEST_TYPES` | | |
+//! | 1 | an exempt request type skips 2 to 9 | `POLICY_EXEMPT_REQUEST_TYPES` | | |
 //! | 2 | the country is blocked | `BLOCKED_COUNTRIES` | | `country_blocked` |
-//! | 3 | the country is not among those allowed | `ALLOWED_COUNTRIES` | | `country_not_allowed` |
-//! | 4 | the kind of line is blocked | `BLOCKED_LINE_TYPES` | `line_type_intelligence` | `line_type_blocked` |
+//! | 3 | the country is not on the allow list | `ALLOWED_COUNTRIES` | | `country_not_allowed` |
+//! | 4 | the line type is blocked | `BLOCKED_LINE_TYPES` | `line_type_intelligence` | `line_type_blocked` |
 //! | 5 | the carrier is blocked | `BLOCKED_CARRIERS` | `line_type_intelligence` | `carrier_blocked` |
-//! | 6 | nobody has the line at present | none: asking for it is the rule | `line_status` | `line_inactive` |
+//! | 6 | the number is not in use at present | none: requesting the package enables the rule | `line_status` | `line_inactive` |
 //! | 7 | the pumping risk is too high, or Fraud Guard blocks the number | `MAX_SMS_PUMPING_RISK` | `sms_pumping_risk` | `sms_pumping_risk` |
 //! | 8 | the SIM was changed too recently | `MAX_SIM_SWAP_AGE_HOURS` | `sim_swap` | `sim_swapped` |
-//! | 9 | a call would be forwarded to another number | none: asking for it is the rule | `call_forwarding` | `call_forwarded` |
+//! | 9 | a call would be forwarded to another number | none: requesting the package enables the rule | `call_forwarding` | `call_forwarded` |
 //! | 10 | a message to a landline becomes a call | `LANDLINE_TO_CALL` | `line_type_intelligence` | |
 //!
-//! So a blocked country stays blocked where it is also allowed, and a landline that is blocked gets no call. Rule 9 asks
-//! about the call that rule 10 would make.
+//! So a country that is both blocked and allowed is blocked, and a blocked landline gets no call. Rule 9 applies to the
+//! call that rule 10 would make.
 //!
-//! The numbers of no country (`001`) are expensive and nobody's home: where either list is set, they are refused unless
-//! `001` is allowed. The reason is `country_blocked` where `001` is blocked or only a list of blocked countries is set.
+//! Numbers without a country (`001`) are expensive, and no user lives there. If either country list is set, they are
+//! refused unless `001` is allowed. The reason is `country_blocked` if `001` is blocked or only the block list is set.
 //!
-//! With `POLICY_MODE=observe` rules 2 to 9 are judged and nothing is refused: the decision says what they would have
-//! done. Rule 10 acts.
+//! With `POLICY_MODE=observe`, rules 2 to 9 are evaluated but refuse nothing. The decision reports what they would have
+//! done. Rule 10 still applies.
 //!
-//! # What is not known
+//! # Missing data
 //!
-//! Rules 4 to 10 let pass what Lookup has no data for: it fails open. Rules 2 and 3 never do, because a number tells its
-//! country by itself. Where Lookup tells another country than the number, Lookup's is the one that must be allowed, and
-//! neither may be blocked.
+//! Rules 4 to 10 fail open: they pass a number without data from Lookup. Rules 2 and 3 never fail open, because the
+//! number itself shows its country. If Lookup returns another country, that country must be allowed, and neither
+//! country may be blocked.
 //!
-//! A number that Lookup calls invalid does not get here: no exemption can send to it.
+//! A number that Lookup reports as invalid does not reach the policy, so no exemption can send to it.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     config::{ConfigError, Variables},
     okta::telephony::RequestType,
-    phone::{CountryCode, NetworkCode, Region},
+    phone::{Channel, CountryCode, NetworkCode, Region},
     reason::Reason,
     time::clock::Timestamp,
-    twilio::{
-        lookup::{Line, LineType, NumberFacts, Package, Packages, SimSwap, SmsPumping},
-        verify::Channel,
-    },
+    twilio::lookup::{Line, LineType, NumberFacts, Package, Packages, SimSwap, SmsPumping},
 };
 
-/// The rules, and what a refusal answers. Without any variable it sends everything as asked.
+/// The rules, and the response to a refusal. Without any variable it sends every request unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// `ALLOWED_COUNTRIES` (none): if set, all others are refused.
+    /// `ALLOWED_COUNTRIES` (none): if set, all other countries are refused.
     pub allowed_countries: Option<Countries>,
     /// `BLOCKED_COUNTRIES` (none)
     pub blocked_countries: BTreeSet<Region>,
@@ -60,9 +57,9 @@ pub struct Policy {
     pub blocked_line_types: BTreeSet<LineType>,
     /// `BLOCKED_CARRIERS` (none)
     pub blocked_carriers: Vec<Carrier>,
-    /// `MAX_SMS_PUMPING_RISK` (none): 0 to 100; a higher score is refused.
+    /// `MAX_SMS_PUMPING_RISK` (none): 0 to 100. A higher score is refused.
     pub max_sms_pumping_risk: Option<u8>,
-    /// `MAX_SIM_SWAP_AGE_HOURS` (none): a more recent change is refused.
+    /// `MAX_SIM_SWAP_AGE_HOURS` (none): a more recent SIM change is refused.
     pub max_sim_swap_age: Option<Duration>,
     /// `LANDLINE_TO_CALL` (false)
     pub landline_to_call: bool,
@@ -74,22 +71,22 @@ pub struct Policy {
     pub deny_response: DenyResponse,
 }
 
-/// Whether rules 2 to 9 act.
+/// Whether rules 2 to 9 refuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PolicyMode {
-    /// What a rule objects to is refused.
+    /// The rules refuse.
     #[default]
     Enforce,
-    /// It is sent all the same; the log and the metrics show what would have been refused.
+    /// The rules do not refuse. The log and the metrics show what they would have refused.
     Observe,
 }
 
-/// A choice of countries.
+/// A set of countries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Countries {
-    /// `*`: every country; not `001`.
+    /// `*`: every country, but not `001`.
     every_country: bool,
-    /// Those that are named.
+    /// The named regions.
     regions: BTreeSet<Region>,
 }
 
@@ -99,63 +96,63 @@ impl Countries {
     }
 }
 
-/// What Okta is told of a refusal.
+/// The response to Okta after a refusal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DenyResponse {
-    /// An error: Okta then sends the code through its own provider.
+    /// An error. Okta then sends the code through its own provider.
     #[default]
     Error,
-    /// Success, so that Okta does not send it either.
-    Swallow,
+    /// Success, so that Okta does not send the code either.
+    Suppress,
 }
 
-/// A carrier to recognise.
+/// A carrier in the block list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carrier {
-    /// By its name in lower case.
+    /// Its name in lower case.
     Name(String),
-    /// By its codes.
+    /// Its network codes.
     Network(NetworkCode),
 }
 
-/// What is asked for.
+/// The request to decide on.
 #[derive(Clone, Copy, Debug)]
-pub struct Request {
-    /// How the code would travel.
+pub struct PolicyRequest {
+    /// The channel that the code would use.
     pub channel: Channel,
-    /// Which flow asks.
+    /// The flow that needs the code.
     pub request_type: RequestType,
 }
 
-/// What is known of the number.
+/// The facts about the number.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The country that the number itself tells.
+pub struct PolicyFacts<'a> {
+    /// The country by the number's prefix.
     pub country: Option<CountryCode>,
-    /// What Lookup tells; nothing before it was asked, or if it failed.
+    /// The data from Lookup. `None` before the lookup and after a failure.
     pub lookup: Option<&'a NumberFacts>,
 }
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Send it.
+    /// Send the code.
     Send {
-        /// By this channel.
+        /// The channel to use.
         channel: Channel,
-        /// Why it would have been refused, if the policy did not only observe.
+        /// Why the policy would have refused it with `POLICY_MODE=enforce`.
         would_refuse: Option<Reason>,
     },
-    /// Do not send it.
+    /// Do not send the code.
     Refuse {
-        /// For this reason.
+        /// The reason for Okta, the log and the metrics.
         reason: Reason,
     },
 }
 
 impl Policy {
-    /// Decides. See the module's text for the precedence.
-    pub fn decide(&self, request: Request, facts: Facts<'_>, now: Timestamp) -> Decision {
+    /// Makes the decision. The module documentation has the precedence.
+    pub fn decide(&self, request: PolicyRequest, facts: PolicyFacts<'_>, now: Timestamp) -> Decision {
         let channel = self.channel(request.channel, facts);
         match self.objection(channel, facts, now) {
             Some(reason) if !self.exempts(request.request_type) => match self.mode {
@@ -166,9 +163,9 @@ impl Policy {
         }
     }
 
-    /// The packages, of those that are `available`, that can change the decision about this request, or that the log
-    /// is to show. An exempt request costs nothing that cannot change its channel.
-    pub fn packages(&self, request: Request, available: &Packages) -> Packages {
+    /// The `available` packages that can change the decision about this request, or that the log must show. For an
+    /// exempt request, these are only the packages that can change its channel.
+    pub fn packages(&self, request: PolicyRequest, available: &Packages) -> Packages {
         let exempt = self.exempts(request.request_type);
         let may_be_rerouted = self.landline_to_call && request.channel != Channel::Call;
         let useful = |package: &Package| match package {
@@ -183,14 +180,14 @@ impl Policy {
         self.exempt_request_types.contains(&request_type)
     }
 
-    fn channel(&self, channel: Channel, facts: Facts<'_>) -> Channel {
+    fn channel(&self, channel: Channel, facts: PolicyFacts<'_>) -> Channel {
         let line = facts.lookup.and_then(|lookup| lookup.line.as_ref());
         let landline = line.is_some_and(|line| line.line_type == Some(LineType::Landline));
         if landline && self.landline_to_call { Channel::Call } else { channel }
     }
 
-    /// The first rule that objects.
-    fn objection(&self, channel: Channel, facts: Facts<'_>, now: Timestamp) -> Option<Reason> {
+    /// The reason of the first rule that refuses.
+    fn objection(&self, channel: Channel, facts: PolicyFacts<'_>, now: Timestamp) -> Option<Reason> {
         if let Some(reason) = self.country_objection(facts) {
             return Some(reason);
         }
@@ -213,7 +210,7 @@ impl Policy {
         }
     }
 
-    fn country_objection(&self, facts: Facts<'_>) -> Option<Reason> {
+    fn country_objection(&self, facts: PolicyFacts<'_>) -> Option<Reason> {
         let by_lookup = facts.lookup.and_then(|lookup| lookup.country);
         let region = Region::from(by_lookup.or(facts.country));
         let by_number = facts.country.map(Region::Country);
@@ -235,7 +232,7 @@ impl Policy {
         self.max_sms_pumping_risk.is_some_and(|max| risk.blocked || risk.score.is_some_and(|score| score > max))
     }
 
-    /// A change whose time is not told, only that it was within the carrier's period, may have been a moment ago.
+    /// A change without an exact time, only within the carrier's period, may have happened a moment ago.
     fn is_too_recent(&self, swap: SimSwap, now: Timestamp) -> bool {
         self.max_sim_swap_age.is_some_and(|max| match swap {
             SimSwap::At(time) => {
@@ -248,7 +245,7 @@ impl Policy {
 }
 
 impl Carrier {
-    /// A name, or a pair of codes such as `310-260`. What has no letter and is no pair is a mistake.
+    /// Parses a name, or a pair of codes such as `310-260`. A text without letters that is not a pair is an error.
     fn parse(text: &str) -> Option<Self> {
         let network = text.split_once('-').and_then(|(country, network)| NetworkCode::parse(country, network));
         let name = text.chars().any(char::is_alphabetic).then(|| Self::Name(text.trim().to_lowercase()));
@@ -266,11 +263,11 @@ impl Carrier {
 }
 
 impl Policy {
-    /// Reads the variables of the policy. `available` are the packages of `LOOKUP_FIELDS`, if Lookup is asked: a rule
-    /// without its data would look switched on and never object.
+    /// Reads the variables for the policy. `available` are the packages of `LOOKUP_FIELDS`, if Lookup is used. A rule
+    /// without its package would look enabled but never refuse.
     ///
     /// # Errors
-    /// At the first variable that cannot be used, or a rule whose package is missing.
+    /// Fails at the first invalid variable, and for a rule whose package is missing.
     pub fn from_variables(variables: &Variables<'_>, available: Option<&Packages>) -> Result<Self, ConfigError> {
         let line_types_help = (
             "must be line types of Twilio: landline, mobile, fixedVoip, nonFixedVoip, personal, tollFree, premium, \
@@ -285,7 +282,7 @@ impl Policy {
         );
         let deny = |value: &str| match value {
             "error" => Some(DenyResponse::Error),
-            "swallow" => Some(DenyResponse::Swallow),
+            "swallow" => Some(DenyResponse::Suppress),
             _ => None,
         };
         let mode = |value: &str| match value {
@@ -372,7 +369,7 @@ fn allowed_countries(variables: &Variables<'_>) -> Result<Option<Countries>, Con
     Ok(is_set.then(|| Countries { every_country, regions: list.into_iter().flatten().collect() }))
 }
 
-/// A type that Okta documents: all others are one and the same here, and an exemption must not reach them by accident.
+/// A documented request type. All others share one value, so an exemption for them could apply to an unknown type.
 fn request_type(text: &str) -> Option<RequestType> {
     Some(RequestType::parse(text)).filter(|request_type| *request_type != RequestType::Other)
 }

@@ -1,59 +1,56 @@
-//! What must be known and decided before a code is sent.
+//! The checks and the decision before a code is sent.
 //!
-//! What costs nothing is asked first: the time, the number's syntax, its country. Then Lookup, then the policy once more
-//! with what Lookup says.
+//! The free checks come first: the time, the number's syntax and its country. Then comes Lookup, and then the policy
+//! again with the data from Lookup.
 
 use crate::{
     okta::telephony::{OTP_EXPIRES, OtpRequest, PHONE_NUMBER},
     otp::{
         config::SendConfig,
         number::{KnownNumber, LookupUsage, NumberLookup},
-        outcome::Failure,
-        policy::{self, Decision, Facts, Policy},
+        outcome::SendFailure,
+        policy::{self, Decision, Policy, PolicyFacts},
         resend::{Ladder, Resend},
     },
-    phone::{CountryCode, DialableNumber, MaskedPhone, NetworkCode, PhoneNumber, Region},
+    phone::{Channel, CountryCode, DialableNumber, MaskedPhone, NetworkCode, PhoneNumber, Region},
     reason::Reason,
     secrets::Pause,
     telemetry::Log,
     time::{clock::Clock, deadline::Deadline},
-    twilio::{
-        lookup::{LineType, NumberFacts, Packages},
-        verify::Channel,
-    },
+    twilio::lookup::{LineType, NumberFacts, Packages},
 };
 
-/// What is known of a request, and what was decided about it.
-pub(super) struct Prepared {
-    pub(super) known: Known,
+/// The facts about a request, and the decision.
+pub(super) struct PreparedSend {
+    pub(super) known: LoggedNumber,
     /// The request to Lookup, if there was one.
     pub(super) lookup: Option<LookupUsage>,
-    /// What `RESEND_CHANNELS` makes of the request.
+    /// The result of `RESEND_CHANNELS` for the request.
     pub(super) resend: Resend,
     pub(super) decision: Result<Route, Stop>,
 }
 
-/// How a code goes out.
+/// How the code is sent.
 pub(super) struct Route {
     pub(super) to: PhoneNumber,
-    /// Where the number belongs; Lookup knows best.
+    /// The region of the number. Lookup's data takes precedence.
     pub(super) region: Region,
     pub(super) channel: Channel,
-    /// Why the policy would refuse it if it did not only observe.
+    /// Why the policy would refuse with `POLICY_MODE=enforce`.
     pub(super) would_refuse: Option<Reason>,
 }
 
 /// Why nothing is sent.
 pub(super) enum Stop {
-    /// The policy says so.
+    /// The policy refused.
     Refused(Reason),
-    /// It cannot be sent.
-    Failed(Failure),
+    /// The code cannot be sent.
+    Failed(SendFailure),
 }
 
-/// What the log may show of a number.
+/// The facts about a number that may be logged.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct LoggedNumber {
     pub(super) phone: Option<MaskedPhone>,
     pub(super) country: Option<CountryCode>,
     pub(super) line_type: Option<LineType>,
@@ -61,7 +58,7 @@ pub(super) struct Known {
     pub(super) sms_pumping_risk: Option<u8>,
 }
 
-impl Known {
+impl LoggedNumber {
     fn of(number: &PhoneNumber) -> Self {
         Self { phone: Some(number.masked()), country: number.country(), ..Self::default() }
     }
@@ -77,26 +74,26 @@ impl Known {
     }
 }
 
-impl Prepared {
-    fn stopped(known: Known, stop: Stop) -> Self {
+impl PreparedSend {
+    fn stopped(known: LoggedNumber, stop: Stop) -> Self {
         Self { known, lookup: None, resend: Resend::default(), decision: Err(stop) }
     }
 }
 
-impl From<Stop> for Prepared {
+impl From<Stop> for PreparedSend {
     fn from(stop: Stop) -> Self {
-        Self::stopped(Known::default(), stop)
+        Self::stopped(LoggedNumber::default(), stop)
     }
 }
 
-/// The way from a request to a decision.
-pub(super) struct Preparation<'a> {
+/// Takes a request to a decision.
+pub(super) struct Preparer<'a> {
     pub(super) config: &'a SendConfig,
     pub(super) policy: &'a Policy,
     pub(super) lookup: Option<&'a NumberLookup>,
-    /// Where `RESEND_CHANNELS` applies to the request.
+    /// Set if `RESEND_CHANNELS` applies to the request.
     pub(super) ladder: Option<Ladder<'a>>,
-    /// What is not sent for now.
+    /// What is paused.
     pub(super) paused: &'a Pause,
     pub(super) clock: &'a Clock,
     pub(super) request: &'a OtpRequest,
@@ -104,26 +101,26 @@ pub(super) struct Preparation<'a> {
     pub(super) log: &'a Log,
 }
 
-impl Preparation<'_> {
-    /// Finds out what is needed, and decides.
-    pub(super) async fn run(&self) -> Prepared {
+impl Preparer<'_> {
+    /// Collects the facts and makes the decision.
+    pub(super) async fn run(&self) -> PreparedSend {
         let request = self.request;
-        // A preview carries sample dates.
+        // A preview has sample dates.
         if !request.preview && request.expires.is_some_and(|expires| expires <= self.clock.now()) {
-            return Stop::Failed(Failure::at(OTP_EXPIRES, Reason::CodeExpired)).into();
+            return Stop::Failed(SendFailure::at(OTP_EXPIRES, Reason::CodeExpired)).into();
         }
         let Ok(number) = &request.number else {
             return number_invalid().into();
         };
         match (number, self.lookup) {
             (DialableNumber::International(to), lookup) => match (self.first_decision(to), lookup) {
-                (Err(stop), _) => Prepared::stopped(Known::of(to), stop),
-                // What would be refused costs no Lookup, whether it is refused or not.
+                (Err(stop), _) => PreparedSend::stopped(LoggedNumber::of(to), stop),
+                // A request that the policy would refuse does not pay for a Lookup, even in observe mode.
                 (Ok(Route { would_refuse: None, .. }), Some(lookup)) => self.look_up(lookup, number).await,
                 (Ok(_), _) => {
                     let resend = self.resend(to).await;
                     let decision = self.decide(to, None, resend.channel);
-                    Prepared { known: Known::of(to), lookup: None, resend, decision }
+                    PreparedSend { known: LoggedNumber::of(to), lookup: None, resend, decision }
                 }
             },
             (DialableNumber::National(_), Some(lookup)) if lookup.completes_national_numbers() => {
@@ -133,10 +130,10 @@ impl Preparation<'_> {
         }
     }
 
-    async fn look_up(&self, lookup: &NumberLookup, number: &DialableNumber) -> Prepared {
+    async fn look_up(&self, lookup: &NumberLookup, number: &DialableNumber) -> PreparedSend {
         let (known, country) = match number {
-            DialableNumber::International(to) => (Known::of(to), to.country()),
-            DialableNumber::National(_) => (Known::default(), None),
+            DialableNumber::International(to) => (LoggedNumber::of(to), to.country()),
+            DialableNumber::National(_) => (LoggedNumber::default(), None),
         };
         let packages = self.packages(country.into(), lookup.packages());
         let question = lookup.look_up(number, &packages, self.deadline, self.log);
@@ -150,15 +147,15 @@ impl Preparation<'_> {
                 if let DialableNumber::National(_) = number {
                     resend = self.resend(&to).await;
                 }
-                (Known::of(&to).with(&facts), self.decide(&to, Some(&facts), resend.channel))
+                (LoggedNumber::of(&to).with(&facts), self.decide(&to, Some(&facts), resend.channel))
             }
-            // It fails open: what the number itself says has been decided before.
+            // Lookup fails open. The decision on the number itself was made before.
             (KnownNumber::Unknown, DialableNumber::International(to)) => (known, self.decide(to, None, resend.channel)),
             (KnownNumber::Unknown, DialableNumber::National(_)) => {
-                (known, Err(Stop::Failed(Failure::at(PHONE_NUMBER, Reason::LookupUnavailable))))
+                (known, Err(Stop::Failed(SendFailure::at(PHONE_NUMBER, Reason::LookupUnavailable))))
             }
         };
-        Prepared { known, lookup: found.usage, resend, decision }
+        PreparedSend { known, lookup: found.usage, resend, decision }
     }
 
     async fn resend(&self, to: &PhoneNumber) -> Resend {
@@ -168,42 +165,42 @@ impl Preparation<'_> {
         }
     }
 
-    /// What the number alone decides, before anything is asked about it. Its channel may change.
+    /// The decision on the number alone, before Lookup. The channel can still change.
     fn first_decision(&self, to: &PhoneNumber) -> Result<Route, Stop> {
         let route = self.judge(to, None, None)?;
         if self.paused.applies_to_region(route.region) { Err(Stop::Refused(Reason::Paused)) } else { Ok(route) }
     }
 
-    /// The last word. A pause goes before exemptions and `POLICY_MODE=observe`.
+    /// The final decision. A pause takes precedence over exemptions and `POLICY_MODE=observe`.
     fn decide(&self, to: &PhoneNumber, lookup: Option<&NumberFacts>, resend: Option<Channel>) -> Result<Route, Stop> {
         let route = self.judge(to, lookup, resend)?;
         if self.paused.applies(route.region, route.channel) { Err(Stop::Refused(Reason::Paused)) } else { Ok(route) }
     }
 
     fn judge(&self, to: &PhoneNumber, lookup: Option<&NumberFacts>, resend: Option<Channel>) -> Result<Route, Stop> {
-        let facts = Facts { country: to.country(), lookup };
+        let facts = PolicyFacts { country: to.country(), lookup };
         let region = Region::from(lookup.and_then(|facts| facts.country).or(facts.country));
         match self.policy.decide(self.asked(region, resend), facts, self.clock.now()) {
-            // Without its extension the code would be read out to whoever answers.
+            // Without its extension, the code would be read out to whoever answers the call.
             Decision::Send { channel: Channel::Call, .. } if self.request.extension.is_err() => Err(number_invalid()),
             Decision::Send { channel, would_refuse } => Ok(Route { to: to.clone(), region, channel, would_refuse }),
             Decision::Refuse { reason } => Err(Stop::Refused(reason)),
         }
     }
 
-    /// The packages that can change the decision, whichever way the ladder takes.
+    /// The packages that can change the decision, for every channel of the ladder.
     fn packages(&self, region: Region, available: &Packages) -> Packages {
         let ways = self.ladder.as_ref().map_or(&[][..], |ladder| ladder.channels);
         let asked = ways.iter().map(|channel| self.asked(region, Some(*channel))).chain([self.asked(region, None)]);
         asked.flat_map(|asked| self.policy.packages(asked, available)).collect()
     }
 
-    fn asked(&self, region: Region, resend: Option<Channel>) -> policy::Request {
+    fn asked(&self, region: Region, resend: Option<Channel>) -> policy::PolicyRequest {
         let channel = self.config.channel(self.request.delivery, region, resend);
-        policy::Request { channel, request_type: self.request.request_type }
+        policy::PolicyRequest { channel, request_type: self.request.request_type }
     }
 }
 
 fn number_invalid() -> Stop {
-    Stop::Failed(Failure::at(PHONE_NUMBER, Reason::PhoneNumberInvalid))
+    Stop::Failed(SendFailure::at(PHONE_NUMBER, Reason::PhoneNumberInvalid))
 }

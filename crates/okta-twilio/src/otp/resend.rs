@@ -1,4 +1,4 @@
-//! The ladder of `RESEND_CHANNELS`: which way a further request of the same user for the same number goes.
+//! The ladder of `RESEND_CHANNELS`: the channel for a repeated request of the same user for the same number.
 
 use std::time::Duration;
 
@@ -6,19 +6,18 @@ use crate::{
     config::{ConfigError, Variables},
     id::SafeId,
     otp::sends::{SendsTable, TableError, ToMac},
-    phone::PhoneNumber,
+    phone::{Channel, PhoneNumber},
     secrets::HooksSecret,
     time::{clock::Timestamp, deadline::Deadline},
-    twilio::verify::Channel,
 };
 
-/// A table that does not answer within this time means the first way.
+/// If the table does not respond within this time, the request uses the first channel.
 const MAX_TIME: Duration = Duration::from_millis(150);
 
-/// `RESEND_CHANNELS` (none): the way of the second, third … request; the last one stays.
+/// `RESEND_CHANNELS` (none): the channels of the second, third … request. The last one applies to all further requests.
 ///
 /// # Errors
-/// If it names something else, or there is no table that counts the requests.
+/// Fails if it has an unknown channel, or if there is no table to count the requests.
 pub fn resend_channels(variables: &Variables<'_>, sends_table: Option<&str>) -> Result<Vec<Channel>, ConfigError> {
     const VARIABLE: &str = "RESEND_CHANNELS";
     const EXAMPLE: &str = "sms,call";
@@ -32,7 +31,7 @@ pub fn resend_channels(variables: &Variables<'_>, sends_table: Option<&str>) -> 
     Ok(channels)
 }
 
-/// What is needed to find the step of one request.
+/// The input to find the step of one request.
 pub(super) struct Ladder<'a> {
     pub(super) channels: &'a [Channel],
     pub(super) table: &'a SendsTable,
@@ -43,22 +42,23 @@ pub(super) struct Ladder<'a> {
 /// The step of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Resend {
-    /// How many messages went to the user at this number within the last ten minutes; `None` if nobody asked.
+    /// How many messages the user received at this number within the last ten minutes. `None` if the table was not
+    /// queried.
     pub(super) earlier_sends: Option<u32>,
-    /// The way that this request goes; `None` for the first.
+    /// The channel of this request. `None` for the first request.
     pub(super) channel: Option<Channel>,
-    /// Why the table did not answer; the request counts as the first one then.
+    /// Why the table did not respond. The request then counts as the first one.
     pub(super) failure: Option<TableError>,
 }
 
 impl Ladder<'_> {
-    /// Asks the table.
+    /// Queries the table.
     pub(super) async fn step(&self, to: &PhoneNumber, now: Timestamp, deadline: &Deadline) -> Resend {
         let Some(to_mac) = mark(self.secret, to) else {
             return Resend::default();
         };
-        // Boxed: the SDK's call is deeply nested, and not part of every send.
-        let limit = deadline.at_most(MAX_TIME);
+        // Boxed, because the SDK's future is deeply nested and not every send uses it.
+        let limit = deadline.remaining_up_to(MAX_TIME);
         match Box::pin(self.table.ladder_step(self.user_id, &to_mac, now, limit)).await {
             Ok(earlier_sends) => Resend {
                 earlier_sends: Some(earlier_sends),
@@ -70,12 +70,13 @@ impl Ladder<'_> {
     }
 }
 
-/// What shows whether two sends went to the same number, and nothing else of it.
+/// A mark that shows only whether two sends went to the same number.
 pub(super) fn mark(secret: &HooksSecret, to: &PhoneNumber) -> Option<ToMac> {
     Some(ToMac::of(to, &secret.twilio.derive_key(ToMac::PURPOSE)?))
 }
 
-/// The way after so many messages: none of the ladder's for the first request, and the last one stays.
+/// The channel after this number of messages. `None` for the first request. The last channel applies to all further
+/// requests.
 fn channel_of_step(channels: &[Channel], earlier_sends: u32) -> Option<Channel> {
     let index = usize::try_from(earlier_sends).unwrap_or(usize::MAX).checked_sub(1)?;
     channels.get(index).or(channels.last()).copied()

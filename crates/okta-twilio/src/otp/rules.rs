@@ -1,14 +1,14 @@
 //! Rules by country: channel, template and language (`COUNTRY_RULES`).
 //!
-//! A country's rule replaces the one for the rest (`*`) whole, and what it omits comes from the global variables. Which
-//! channel a code goes by is decided in this order; the first that says something wins:
+//! A country's rule replaces the default rule (`*`) completely. Omitted fields come from the global variables. These
+//! settings decide the channel of a code, and the first one that applies wins:
 //!
-//! 1. `LANDLINE_TO_CALL`, where Lookup knows a landline (see [`policy`](super::policy))
-//! 2. `RESEND_CHANNELS`, for a further request of the same user
+//! 1. `LANDLINE_TO_CALL`, if Lookup reports a landline (see [`policy`](super::policy))
+//! 2. `RESEND_CHANNELS`, for a repeated request of the same user
 //! 3. `COUNTRY_RULES`
 //! 4. `SMS_CHANNEL`
 //!
-//! Okta's voice calls stay calls; a rule's template and language hold for them too.
+//! Okta's voice calls stay calls, but a rule's template and language apply to them too.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -21,18 +21,15 @@ use serde_json::Value;
 use crate::{
     config::{ConfigError, Place, Variables},
     id::Sid,
-    okta::telephony::Delivery,
-    phone::Region,
-    twilio::{
-        locale::{self, supported},
-        verify::Channel,
-    },
+    okta::telephony::DeliveryChannel,
+    phone::{Channel, Region},
+    twilio::locale::{self, supported},
 };
 
 const VARIABLE: &str = "COUNTRY_RULES";
 const EXAMPLE: &str = r#"{"*":{"channel":"sms"},"BR":{"channel":"whatsapp"}}"#;
 
-/// All variables of a function together must stay below Lambda's 4 KB.
+/// Maximum size of the variable. All variables of a function together must stay below Lambda's 4 KB.
 const MAX_BYTES: usize = 2_560;
 
 /// The rules of `COUNTRY_RULES` (none).
@@ -43,12 +40,12 @@ pub struct CountryRules {
     rest: CountryRule,
 }
 
-/// What is particular about a country. What is missing comes from the global variables.
+/// The settings of a country. Omitted settings come from the global variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CountryRule {
-    /// For Okta's SMS deliveries: `sms` or `whatsapp`.
+    /// The channel for Okta's SMS deliveries: `sms` or `whatsapp`.
     pub channel: Option<Channel>,
-    /// `HJ…`; Verify has none for WhatsApp.
+    /// `HJ…`. Verify has no templates for WhatsApp.
     pub template: Option<Sid>,
     locale: Option<String>,
 }
@@ -57,7 +54,7 @@ impl CountryRules {
     /// Reads the variable.
     ///
     /// # Errors
-    /// If it is not JSON, too long, or a rule cannot be used. The error names the country and the field.
+    /// Fails if it is not JSON, too long, or has an invalid rule. The error names the country and the field.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         let Some(text) = variables.optional(VARIABLE) else {
             return Ok(Self::default());
@@ -88,7 +85,7 @@ impl CountryRules {
         Ok(rules)
     }
 
-    /// The rule for the numbers of a region.
+    /// The rule for numbers of a region.
     pub fn of(&self, region: Region) -> &CountryRule {
         self.by_region.get(&region).unwrap_or(&self.rest)
     }
@@ -122,20 +119,21 @@ impl CountryRule {
         }
         if rule.channel == Some(Channel::WhatsApp) && rule.template.is_some() {
             return Err(error(
-                "must not stand with the channel whatsapp, which has no templates in Verify",
+                "must not be used with the channel whatsapp, which has no templates in Verify",
                 "template",
             ));
         }
         match &rule.locale {
             Some(locale) if rule.template.is_none() && !is_of_any_channel(locale) => {
-                Err(error("must be a locale of Twilio, or stand with a template that has it", "locale"))
+                Err(error("must be a locale of Twilio, or a locale of the rule's template", "locale"))
             }
             Some(locale) if !has_form_of_locale(locale) => Err(error("must be a locale, such as pt-BR", "locale")),
             _ => Ok(rule),
         }
     }
 
-    /// The locale for a channel, where the rule has one. A template's is as written: the template must have it.
+    /// The locale for a channel, if the rule has one. With a template, the locale is used as written, because the
+    /// template must support it.
     pub fn locale(&self, channel: Channel) -> Option<Option<&str>> {
         let locale = self.locale.as_deref()?;
         let is_of_template = self.template.is_some() && channel != Channel::WhatsApp;
@@ -143,16 +141,20 @@ impl CountryRule {
     }
 }
 
-/// The channel for what Okta asks for, before Lookup has its say. `resend` is what `RESEND_CHANNELS` has for this
-/// request, if it is a further one.
-pub fn channel(delivery: Delivery, resend: Option<Channel>, rule: &CountryRule, sms_channel: Channel) -> Channel {
+/// The channel for Okta's request, before Lookup. `resend` is the channel of `RESEND_CHANNELS` for a repeated request.
+pub fn channel(
+    delivery: DeliveryChannel,
+    resend: Option<Channel>,
+    rule: &CountryRule,
+    sms_channel: Channel,
+) -> Channel {
     match delivery {
-        Delivery::Call => Channel::Call,
-        Delivery::Sms => resend.or(rule.channel).unwrap_or(sms_channel),
+        DeliveryChannel::Call => Channel::Call,
+        DeliveryChannel::Sms => resend.or(rule.channel).unwrap_or(sms_channel),
     }
 }
 
-/// A channel that Okta's SMS may go by.
+/// Parses a channel for Okta's SMS deliveries.
 pub(super) fn sms_channel(text: &str) -> Option<Channel> {
     match text {
         "sms" => Some(Channel::Sms),
@@ -161,7 +163,7 @@ pub(super) fn sms_channel(text: &str) -> Option<Channel> {
     }
 }
 
-/// Whether Twilio's own texts have this language on any channel.
+/// Whether Twilio's own texts support this language on any channel.
 pub(super) fn is_of_any_channel(text: &str) -> bool {
     let channels = [Channel::Sms, Channel::Call, Channel::WhatsApp];
     channels.into_iter().any(|channel| supported(channel).iter().any(|locale| locale.eq_ignore_ascii_case(text)))
@@ -172,7 +174,7 @@ fn has_form_of_locale(text: &str) -> bool {
     text.len() <= 35 && text.split(['-', '_']).all(is_part)
 }
 
-/// The members of a JSON object, doubles too: a map would drop all but the last without a word.
+/// The members of a JSON object with duplicates. A map would silently keep only the last one.
 struct Entries(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Entries {
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_variable_nothing_is_particular() {
+    fn without_the_variable_there_are_no_country_rules() {
         let rules = CountryRules::from_variables(&Variables::new(&lookup(&[]))).unwrap();
         assert_eq!(rules, CountryRules::default());
         assert_eq!(rules.of(region("DE")), &CountryRule::default());
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_country_replaces_the_rest_whole() {
+    fn a_countrys_rule_replaces_the_default_completely() {
         let rules = read(
             r#"{"*":{"channel":"whatsapp","locale":"es"},"us":{"template":"HJ…","locale":"en-pirate"},"BR":{},
                 "001":{"channel":"sms"}}"#,
@@ -247,7 +249,7 @@ mod tests {
         let taiwan = rules.of(region("TW"));
         assert_eq!(taiwan.locale(Channel::Sms), Some(Some("zh-HK")));
         assert_eq!(taiwan.locale(Channel::WhatsApp), Some(Some("zh-tw")));
-        // Only WhatsApp has Swahili: left out elsewhere, and not replaced by the user's.
+        // Only WhatsApp supports Swahili. On other channels the locale is omitted, and not replaced by the user's.
         assert_eq!(rules.of(region("KE")).locale(Channel::Sms), Some(None));
     }
 
@@ -271,7 +273,7 @@ mod tests {
             (r#"{"DE":{"channel":null}}"#, "DE, channel: must be sms or whatsapp"),
             (r#"{"*":{"channel":["sms"]}}"#, "*, channel: must be sms or whatsapp"),
             (r#"{"001":{"template":"VA0123456789abcdef0123456789abcdef"}}"#, "001, template: must be HJ"),
-            (r#"{"DE":{"channel":"whatsapp","template":"HJ…"}}"#, "DE, template: must not stand with"),
+            (r#"{"DE":{"channel":"whatsapp","template":"HJ…"}}"#, "DE, template: must not be used with"),
             (r#"{"DE":{"locale":"german"}}"#, "DE, locale: must be a locale of Twilio"),
             (r#"{"DE":{"locale":"okta"}}"#, "DE, locale: must be a locale of Twilio"),
             (r#"{"DE":{"locale":"","template":"HJ…"}}"#, "DE, locale: must be a locale"),
@@ -308,8 +310,8 @@ mod tests {
             (Some(Channel::Call), &by_country, Channel::Sms, Channel::Call),
             (Some(Channel::Sms), &by_country, Channel::WhatsApp, Channel::Sms),
         ] {
-            assert_eq!(channel(Delivery::Sms, resend, rule, sms_channel), expected, "{resend:?} {rule:?}");
-            assert_eq!(channel(Delivery::Call, resend, rule, sms_channel), Channel::Call, "a call stays a call");
+            assert_eq!(channel(DeliveryChannel::Sms, resend, rule, sms_channel), expected, "{resend:?} {rule:?}");
+            assert_eq!(channel(DeliveryChannel::Call, resend, rule, sms_channel), Channel::Call, "a call stays a call");
         }
     }
 

@@ -1,7 +1,7 @@
-//! Send Okta's code through Twilio Verify.
+//! Sends Okta's code through Twilio Verify.
 //!
-//! The order is fixed: is there time, is the code still good, can the number be dialled, what does the policy say
-//! (`prepare`), send (`attempts`). The log's record is built once, at the end.
+//! The order is fixed: check the time, the code's expiry, the number and the policy (`prepare`), then send
+//! (`attempts`). The log record is built once, at the end.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -9,18 +9,18 @@ use std::{
 };
 
 use crate::{
-    okta::telephony::{Delivery, OtpRequest, PHONE_NUMBER},
+    okta::telephony::{DeliveryChannel, OtpRequest, PHONE_NUMBER},
     otp::{
-        attempts::{Attempted, Attempts, LEAST_TIME_FOR_FIRST_ATTEMPT},
+        attempts::{Attempted, Attempts, MIN_TIME_FOR_FIRST_ATTEMPT},
         config::SendConfig,
         number::{LookupUsage, NumberLookup},
-        outcome::{Failure, Outcome},
+        outcome::{SendFailure, SendOutcome},
         policy::{DenyResponse, Policy},
-        prepare::{Known, Preparation, Prepared, Route, Stop},
+        prepare::{LoggedNumber, PreparedSend, Preparer, Route, Stop},
         resend::{self, Ladder, Resend},
-        sends::{Send, SendsTable, TableError, ToMac},
+        sends::{AcceptedMessage, SendsTable, TableError, ToMac},
     },
-    phone::{DialableNumber, PhoneNumber, Region},
+    phone::{Channel, DialableNumber, PhoneNumber, Region},
     reason::Reason,
     secrets::{HooksSecret, Pause},
     telemetry::{Log, LogEvent, SendRecord},
@@ -30,15 +30,15 @@ use crate::{
     },
     twilio::{
         lookup::LineType,
-        verify::{Channel, Target, Updated, Verification, VerifyClient},
+        verify::{Target, Updated, Verification, VerifyClient},
     },
 };
 
-/// The longest wait for what is pending to be cancelled, and the share of the budget that it may take.
+/// Maximum time to cancel a pending verification, and the fraction of the budget that it may use.
 const MAX_REPLACE_TIME: Duration = Duration::from_millis(400);
 const REPLACE_SHARE_OF_BUDGET: u32 = 3;
 
-/// The longest wait for the sends table, and the wait that it gets even if the budget has passed.
+/// Maximum time for the sends table, and the minimum that it gets even if the budget is used up.
 const MAX_REMEMBER_TIME: Duration = Duration::from_millis(300);
 const MIN_REMEMBER_TIME: Duration = Duration::from_millis(150);
 
@@ -50,7 +50,7 @@ pub struct Sender {
     lookup: Option<NumberLookup>,
     verify: VerifyClient,
     sends: Option<SendsTable>,
-    /// What this instance has logged of `paused`.
+    /// The last value of `paused` that this execution environment logged.
     last_pause: Arc<Mutex<Pause>>,
     clock: Clock,
 }
@@ -61,21 +61,22 @@ impl std::fmt::Debug for Sender {
     }
 }
 
-/// An outcome, and what is logged and measured about it.
+/// A result, with its log record and its measurements.
 #[derive(Debug)]
-pub struct Report {
-    /// What became of the code.
-    pub outcome: Outcome,
-    /// What is logged, and counted.
+pub struct SendReport {
+    /// The result for the code.
+    pub outcome: SendOutcome,
+    /// The log record, which metrics use too.
     pub record: SendRecord,
-    /// Waiting for Verify, over all attempts; `None` if it was not asked.
+    /// The time spent on Verify, for all attempts. `None` if there was no request.
     pub verify_latency: Option<Duration>,
     /// The request to Lookup; `None` if there was none.
     pub lookup: Option<LookupUsage>,
 }
 
 impl Sender {
-    /// A sender for one Verify service. Without `lookup`, Lookup is never asked; without `sends`, the table is not.
+    /// Creates a sender for one Verify service. Without `lookup` it never calls Lookup, and without `sends` it never
+    /// uses the table.
     pub fn new(
         config: SendConfig,
         policy: Policy,
@@ -87,33 +88,33 @@ impl Sender {
         Self { config, policy, lookup, verify, sends, last_pause: Arc::default(), clock }
     }
 
-    /// What works and is probably not meant, for the log at start.
+    /// Settings that work but are probably not intended, for the log at startup.
     pub fn warnings(&self) -> Vec<&'static str> {
         self.config.warnings()
     }
 
-    /// All the time there is for one request.
+    /// The time budget of one request.
     pub fn budget(&self) -> Duration {
         self.config.budget
     }
 
-    /// Does what the request asks for, within the deadline.
-    pub async fn send(&self, request: &OtpRequest, secret: &HooksSecret, deadline: &Deadline, log: &Log) -> Report {
+    /// Handles one request within the deadline.
+    pub async fn send(&self, request: &OtpRequest, secret: &HooksSecret, deadline: &Deadline, log: &Log) -> SendReport {
         self.note_pause(&secret.paused, log);
         let region = match &request.number {
             Ok(DialableNumber::International(to)) => to.country().into(),
             _ => Region::World,
         };
         let channel = self.config.channel(request.delivery, region, None);
-        // Before Lookup, which costs money.
-        let prepared = if deadline.remaining() < LEAST_TIME_FOR_FIRST_ATTEMPT {
-            Stop::Failed(Failure::new(Reason::OutOfTime)).into()
+        // This check comes before Lookup, which costs money.
+        let prepared = if deadline.remaining() < MIN_TIME_FOR_FIRST_ATTEMPT {
+            Stop::Failed(SendFailure::new(Reason::OutOfTime)).into()
         } else {
             let Self { config, policy, lookup, clock, .. } = self;
             let (lookup, ladder, paused) = (lookup.as_ref(), self.ladder(request, secret), &secret.paused);
-            Preparation { config, policy, lookup, ladder, paused, clock, request, deadline, log }.run().await
+            Preparer { config, policy, lookup, ladder, paused, clock, request, deadline, log }.run().await
         };
-        let Prepared { known, lookup, resend, decision } = prepared;
+        let PreparedSend { known, lookup, resend, decision } = prepared;
         let done = match decision {
             Ok(route) => {
                 if let Some(reason) = route.would_refuse {
@@ -129,9 +130,9 @@ impl Sender {
                 }
                 self.send_by(&route, request, secret, deadline, log).await
             }
-            Err(stop) => Done::nothing(channel, self.outcome_of_stop(stop)),
+            Err(stop) => SendResult::nothing(channel, self.outcome_of_stop(stop)),
         };
-        Report {
+        SendReport {
             record: record_of(request, &known, (lookup.as_ref(), resend), &done, deadline),
             outcome: done.outcome,
             verify_latency: done.latency,
@@ -146,42 +147,42 @@ impl Sender {
         secret: &HooksSecret,
         deadline: &Deadline,
         log: &Log,
-    ) -> Done {
+    ) -> SendResult {
         let replaced =
             if self.config.replace_pending { Some(self.replace_pending(&route.to, deadline, log).await) } else { None };
-        if deadline.remaining() < LEAST_TIME_FOR_FIRST_ATTEMPT {
-            let outcome = Outcome::Failed(Failure::new(Reason::OutOfTime));
-            return Done { replaced, ..Done::nothing(route.channel, outcome) };
+        if deadline.remaining() < MIN_TIME_FOR_FIRST_ATTEMPT {
+            let outcome = SendOutcome::Failed(SendFailure::new(Reason::OutOfTime));
+            return SendResult { replaced, ..SendResult::nothing(route.channel, outcome) };
         }
         let (config, verify) = (&self.config, &self.verify);
         let (to, region) = (&route.to, route.region);
         let may_fall_back_to_sms = !secret.paused.applies(region, Channel::Sms);
         let attempts = Attempts { config, verify, request, to, region, may_fall_back_to_sms, deadline, log };
-        // Before the message, so that no event of its code can be older.
+        // Taken before the send, so that no event about the code can be older.
         let asked_at = self.clock.now();
         let Attempted { channel, requests, latency, result } = attempts.run(route.channel).await;
         if let (Some(table), Ok(verification)) = (&self.sends, &result) {
-            // Boxed: the SDK's call is deeply nested, and not part of every send.
+            // Boxed, because the SDK's future is deeply nested and not every send uses it.
             let to_mac = if config.resend_channels.is_empty() { None } else { resend::mark(secret, to) };
             let sent = Accepted { verification, channel, asked_at, to_mac };
             Box::pin(remember(table, request, &sent, deadline, log)).await;
         }
         let outcome = self.outcome_of_attempts(result);
-        Done { channel, requests, latency: Some(latency), replaced, outcome }
+        SendResult { channel, requests, latency: Some(latency), replaced, outcome }
     }
 
-    /// The ladder of `RESEND_CHANNELS`, for an SMS delivery of a known user: a call stays a call.
+    /// The ladder of `RESEND_CHANNELS`, for an SMS delivery to a known user. A call stays a call.
     fn ladder<'a>(&'a self, request: &'a OtpRequest, secret: &'a HooksSecret) -> Option<Ladder<'a>> {
         let channels = &self.config.resend_channels[..];
-        if channels.is_empty() || request.delivery == Delivery::Call {
+        if channels.is_empty() || request.delivery == DeliveryChannel::Call {
             return None;
         }
         Some(Ladder { channels, table: self.sends.as_ref()?, user_id: request.user_id.as_ref()?, secret })
     }
 
-    /// Logs a pause and its end, once an instance and change.
+    /// Logs a pause and its end, once per change and execution environment.
     fn note_pause(&self, paused: &Pause, log: &Log) {
-        // The lock is held for plain assignments only, which cannot panic half way.
+        // The lock covers only assignments, which cannot panic halfway.
         let mut last = self.last_pause.lock().unwrap_or_else(PoisonError::into_inner);
         if *last != *paused {
             last.clone_from(paused);
@@ -194,47 +195,47 @@ impl Sender {
         }
     }
 
-    /// Cancels what is pending for the number, so that Verify cannot send an older code. Whatever comes of it, the send
-    /// goes on, and has the time that it needs.
+    /// Cancels the pending verification of the number, so that Verify cannot send an older code. The send continues in
+    /// any case, and has enough time left.
     async fn replace_pending(&self, to: &PhoneNumber, deadline: &Deadline, log: &Log) -> Replaced {
         let limit = MAX_REPLACE_TIME.min(self.config.budget / REPLACE_SHARE_OF_BUDGET);
-        let deadline = deadline.earlier_by(LEAST_TIME_FOR_FIRST_ATTEMPT).within(limit);
+        let deadline = deadline.earlier_by(MIN_TIME_FOR_FIRST_ATTEMPT).within(limit);
         if deadline.remaining().is_zero() {
             return Replaced::failed(Reason::OutOfTime);
         }
         match self.verify.cancel(Target::Number(to), deadline, log).await {
             Ok(Updated::Done { .. }) => Replaced { result: "canceled", failure: None },
             Ok(Updated::NotPending) => Replaced { result: "nothing_pending", failure: None },
-            Err(error) => Replaced::failed(Failure::of(&error).reason),
+            Err(error) => Replaced::failed(SendFailure::of(&error).reason),
         }
     }
 
-    fn outcome_of_stop(&self, stop: Stop) -> Outcome {
+    fn outcome_of_stop(&self, stop: Stop) -> SendOutcome {
         match stop {
-            Stop::Failed(failure) => Outcome::Failed(failure),
-            // No other number would help.
+            Stop::Failed(failure) => SendOutcome::Failed(failure),
+            // Another number would not help.
             Stop::Refused(Reason::Paused) => {
-                Outcome::Refused { failure: Failure::new(Reason::Paused), swallowed: self.swallows() }
+                SendOutcome::Refused { failure: SendFailure::new(Reason::Paused), suppressed: self.suppresses() }
             }
             Stop::Refused(reason) => {
-                Outcome::Refused { failure: Failure::at(PHONE_NUMBER, reason), swallowed: self.swallows() }
+                SendOutcome::Refused { failure: SendFailure::at(PHONE_NUMBER, reason), suppressed: self.suppresses() }
             }
         }
     }
 
-    fn outcome_of_attempts(&self, result: Result<Verification, Failure>) -> Outcome {
+    fn outcome_of_attempts(&self, result: Result<Verification, SendFailure>) -> SendOutcome {
         match result {
-            Ok(verification) => Outcome::Sent(verification),
-            // Okta must not send what Twilio takes for fraud.
-            Err(failure) if self.swallows() && is_protection(failure.reason) => {
-                Outcome::Refused { failure, swallowed: true }
+            Ok(verification) => SendOutcome::Sent(verification),
+            // Okta must not send a code that Twilio considers fraud.
+            Err(failure) if self.suppresses() && is_protection(failure.reason) => {
+                SendOutcome::Refused { failure, suppressed: true }
             }
-            Err(failure) => Outcome::Failed(failure),
+            Err(failure) => SendOutcome::Failed(failure),
         }
     }
 
-    fn swallows(&self) -> bool {
-        self.policy.deny_response == DenyResponse::Swallow
+    fn suppresses(&self) -> bool {
+        self.policy.deny_response == DenyResponse::Suppress
     }
 }
 
@@ -242,14 +243,14 @@ impl Sender {
 struct Accepted<'a> {
     verification: &'a Verification,
     channel: Channel,
-    /// When Twilio was asked for it.
+    /// When the request to Twilio started.
     asked_at: Timestamp,
     to_mac: Option<ToMac>,
 }
 
-/// Remembers an accepted message, so that feedback finds its verification. A failure is logged and changes nothing else.
+/// Stores an accepted message, so that feedback finds its verification. A failure is only logged.
 async fn remember(table: &SendsTable, request: &OtpRequest, accepted: &Accepted<'_>, deadline: &Deadline, log: &Log) {
-    // Nobody signs in with a preview's code: no event will ask for it.
+    // No user signs in with a preview's code, so no event will need it.
     if request.preview {
         return;
     }
@@ -258,8 +259,15 @@ async fn remember(table: &SendsTable, request: &OtpRequest, accepted: &Accepted<
     let (reason, advice) = match (user_id, verification_sid) {
         (Some(user_id), Some(verification_sid)) => {
             let OtpRequest { delivery, request_type, .. } = *request;
-            let send =
-                Send { user_id, verification_sid, delivery, channel, request_type, sent_at, to_mac: to_mac.as_ref() };
+            let send = AcceptedMessage {
+                user_id,
+                verification_sid,
+                delivery,
+                channel,
+                request_type,
+                sent_at,
+                to_mac: to_mac.as_ref(),
+            };
             let limit = deadline.for_duty(MIN_REMEMBER_TIME, MAX_REMEMBER_TIME);
             match table.remember(&send, limit).await {
                 Ok(()) => return,
@@ -274,30 +282,30 @@ async fn remember(table: &SendsTable, request: &OtpRequest, accepted: &Accepted<
     log.emit(&LogEvent::SendNotRemembered { reason, user_id, verification_sid, advice });
 }
 
-/// Whether Twilio's own protection refused, which `DENY_RESPONSE` answers like the policy.
+/// Whether Twilio's own protection refused. `DENY_RESPONSE` handles it like a refusal by the policy.
 fn is_protection(reason: Reason) -> bool {
     matches!(reason, Reason::BlockedAsFraud | Reason::CountryBlockedByTwilio)
 }
 
-/// What was done about a code.
-struct Done {
-    /// The channel that was used last, or would have been used.
+/// The result of a send, before it is reported.
+struct SendResult {
+    /// The last channel that was used, or that would have been used.
     channel: Channel,
-    /// How many requests to Verify were made.
+    /// The number of requests to Verify.
     requests: u32,
-    /// Waiting for them.
+    /// The time spent on them.
     latency: Option<Duration>,
     replaced: Option<Replaced>,
-    outcome: Outcome,
+    outcome: SendOutcome,
 }
 
-impl Done {
-    fn nothing(channel: Channel, outcome: Outcome) -> Self {
+impl SendResult {
+    fn nothing(channel: Channel, outcome: SendOutcome) -> Self {
         Self { channel, requests: 0, latency: None, replaced: None, outcome }
     }
 }
 
-/// What `REPLACE_PENDING` did.
+/// The result of `REPLACE_PENDING`.
 struct Replaced {
     result: &'static str,
     failure: Option<Reason>,
@@ -309,17 +317,17 @@ impl Replaced {
     }
 }
 
-/// The log's record of a request.
+/// The log record of a request.
 fn record_of(
     request: &OtpRequest,
-    known: &Known,
+    known: &LoggedNumber,
     (lookup, resend): (Option<&LookupUsage>, Resend),
-    done: &Done,
+    done: &SendResult,
     deadline: &Deadline,
 ) -> SendRecord {
     let (sent, failure) = match &done.outcome {
-        Outcome::Sent(verification) => (Some(verification), None),
-        Outcome::Refused { failure, .. } | Outcome::Failed(failure) => (None, Some(failure)),
+        SendOutcome::Sent(verification) => (Some(verification), None),
+        SendOutcome::Refused { failure, .. } | SendOutcome::Failed(failure) => (None, Some(failure)),
     };
     SendRecord {
         reason: failure.map_or(Reason::Accepted, |failure| failure.reason),

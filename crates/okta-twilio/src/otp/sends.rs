@@ -1,24 +1,24 @@
-//! The sends table: which verification was started for which user, for a quarter of an hour.
+//! The sends table: which verifications were started for a user, for 15 minutes.
 //!
-//! telephony-hook knows the user and the verification at the moment of sending, and event-hook is told of the user only.
-//! Remembering the pair makes feedback exact, without a question to Okta: the verification is approved by its own sid, and
-//! a newer one of the same number is never taken for it. The table holds ids and times: no number, no code, no name.
+//! telephony-hook knows the user and the verification when it sends. event-hook only learns the user. The table links
+//! them and makes feedback exact, without a call to Okta: the verification is approved by its own sid, and a newer one
+//! for the same number is never approved by mistake. The table holds ids and times, but no number, code or name.
 //!
-//! | Attribute | Type | What it is |
+//! | Attribute | Type | Content |
 //! |---|---|---|
 //! | `user_id` | S, partition key | Okta's id of the user |
-//! | `verification_sid` | S, sort key | `VE…`; a resend has the same |
-//! | `delivery` | S | `sms` or `call`: what Okta asked for |
-//! | `channel` | S | `sms`, `call` or `whatsapp`: what Twilio was asked for |
+//! | `verification_sid` | S, sort key | `VE…`, which stays the same for a resend |
+//! | `delivery` | S | `sms` or `call`: the channel that Okta requested |
+//! | `channel` | S | `sms`, `call` or `whatsapp`: the channel that Twilio used |
 //! | `request_type` | S | the last part of Okta's `requestType` |
 //! | `first_sent_at`, `sent_at` | N | milliseconds since 1970, of the first and the last message |
-//! | `sends` | N | how many messages |
-//! | `to_mac` | B | 16 bytes that tell whether two sends went to the same number; only with `RESEND_CHANNELS` |
-//! | `expires_at` | N | seconds since 1970, the table's TTL attribute |
+//! | `sends` | N | the number of messages |
+//! | `to_mac` | B | 16 bytes that show whether two sends went to the same number, only with `RESEND_CHANNELS` |
+//! | `expires_at` | N | seconds since 1970: the table's TTL attribute |
 //!
-//! Every call is bounded by its caller and none is vital: a send goes out without the table, feedback waits for it.
-//! Sources: AWS, the DynamoDB API reference (`UpdateItem`, `Query`, `DeleteItem`) and "Using time to live (TTL)", which
-//! says that an expired item can be read for some days before it is deleted.
+//! Each caller sets a time limit. No call is critical for a send, which works without the table. Feedback retries
+//! instead. Sources: AWS, the DynamoDB API reference (`UpdateItem`, `Query`, `DeleteItem`) and "Using time to live
+//! (TTL)", which says that an expired item can still be read for some days.
 
 use std::{collections::HashMap, fmt, future::Future, time::Duration};
 
@@ -37,24 +37,23 @@ use crate::{
     id::SafeId,
     okta::{
         event::PhoneChannel,
-        telephony::{Delivery, RequestType},
+        telephony::{DeliveryChannel, RequestType},
     },
-    phone::PhoneNumber,
+    phone::{Channel, PhoneNumber},
     reason::Reason,
     time::clock::Timestamp,
-    twilio::verify::Channel,
 };
 
-/// How long an item is kept after the last message. Verify gives a verification ten minutes.
+/// How long an item lives after the last message. A verification of Verify lives ten minutes.
 const LIFETIME_SECONDS: i64 = 15 * 60;
 
-/// A further request for a code counts as a resend for so long.
+/// How long after a message a new request counts as a resend.
 const LADDER_MS: i64 = 10 * 60 * 1_000;
 
 /// `SENDS_TABLE` (none): name or ARN of the table.
 ///
 /// # Errors
-/// If DynamoDB could not have a table of that name.
+/// Fails if the value is not a valid table name or ARN.
 pub fn table_name(variables: &Variables<'_>) -> Result<Option<String>, ConfigError> {
     let is_name = |name: &str| {
         (3..=255).contains(&name.len())
@@ -67,20 +66,20 @@ pub fn table_name(variables: &Variables<'_>) -> Result<Option<String>, ConfigErr
     variables.read("SENDS_TABLE", ("must be the name or ARN of a DynamoDB table", "okta-twilio-sends"), read)
 }
 
-/// A message that Twilio has accepted.
+/// A message that Twilio accepted.
 #[derive(Clone, Copy, Debug)]
-pub struct Send<'a> {
+pub struct AcceptedMessage<'a> {
     /// Okta's id of the user.
     pub user_id: &'a SafeId,
     /// `VE…`
     pub verification_sid: &'a SafeId,
-    /// What Okta asked for.
-    pub delivery: Delivery,
-    /// What Twilio was asked for.
+    /// The channel that Okta requested.
+    pub delivery: DeliveryChannel,
+    /// The channel that Twilio used.
     pub channel: Channel,
-    /// Which flow asked.
+    /// The flow that needed the code.
     pub request_type: RequestType,
-    /// When Twilio was asked.
+    /// When the request to Twilio started.
     pub sent_at: Timestamp,
     /// Only with `RESEND_CHANNELS`.
     pub to_mac: Option<&'a ToMac>,
@@ -88,27 +87,27 @@ pub struct Send<'a> {
 
 /// A verification that was started for a user.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Remembered {
+pub struct StoredVerification {
     /// `VE…`
     pub verification_sid: SafeId,
-    /// What Okta asked for, the last time.
-    pub delivery: Delivery,
-    /// When its first message was sent.
+    /// The channel that Okta requested for the last message.
+    pub delivery: DeliveryChannel,
+    /// When the first message was sent.
     pub first_sent_at: Timestamp,
-    /// When its last message was sent.
+    /// When the last message was sent.
     pub sent_at: Timestamp,
-    /// When its time has passed.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-impl Remembered {
-    /// `None` for an item that this program did not write.
+impl StoredVerification {
+    /// Returns `None` for an item that this program did not write.
     fn read(item: &HashMap<String, AttributeValue>) -> Option<Self> {
         let text = |name| item.get(name)?.as_s().ok().map(String::as_str);
         let first_sent_at = number(item, "first_sent_at")?;
         Some(Self {
             verification_sid: SafeId::parse(text("verification_sid")?)?,
-            delivery: [Delivery::Sms, Delivery::Call]
+            delivery: [DeliveryChannel::Sms, DeliveryChannel::Call]
                 .into_iter()
                 .find(|known| Some(word(*known)) == text("delivery"))?,
             first_sent_at: Timestamp::from_millis(first_sent_at),
@@ -117,47 +116,48 @@ impl Remembered {
         })
     }
 
-    /// When its last message was sent that the table knows to be older than `moment`.
+    /// When the last message before `moment` was sent, if the table knows it.
     fn last_sent_before(&self, moment: Timestamp) -> Timestamp {
         if self.sent_at < moment { self.sent_at } else { self.first_sent_at }
     }
 }
 
-/// The verifications whose code can have been typed when an event happened, the likeliest first: the one that a message
-/// was sent for last before the event.
+/// The verifications whose code the user can have typed at the time of the event. The likeliest comes first: the one
+/// with the last message before the event.
 ///
-/// A verification counts if it was first sent before the event, its time has not passed, and its delivery fits the
-/// event's channel. So an old event never approves a newer verification.
+/// A verification counts if its first message was sent before the event, it has not expired, and its channel fits the
+/// event. So an old event never approves a newer verification.
 pub fn candidates(
-    remembered: &[Remembered],
+    remembered: &[StoredVerification],
     channel: PhoneChannel,
     happened: Timestamp,
     now: Timestamp,
-) -> Vec<&Remembered> {
+) -> Vec<&StoredVerification> {
     let fits = |delivery| match channel {
-        PhoneChannel::Sms => delivery == Delivery::Sms,
-        PhoneChannel::Call => delivery == Delivery::Call,
+        PhoneChannel::Sms => delivery == DeliveryChannel::Sms,
+        PhoneChannel::Call => delivery == DeliveryChannel::Call,
         PhoneChannel::Either => true,
     };
-    let counts = |send: &&Remembered| send.first_sent_at < happened && send.expires_at > now && fits(send.delivery);
+    let counts =
+        |send: &&StoredVerification| send.first_sent_at < happened && send.expires_at > now && fits(send.delivery);
     let mut found: Vec<_> = remembered.iter().filter(counts).collect();
     found.sort_by_key(|send| std::cmp::Reverse(send.last_sent_before(happened).as_millis()));
     found
 }
 
-/// Tells whether two sends went to the same number, and nothing else of it: 16 bytes of an HMAC whose key is stored
-/// nowhere. A plain hash of a number could be found by trying all numbers, which takes seconds.
+/// A mark that shows only whether two sends went to the same number: 16 bytes of an HMAC with a derived key that is
+/// never stored. A plain hash could be reversed within seconds by hashing all numbers.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ToMac([u8; 16]);
 
 impl ToMac {
-    /// For [`TwilioCredentials::derive_key`](crate::secrets::TwilioCredentials::derive_key): all instances have the same
-    /// key, and a rotation of the credential only begins the ladder anew.
+    /// For [`TwilioCredentials::derive_key`](crate::secrets::TwilioCredentials::derive_key). All execution environments
+    /// derive the same key. A rotation of the credential only restarts the ladder.
     pub const PURPOSE: &[u8] = b"okta-twilio to_mac";
 
-    /// The number's mark.
+    /// The mark of a number.
     pub fn of(number: &PhoneNumber, key: &[u8; 32]) -> Self {
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), number.on_the_wire().as_bytes());
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), number.expose().as_bytes());
         let mut mark = [0; 16];
         mark.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
         Self(mark)
@@ -170,13 +170,13 @@ impl fmt::Debug for ToMac {
     }
 }
 
-/// Why the table did not do what it was asked for.
+/// Why the table did not do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the sends table cannot be used: {0:?}")]
 pub struct TableError(pub AwsFailure);
 
 impl TableError {
-    /// The stable code.
+    /// The reason code.
     pub fn reason(self) -> Reason {
         match self.0 {
             AwsFailure::Throttled | AwsFailure::Unavailable => Reason::TableUnavailable,
@@ -186,29 +186,27 @@ impl TableError {
         }
     }
 
-    /// What an admin should do.
+    /// What an admin can do.
     pub fn advice(self) -> &'static str {
         match self.0 {
-            AwsFailure::Throttled => "Nothing if it passes; else give the table on-demand capacity.",
-            AwsFailure::Unavailable => "Check AWS's status page and the function's way to DynamoDB.",
+            AwsFailure::Throttled => "Do nothing if it clears. Otherwise give the table on-demand capacity.",
+            AwsFailure::Unavailable => "Check AWS's status page and the function's network access to DynamoDB.",
             AwsFailure::AccessDenied => {
-                "Allow dynamodb:UpdateItem and dynamodb:Query on the table to telephony-hook's role, dynamodb:Query and dynamodb:DeleteItem to event-hook's."
+                "Allow dynamodb:UpdateItem and dynamodb:Query on the table for telephony-hook's role, and dynamodb:Query and dynamodb:DeleteItem for event-hook's role."
             }
-            AwsFailure::KeyDenied => {
-                "The table's KMS key must be enabled, and allow kms:Decrypt to the function's role."
-            }
+            AwsFailure::KeyDenied => "Enable the table's KMS key, and allow kms:Decrypt for the function's role.",
             AwsFailure::NotFound => "Check SENDS_TABLE and the function's region.",
             AwsFailure::Refused => "The table's keys must be user_id (S) and verification_sid (S).",
         }
     }
 
-    /// Whether the same call may succeed later without anybody's help.
+    /// Whether the same call can succeed later without a change by anyone.
     pub fn is_transient(self) -> bool {
         self.0.is_transient()
     }
 }
 
-/// The table.
+/// A client for the table.
 #[derive(Clone, Debug)]
 pub struct SendsTable {
     client: aws_sdk_dynamodb::Client,
@@ -216,16 +214,16 @@ pub struct SendsTable {
 }
 
 impl SendsTable {
-    /// A table, by the SDK's configuration on the shared HTTP client. Nothing is asked before the first call.
+    /// Creates the client from the SDK's configuration, on the shared HTTP client. It makes no call.
     pub fn new(sdk: &aws_config::SdkConfig, name: String) -> Self {
         Self { client: aws_sdk_dynamodb::Client::new(sdk), name }
     }
 
-    /// Remembers a message: one `UpdateItem`, so that a resend keeps the time of the first one.
+    /// Stores a message with one `UpdateItem`, so that a resend keeps the time of the first message.
     ///
     /// # Errors
-    /// If DynamoDB does not do it within `limit`. The message is on its way all the same.
-    pub async fn remember(&self, send: &Send<'_>, limit: Duration) -> Result<(), TableError> {
+    /// Fails if DynamoDB does not do it within `limit`. The message is sent anyway.
+    pub async fn remember(&self, send: &AcceptedMessage<'_>, limit: Duration) -> Result<(), TableError> {
         let sent_at = n(send.sent_at.as_millis());
         let mut set = String::from(
             "SET #delivery = :delivery, #channel = :channel, #request_type = :request_type, #sent_at = :sent_at, \
@@ -243,7 +241,7 @@ impl SendsTable {
             .expression_attribute_values(":sent_at", sent_at)
             .expression_attribute_values(":expires_at", n(send.sent_at.as_secs() + LIFETIME_SECONDS))
             .expression_attribute_values(":one", n(1));
-        // By placeholders, since some of the names could be among DynamoDB's reserved words.
+        // Placeholders are used because some of these names could be reserved words of DynamoDB.
         for name in ["delivery", "channel", "request_type", "first_sent_at", "sent_at", "expires_at", "sends"] {
             request = request.expression_attribute_names(format!("#{name}"), name);
         }
@@ -255,20 +253,24 @@ impl SendsTable {
         within(limit, request.update_expression(set + " ADD #sends :one").send()).await.map(|_done| ())
     }
 
-    /// What is remembered of a user, also what was written a moment ago. Items that this program did not write are left
-    /// out; choose by [`candidates`].
+    /// All verifications of a user, with a consistent read. It skips items that this program did not write. Use
+    /// [`candidates`] to choose among them.
     ///
     /// # Errors
-    /// If DynamoDB does not tell within `limit`.
-    pub async fn verifications_of(&self, user_id: &SafeId, limit: Duration) -> Result<Vec<Remembered>, TableError> {
+    /// Fails if DynamoDB does not return them within `limit`.
+    pub async fn verifications_of(
+        &self,
+        user_id: &SafeId,
+        limit: Duration,
+    ) -> Result<Vec<StoredVerification>, TableError> {
         let items = self.items_of(user_id, limit).await?;
-        Ok(items.iter().filter_map(Remembered::read).collect())
+        Ok(items.iter().filter_map(StoredVerification::read).collect())
     }
 
-    /// Forgets verifications that are of no more use: approved, or not pending any more.
+    /// Deletes verifications that are no longer needed: approved or not pending.
     ///
     /// # Errors
-    /// If DynamoDB does not do it within `limit`. What it keeps, its TTL deletes.
+    /// Fails if DynamoDB does not do it within `limit`. The TTL deletes the rest.
     pub async fn forget(&self, user_id: &SafeId, sids: &[SafeId], limit: Duration) -> Result<(), TableError> {
         let delete = |sid: &SafeId| {
             let request = self.client.delete_item().table_name(&self.name);
@@ -278,11 +280,11 @@ impl SendsTable {
         future::join_all(sids.iter().map(delete)).await.into_iter().try_for_each(|deleted| deleted.map(|_done| ()))
     }
 
-    /// How many messages went to the user at this number within the last ten minutes: the step of the ladder that
-    /// `RESEND_CHANNELS` describes, 0 for the first.
+    /// How many messages the user received at this number within the last ten minutes. This is the step in the ladder
+    /// of `RESEND_CHANNELS`, 0 for the first request.
     ///
     /// # Errors
-    /// If DynamoDB does not tell within `limit`. The first way is right then.
+    /// Fails if DynamoDB does not return it within `limit`. The request then uses the first channel.
     pub async fn ladder_step(
         &self,
         user_id: &SafeId,
@@ -309,9 +311,9 @@ impl SendsTable {
         let request = self.client.query().table_name(&self.name).consistent_read(true);
         let request = request.key_condition_expression("#user_id = :user_id");
         let request = request.expression_attribute_names("#user_id", "user_id");
-        // One page: a user's items of a quarter of an hour are far below its 1 MB.
+        // One page is enough: the items of a user within 15 minutes are far below 1 MB.
         let request = request.expression_attribute_values(":user_id", s(user_id.as_str()));
-        within(limit, request.send()).await.map(|answer| answer.items.unwrap_or_default())
+        within(limit, request.send()).await.map(|response| response.items.unwrap_or_default())
     }
 }
 
@@ -320,16 +322,16 @@ async fn within<T, E: ProvideErrorMetadata>(
     call: impl Future<Output = Result<T, SdkError<E, Response>>>,
 ) -> Result<T, TableError> {
     match tokio::time::timeout(limit, call).await {
-        Ok(answer) => answer.map_err(|error| TableError(AwsFailure::of(&error))),
+        Ok(response) => response.map_err(|error| TableError(AwsFailure::of(&error))),
         Err(_elapsed) => Err(TableError(AwsFailure::Unavailable)),
     }
 }
 
-/// The word for what Okta asked for.
-fn word(delivery: Delivery) -> &'static str {
+/// The name of the channel that Okta requested.
+fn word(delivery: DeliveryChannel) -> &'static str {
     match delivery {
-        Delivery::Sms => "sms",
-        Delivery::Call => "call",
+        DeliveryChannel::Sms => "sms",
+        DeliveryChannel::Call => "call",
     }
 }
 
@@ -353,11 +355,10 @@ mod tests {
     const NOW: i64 = 1_800_000_000_000;
     const EVENT: i64 = NOW - 5_000;
 
-    /// A verification of which messages were sent so many seconds before the event; its time ends 15 minutes after the
-    /// last one.
-    fn send(name: &str, delivery: Delivery, first: i64, last: i64) -> Remembered {
+    /// A verification with messages this many seconds before the event. It expires 15 minutes after the last message.
+    fn send(name: &str, delivery: DeliveryChannel, first: i64, last: i64) -> StoredVerification {
         let at = |seconds: i64| Timestamp::from_millis(EVENT - seconds * 1_000);
-        Remembered {
+        StoredVerification {
             verification_sid: SafeId::parse(name).unwrap(),
             delivery,
             first_sent_at: at(first),
@@ -366,14 +367,14 @@ mod tests {
         }
     }
 
-    fn chosen(channel: PhoneChannel, remembered: &[Remembered]) -> Vec<&str> {
+    fn chosen(channel: PhoneChannel, remembered: &[StoredVerification]) -> Vec<&str> {
         let found = candidates(remembered, channel, Timestamp::from_millis(EVENT), Timestamp::from_millis(NOW));
         found.into_iter().map(|send| send.verification_sid.as_str()).collect()
     }
 
     #[test]
     fn the_newest_before_the_event_comes_first() {
-        let sms = |name, first, last| send(name, Delivery::Sms, first, last);
+        let sms = |name, first, last| send(name, DeliveryChannel::Sms, first, last);
         for (remembered, expected) in [
             (vec![], &[][..]),
             (vec![sms("VEa", 20, 20)], &["VEa"]),
@@ -382,9 +383,9 @@ mod tests {
             (vec![sms("VEa", 60, 60), sms("VEb", -1, -1)], &["VEa"]),
             (vec![sms("VEb", -1, -1)], &[]),
             (vec![sms("VEb", 0, 0)], &[]),
-            // First sent before, a resend after the event.
+            // The first message was sent before the event, and a resend after it.
             (vec![sms("VEa", 60, -2)], &["VEa"]),
-            // A resend before the event counts as new, one after it does not.
+            // A resend before the event makes the verification newer. One after the event does not.
             (vec![sms("VEa", 90, 10), sms("VEb", 30, 30)], &["VEa", "VEb"]),
             (vec![sms("VEa", 90, -2), sms("VEb", 30, 30)], &["VEb", "VEa"]),
         ] {
@@ -395,7 +396,7 @@ mod tests {
 
     #[test]
     fn the_delivery_fits_the_event() {
-        let remembered = [send("VEs", Delivery::Sms, 60, 60), send("VEc", Delivery::Call, 20, 20)];
+        let remembered = [send("VEs", DeliveryChannel::Sms, 60, 60), send("VEc", DeliveryChannel::Call, 20, 20)];
         assert_eq!(chosen(PhoneChannel::Sms, &remembered), ["VEs"]);
         assert_eq!(chosen(PhoneChannel::Call, &remembered), ["VEc"]);
         assert_eq!(chosen(PhoneChannel::Either, &remembered), ["VEc", "VEs"]);
@@ -403,9 +404,9 @@ mod tests {
 
     #[test]
     fn an_expired_item_that_is_not_deleted_yet_does_not_count() {
-        let expired = send("VEa", Delivery::Sms, LIFETIME_SECONDS, LIFETIME_SECONDS);
+        let expired = send("VEa", DeliveryChannel::Sms, LIFETIME_SECONDS, LIFETIME_SECONDS);
         assert_eq!(chosen(PhoneChannel::Sms, &[expired]), [""; 0]);
-        let nearly = send("VEa", Delivery::Sms, LIFETIME_SECONDS - 10, LIFETIME_SECONDS - 10);
+        let nearly = send("VEa", DeliveryChannel::Sms, LIFETIME_SECONDS - 10, LIFETIME_SECONDS - 10);
         assert_eq!(chosen(PhoneChannel::Sms, &[nearly]), ["VEa"]);
     }
 
@@ -414,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_of_odd_shape_is_not_ours() {
+    fn a_malformed_item_is_skipped() {
         let good = [
             ("user_id", s("00u1")),
             ("verification_sid", s("VEa")),
@@ -429,7 +430,7 @@ mod tests {
                 Some(value) => item.insert(name.to_owned(), value),
                 None => item.remove(name),
             };
-            Remembered::read(&item)
+            StoredVerification::read(&item)
         };
         assert_eq!(read("none", None).unwrap().verification_sid.as_str(), "VEa");
         for name in ["verification_sid", "delivery", "first_sent_at", "expires_at"] {
@@ -440,7 +441,7 @@ mod tests {
                 assert!(read(name, value.clone()).is_none() || odd_time, "{name} {value:?}");
             }
         }
-        // Not needed to choose.
+        // This field is not needed to choose.
         assert_eq!(read("sent_at", None).unwrap().sent_at, Timestamp::from_millis(NOW - 2));
         assert!(read("request_type", Some(n(7))).is_some());
     }
@@ -451,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_tells_numbers_apart_and_depends_on_the_key() {
+    fn a_mark_distinguishes_numbers_and_depends_on_the_key() {
         let one = mac("+12025550123", 1);
         assert!(one == mac("+1 202 555 0123", 1));
         assert!(one != mac("+12025550124", 1) && one != mac("+12025550123", 2));
@@ -467,20 +468,6 @@ mod tests {
         assert_eq!(read(""), Ok(None));
         for name in ["x", "a table", "https://dynamodb.eu-west-1.amazonaws.com", "arn:aws:sqs:eu-west-1:1:q"] {
             assert!(read(name).unwrap_err().to_string().starts_with("SENDS_TABLE: must be "), "{name}");
-        }
-    }
-
-    #[test]
-    fn advice_is_for_an_admin() {
-        for failure in [
-            AwsFailure::Throttled,
-            AwsFailure::Unavailable,
-            AwsFailure::AccessDenied,
-            AwsFailure::KeyDenied,
-            AwsFailure::NotFound,
-            AwsFailure::Refused,
-        ] {
-            assert!(TableError(failure).advice().ends_with('.'), "{failure:?}");
         }
     }
 }

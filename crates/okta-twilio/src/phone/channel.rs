@@ -1,15 +1,15 @@
-//! How a code reaches a phone.
+//! The channel of a message.
 
 use serde::{Serialize, Serializer};
 
-/// How the code travels.
+/// The channel that delivers a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
-    /// Text message (Twilio itself may make it RCS).
+    /// Text message. Twilio may upgrade it to RCS.
     Sms,
     /// Voice call.
     Call,
-    /// WhatsApp; Twilio falls back to SMS where it can.
+    /// WhatsApp. Twilio falls back to SMS if it can.
     WhatsApp,
 }
 

@@ -1,22 +1,22 @@
 //! The country of a phone number, for `ALLOWED_COUNTRIES` and `BLOCKED_COUNTRIES`.
 //!
-//! A calling code is not a country: +1 is the United States, Canada and two dozen islands, and expensive destinations
-//! hide among them. Google's libphonenumber knows which national prefixes belong to whom, but reading its patterns at
-//! run time costs some 60 ms at the first number. So `phone/generate.py` works the patterns out beforehand into one
-//! sorted table of prefixes (`phone/prefixes.rs`, some 3 KB), and [`country_of`] is a few binary searches in it:
-//! no allocation, nothing to initialize.
+//! A calling code is not a country: +1 covers the United States, Canada and two dozen islands, and expensive
+//! destinations are among them. Google's libphonenumber knows which country owns which national prefix, but compiling
+//! its patterns at run time costs about 60 ms for the first number. So `phone/generate.py` turns the patterns into one
+//! sorted table of prefixes in advance (`phone/prefixes.rs`, about 3 KB). [`country_of`] is a few binary searches in
+//! that table, without allocation or initialization.
 //!
-//! What the answer is not: a statement that the number exists. A number that is not in use, or in an area opened after
-//! the table was made, gets the country of its area or, at last, the main country of its calling code.
-//! Where countries share their numbers, libphonenumber takes the main country, and so does the table: mobile numbers
-//! of Åland count as Finland's, of Christmas Island as Australia's, and every number of Western Sahara (`EH`) as
-//! Morocco's. Ascension (`AC`) and Tristan da Cunha (`TA`) are apart from Saint Helena (`SH`).
+//! The result does not mean that the number exists. An unused number, or a number in an area that opened after the
+//! table was made, gets the country of its area, or else the main country of its calling code. If countries share
+//! numbers, libphonenumber and the table use the main country: mobile numbers of Åland count as Finland's, those of
+//! Christmas Island as Australia's, and every number of Western Sahara (`EH`) as Morocco's. Ascension (`AC`) and
+//! Tristan da Cunha (`TA`) are separate from Saint Helena (`SH`).
 //!
 //! # Updating
 //!
 //! New area codes appear several times a year. Put a newer version of the metadata and its hash in
-//! `tools/countries.txt` and run `make update-countries`, which runs `phone/generate.py`; with `--check` it only says
-//! whether the committed files are up to date.
+//! `tools/countries.txt` and run `make update-countries`, which runs `phone/generate.py`. With `--check`, it only
+//! reports whether the committed files are up to date.
 
 #[cfg(test)]
 mod tests;
@@ -28,12 +28,11 @@ use serde::{Serialize, Serializer};
 
 use super::prefixes::PREFIXES;
 
-/// The country of an E.164 number, given without its `+`.
+/// The country of an E.164 number without its `+`.
 ///
-/// `None` when no country owns the number: its calling code is unassigned or belongs to the whole world (+800,
-/// satellite phones on +870 and +881, networks on +882 and +883), or the text is not digits that begin with a calling
-/// code.
-/// A configuration names such numbers by [`Region::World`].
+/// `None` if no country owns the number: its calling code is unassigned or global (+800, satellite phones on +870 and
+/// +881, networks on +882 and +883), or the text is not digits that begin with a calling code. [`Region::World`]
+/// represents such numbers in a configuration.
 pub fn country_of(digits: &str) -> Option<CountryCode> {
     let mut prefix = leading_number(digits)?;
     while prefix > 0 {
@@ -45,22 +44,22 @@ pub fn country_of(digits: &str) -> Option<CountryCode> {
     None
 }
 
-/// As much of the number as the longest prefix has, as the table writes prefixes.
+/// The first digits of the number, as many as the longest prefix has, in the table's form.
 fn leading_number(digits: &str) -> Option<u32> {
-    // A leading zero would vanish in the number and make one calling code look like another.
+    // A number would lose its leading zero and look like another calling code.
     if digits.starts_with('0') || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    digits.get(..digits.len().min(LONGEST_PREFIX))?.parse().ok()
+    digits.get(..digits.len().min(MAX_PREFIX_DIGITS))?.parse().ok()
 }
 
-const LONGEST_PREFIX: usize = match PREFIXES.last() {
+const MAX_PREFIX_DIGITS: usize = match PREFIXES.last() {
     Some((longest, _)) => longest.ilog10() as usize + 1,
     None => 0,
 };
 
-// The search relies on the order, and nothing but the generator keeps it. That this compiles also shows that the table
-// is data of the program: nothing builds it at run time.
+// The search needs this order, and only the generator ensures it. This also proves that the table is static data,
+// because nothing builds it at run time.
 const _: () = {
     let mut left: &[(u32, [u8; 2])] = &PREFIXES;
     while let [(prefix, letters), rest @ ..] = left {
@@ -72,20 +71,20 @@ const _: () = {
     }
 };
 
-/// A country by its ISO 3166-1 alpha-2 code, upper case.
+/// A country by its ISO 3166-1 alpha-2 code in upper case.
 ///
-/// Besides the 249 officially assigned codes it can be one of the three others that have phone numbers: `AC`
-/// (Ascension) and `TA` (Tristan da Cunha), which ISO reserves, and `XK` (Kosovo).
+/// It is one of the 249 officially assigned codes, or one of three others that have phone numbers: `AC` (Ascension) and
+/// `TA` (Tristan da Cunha), which ISO reserves, and `XK` (Kosovo).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CountryCode([u8; 2]);
 
-/// Where a number belongs, as a configuration names it.
+/// The region of a number in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Region {
-    /// To a country.
+    /// A country.
     Country(CountryCode),
-    /// To none: satellite phones, worldwide services, premium numbers of +979, unassigned prefixes. Written `001`, the
-    /// code of the world in the United Nations' list M49, which libphonenumber uses for the same.
+    /// No country: satellite phones, worldwide services, premium numbers of +979, unassigned prefixes. Its code is
+    /// `001`, which stands for the world in the United Nations' list M49. libphonenumber uses it in the same way.
     World,
 }
 
@@ -118,7 +117,7 @@ impl Serialize for Region {
     }
 }
 
-/// In alphabetical order, a space after each.
+/// In alphabetical order, each with a space after it.
 const ASSIGNED: &str = "\
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV \
 BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES \
@@ -129,18 +128,18 @@ NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE
 SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE \
 VG VI VN VU WF WS YE YT ZA ZM ZW ";
 
-/// Not assigned, but numbers have them.
+/// Not assigned, but in use for phone numbers.
 const ALSO_WITH_NUMBERS: &str = "AC TA XK ";
 
 impl CountryCode {
-    /// The country of two upper-case letters, for constants; text from outside goes through [`FromStr`].
+    /// The country of two upper-case letters, for constants. Use [`FromStr`] for external text.
     pub const fn new(letters: [u8; 2]) -> Option<Self> {
         if is_listed(ASSIGNED, letters) || is_listed(ALSO_WITH_NUMBERS, letters) { Some(Self(letters)) } else { None }
     }
 
     /// The two letters.
     pub fn as_str(&self) -> &str {
-        // Only listed letters get in, and these are ASCII.
+        // Only listed letters get here, and they are ASCII.
         str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -159,7 +158,7 @@ const fn is_listed(list: &str, letters: [u8; 2]) -> bool {
 impl FromStr for CountryCode {
     type Err = CountryCodeError;
 
-    /// Takes either case and surrounding blanks, as people write in a configuration.
+    /// Accepts upper and lower case and surrounding blanks, as people write them in a configuration.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match *text.trim().as_bytes() {
             [first, second] if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() => {
@@ -171,13 +170,13 @@ impl FromStr for CountryCode {
     }
 }
 
-/// Why a text names no country.
+/// Why a text is not a country code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CountryCodeError {
-    /// The text has another form than a code.
+    /// The text does not have the form of a code.
     #[error("a country is two letters (ISO 3166-1 alpha-2), for example GB")]
     NotTwoLetters,
-    /// The form is right, but there is no such country.
+    /// The form is valid, but the country does not exist.
     #[error("no country has these two letters in ISO 3166-1 alpha-2 (the United Kingdom is GB)")]
     NotAssigned,
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Mobile country code and mobile network code (ITU-T E.212). Compared as numbers, since leading zeros get lost on the
-/// way from carriers: `262-01` and `262-1` are one network.
+/// Mobile country code and mobile network code (ITU-T E.212). They are compared as numbers, because some carriers drop
+/// leading zeros: `262-01` and `262-1` are the same network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NetworkCode {
     country: u16,
@@ -11,7 +11,7 @@ pub struct NetworkCode {
 }
 
 impl NetworkCode {
-    /// From the two codes' digits: three, and one to three.
+    /// Parses the digits of the two codes: three digits, and one to three.
     pub fn parse(country: &str, network: &str) -> Option<Self> {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
         let usable = country.len() == 3 && (1..=3).contains(&network.len());

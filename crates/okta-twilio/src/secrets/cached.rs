@@ -1,11 +1,11 @@
-//! One secret, kept and refreshed.
+//! A cached secret that refreshes itself.
 //!
-//! It is fetched during INIT and used for `SECRET_TTL_SECONDS`. Then the next request begins a refresh, goes on with the
-//! value at hand, and waits for the refresh before its answer leaves, because Lambda freezes what is still running
-//! after that. A value older than twice its time to live is refreshed before it is used.
+//! INIT fetches the secret, and it is used for `SECRET_TTL_SECONDS`. After that, the next request starts a refresh and
+//! continues with the cached value. It waits for the refresh before its response leaves, because Lambda freezes the
+//! process after that. A value older than twice its time to live is refreshed before it is used.
 //!
-//! A caller's wrong secret or Twilio's 401 forces a fetch, at most one in ten seconds: so a rotation needs no redeploy,
-//! and an attacker cannot drive the fetches. No fetch outlives the invocation that began it.
+//! A caller's wrong secret and a 401 from Twilio force a fetch, at most once in ten seconds. So a rotation needs no
+//! redeploy, and an attacker cannot cause many fetches. A fetch never outlives the invocation that started it.
 
 use std::{
     future::Future,
@@ -26,40 +26,40 @@ use crate::{
     time::{deadline::Deadline, moment::Moment},
 };
 
-/// Shortest time between two fetches that requests force.
+/// Minimum time between two forced fetches.
 const FORCED_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Shortest time between two fetches while there is no value, within one invocation or where only an admin can help.
+/// Minimum time between two fetches without a value: within one invocation, or if only an admin can fix the cause.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Longest time for one fetch, if the invocation has more: the queue's batches have minutes.
+/// Maximum time for one fetch, if the invocation has more time. The queue's batches have minutes.
 const MAX_FETCH_TIME: Duration = Duration::from_secs(5);
 
-/// Longest time that an answer waits for a refresh that it did not need. Secrets Manager answers in a tenth of it.
+/// Maximum time that a response waits for a refresh that it did not need. Secrets Manager takes a tenth of it.
 const MAX_SETTLE_TIME: Duration = Duration::from_millis(1_500);
 
-/// What a secret's text becomes.
+/// A parsed secret.
 pub trait Secret: PartialEq + Send + Sync + 'static {
-    /// Name in the log.
+    /// The name in the log.
     const NAME: &'static str;
 
-    /// What an admin should look at, though the secret can be used.
+    /// Problems that an admin should look at, although the secret is usable.
     fn warnings(&self) -> &[Warning];
 }
 
-/// What is odd about a secret that can be used.
+/// A problem of a usable secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// A field that is not used.
+    /// An unused field.
     UnknownField(UnknownField),
-    /// `paused` cannot be read, so that everything is paused.
+    /// `paused` cannot be parsed, so everything is paused.
     PausedUnreadable,
 }
 
-/// Reads the secret from where it is kept, within a time limit.
+/// Reads the secret from its store within a time limit.
 type Source<T> = Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = Result<T, SecretError>> + Send>> + Send + Sync>;
 
-/// One secret, kept and refreshed.
+/// A cached secret that refreshes itself.
 pub struct Cached<T> {
     source: Source<T>,
     ttl: Duration,
@@ -68,22 +68,22 @@ pub struct Cached<T> {
 
 struct State<T> {
     value: Option<Arc<T>>,
-    /// When the fetch began that last confirmed the value.
+    /// When the last fetch that confirmed the value started.
     confirmed: Option<Moment>,
-    /// When a fetch last began; forgotten where the next one need not wait.
+    /// When the last fetch started. Cleared if the next fetch does not have to wait.
     tried: Option<Moment>,
-    /// When a request last forced one.
+    /// When a request last forced a fetch.
     forced: Option<Moment>,
-    /// Why the last fetch failed, if it did.
+    /// Why the last fetch failed, if it failed.
     error: Option<SecretError>,
-    /// The fetch under way.
+    /// The fetch in progress.
     fetch: Option<Fetch>,
 }
 
-/// A fetch under way, in a task of its own: requests side by side wait for one.
+/// A fetch in progress. It has its own task, so parallel requests wait for the same fetch.
 #[derive(Clone)]
 struct Fetch {
-    /// Closed once the fetch has ended, in whatever way.
+    /// Closed when the fetch has ended in any way.
     ended: watch::Receiver<()>,
     task: AbortHandle,
     began: Moment,
@@ -92,35 +92,35 @@ struct Fetch {
 
 impl Fetch {
     async fn wait(mut self, limit: Duration) {
-        // Nothing is ever sent: the channel closes.
+        // Nothing is ever sent. The channel closes.
         let _ = timeout(limit, self.ended.changed()).await;
     }
 }
 
-/// What makes a fetch, and so how often it may.
+/// The cause of a fetch. It decides how often a fetch may happen.
 #[derive(Clone, Copy)]
 enum Cause {
     /// There is no value.
     Missing,
     /// The value is older than its time to live.
     Due,
-    /// The value did not fit a caller, or Twilio.
+    /// A caller or Twilio rejected the value.
     Forced,
 }
 
 impl<T: Secret> Cached<T> {
-    /// A secret that `source` reads within the time that it is given.
-    pub fn new<F, Answer>(ttl: Duration, source: F) -> Arc<Self>
+    /// Creates a secret that `source` reads. `source` receives its time limit.
+    pub fn new<F, Fetched>(ttl: Duration, source: F) -> Arc<Self>
     where
-        F: Fn(Duration) -> Answer + Send + Sync + 'static,
-        Answer: Future<Output = Result<T, SecretError>> + Send + 'static,
+        F: Fn(Duration) -> Fetched + Send + Sync + 'static,
+        Fetched: Future<Output = Result<T, SecretError>> + Send + 'static,
     {
         let state = State { value: None, confirmed: None, tried: None, forced: None, error: None, fetch: None };
         Arc::new(Self { source: Box::new(move |limit| Box::pin(source(limit))), ttl, state: Mutex::new(state) })
     }
 
-    /// Fetches the secret during INIT; a failure costs the first request nothing but its own fetch. Returns whether the
-    /// secret is at hand.
+    /// Fetches the secret during INIT. After a failure, the first request fetches it without a delay. Returns whether
+    /// the secret is loaded.
     pub async fn prepare(self: &Arc<Self>, deadline: &Deadline, log: &Log) -> bool {
         let is_ready = self.get(deadline, log).await.is_ok();
         self.settle(log).await;
@@ -128,16 +128,16 @@ impl<T: Secret> Cached<T> {
         is_ready
     }
 
-    /// The secret. Waits until the deadline where no value is at hand, and half of what is left where the value is older
-    /// than twice its time to live. Otherwise an old value is given at once and refreshed beside the caller: see
-    /// [`settle`](Self::settle).
+    /// Returns the secret. Without a value it waits until the deadline. If the value is older than twice its time to
+    /// live, it waits for half of the remaining time. Otherwise it returns the value at once and refreshes it in
+    /// parallel: see [`settle`](Self::settle).
     ///
     /// # Errors
-    /// If there is no value and none can be fetched in time.
+    /// Fails if there is no value and none can be fetched in time.
     pub async fn get(self: &Arc<Self>, deadline: &Deadline, log: &Log) -> Result<Arc<T>, SecretError> {
         let (value, age) = self.value_and_age(log);
         let Some(value) = value else {
-            // A fetch that failed a moment ago, and that the next one has to wait for: its reason still holds.
+            // If a fetch failed a moment ago and a new one has to wait, the old reason still applies.
             if let Some(fetch) = self.fetch(Cause::Missing, deadline, log) {
                 fetch.wait(deadline.remaining()).await;
             }
@@ -152,14 +152,14 @@ impl<T: Secret> Cached<T> {
             return Ok(value);
         }
         if let Some(fetch) = fetch {
-            // The rest is for what the secret is needed for.
+            // The rest of the time is for the work that needs the secret.
             fetch.wait(deadline.remaining() / 2).await;
         }
         Ok(self.state().value.clone().unwrap_or(value))
     }
 
-    /// A value other than `seen`, if there is one: another request may have fetched it already, else it is fetched now,
-    /// at most once in ten seconds. Waits no longer than the deadline.
+    /// Returns a value other than `seen`, if there is one. Another request may have fetched it already. Otherwise it is
+    /// fetched now, at most once in ten seconds. Waits until the deadline at most.
     pub async fn newer_than(self: &Arc<Self>, seen: &Arc<T>, deadline: &Deadline, log: &Log) -> Option<Arc<T>> {
         let newer = || self.state().value.clone().filter(|value| !Arc::ptr_eq(value, seen));
         if let Some(value) = newer() {
@@ -177,8 +177,8 @@ impl<T: Secret> Cached<T> {
         newer()
     }
 
-    /// Ends what the invocation began, before its answer leaves: waits for a refresh under way as long as its time lasts
-    /// but at most 1.5 s, and then gives it up.
+    /// Completes the invocation's background work before its response leaves. Waits for a refresh in progress, but at
+    /// most 1.5 s or the rest of its time, and then cancels it.
     pub async fn settle(&self, log: &Log) {
         let under_way = self.state().fetch.clone();
         if let Some(fetch) = under_way {
@@ -191,13 +191,13 @@ impl<T: Secret> Cached<T> {
         }
         let mut state = self.state();
         if state.value.is_none() && state.error.is_none_or(SecretError::is_transient) {
-            // The next request has to be refused without the secret, so it may try at once.
+            // Without the secret the next request must be rejected, so it may try at once.
             state.tried = None;
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
-        // The lock is held for plain assignments only, which cannot panic half way.
+        // The lock covers only assignments, which cannot panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -206,7 +206,7 @@ impl<T: Secret> Cached<T> {
         (state.value.clone(), state.confirmed.map_or(Duration::MAX, |confirmed| confirmed.age(log.clock())))
     }
 
-    /// The fetch under way, or a new one if the cause's last one began long enough ago.
+    /// Returns the fetch in progress, or starts one if the last one for this cause is old enough.
     fn fetch(self: &Arc<Self>, cause: Cause, deadline: &Deadline, log: &Log) -> Option<Fetch> {
         let mut state = self.state();
         if let Some(fetch) = state.fetch.as_ref().filter(|fetch| !fetch.task.is_finished()) {
@@ -214,11 +214,11 @@ impl<T: Secret> Cached<T> {
         }
         let (last, interval) = match cause {
             Cause::Missing => (state.tried, RETRY_INTERVAL),
-            // Matters after a failure only: a success makes the value current.
+            // This matters only after a failure, because a success makes the value current.
             Cause::Due => (state.tried, FORCED_INTERVAL.min(self.ttl)),
             Cause::Forced => (state.forced, FORCED_INTERVAL),
         };
-        let limit = deadline.at_most(MAX_FETCH_TIME);
+        let limit = deadline.remaining_up_to(MAX_FETCH_TIME);
         if limit.is_zero() || last.is_some_and(|last| last.age(log.clock()) < interval) {
             return None;
         }
@@ -239,16 +239,16 @@ impl<T: Secret> Cached<T> {
         Some(fetch)
     }
 
-    /// Takes what a fetch brought.
+    /// Stores the result of a fetch.
     fn end(&self, began: Moment, fetched: Result<T, SecretError>, log: &Log) {
         let mut state = self.state();
         state.fetch = None;
         state.error = fetched.as_ref().err().copied();
         match fetched {
             Ok(fetched) => {
-                // What was read cannot be younger than the question.
+                // The value is at least as recent as the start of the fetch.
                 state.confirmed = Some(began);
-                // An equal value keeps its identity, so that `newer_than` tells a change from a mere refresh.
+                // An equal value keeps its identity, so that `newer_than` can distinguish a change from a refresh.
                 let unchanged = state.value.take().filter(|value| **value == fetched);
                 let changed = unchanged.is_none();
                 let value = unchanged.unwrap_or_else(|| Arc::new(fetched));
@@ -278,7 +278,7 @@ impl<T: Secret> Cached<T> {
 impl Warning {
     fn describe(self, secret: &'static str) -> ConfigurationWarning {
         let (problem, meant) = match self {
-            Self::UnknownField(UnknownField { nearest }) => ("the secret has a field that is not used", nearest),
+            Self::UnknownField(UnknownField { nearest }) => ("the secret has an unused field", nearest),
             Self::PausedUnreadable => ("paused cannot be read, so everything is paused", None),
         };
         ConfigurationWarning { secret: Some(secret), meant, ..ConfigurationWarning::of(problem) }
@@ -306,7 +306,7 @@ mod tests {
         }
     }
 
-    /// What the source answers, how long it takes, and how often it was asked.
+    /// A source with its values, its latency, and a count of its fetches.
     #[derive(Default)]
     struct Source {
         value: AtomicUsize,
@@ -314,9 +314,9 @@ mod tests {
         fetches: AtomicUsize,
     }
 
-    /// The source is down.
+    /// The source is unavailable.
     const DOWN: usize = 0;
-    /// What the source has cannot be used.
+    /// The source has an unusable value.
     const BROKEN: usize = 99;
 
     impl Source {
@@ -372,7 +372,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(seconds)).await;
     }
 
-    /// One request: the value, and what it waited for the value and before its answer in milliseconds.
+    /// One request: its value, and how long it waited for the value and before its response, in milliseconds.
     async fn request(secret: &Arc<Cached<Numbered>>) -> (Result<usize, SecretError>, u128, u128) {
         let started = Instant::now();
         let value = secret.get(&budget(), &log()).await.map(|value| value.0);
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_used_until_it_is_due_and_then_refreshed_beside_the_request() {
+    async fn is_used_until_it_is_due_and_then_refreshed_in_parallel() {
         let source = Source::with(1);
         let secret = source.cached();
         assert!(secret.prepare(&budget(), &log()).await);
@@ -391,7 +391,7 @@ mod tests {
         seconds(TTL - 1).await;
         assert_eq!((request(&secret).await, source.fetches()), ((Ok(1), 0, 0), 1));
         seconds(1).await;
-        assert_eq!(request(&secret).await, (Ok(1), 0, 40), "the old value at once, the refresh before the answer");
+        assert_eq!(request(&secret).await, (Ok(1), 0, 40), "the old value at once, the refresh before the response");
         assert_eq!((request(&secret).await, source.fetches()), ((Ok(2), 0, 0), 2));
     }
 
@@ -423,7 +423,7 @@ mod tests {
         source.set(2);
         source.set_delay(60_000);
         seconds(2 * TTL).await;
-        assert_eq!(request(&secret).await, (Ok(1), 1_300, 1_300), "half the budget, and the rest before the answer");
+        assert_eq!(request(&secret).await, (Ok(1), 1_300, 1_300), "half the budget, and the rest before the response");
         assert_eq!(secret.state().error, Some(SecretError::Unreachable));
         assert_eq!(request(&secret).await, (Ok(1), 0, 0), "not again so soon");
         source.set(DOWN);

@@ -1,23 +1,23 @@
-//! Why a secret cannot be used.
+//! Why a secret is unusable.
 
 use crate::aws::error::AwsFailure;
 
-/// Why there is no usable secret. None holds a text of AWS or of the secret.
+/// Why there is no usable secret. It never contains a text from AWS or from the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// Secrets Manager did not answer in time, or failed.
-    #[error("Secrets Manager does not answer in time, or failed")]
+    /// Secrets Manager did not respond in time, or it failed.
+    #[error("Secrets Manager did not respond in time, or it failed")]
     Unreachable,
-    /// Secrets Manager, or KMS for it, answers fewer requests than are made.
+    /// Secrets Manager or KMS throttles requests.
     #[error("Secrets Manager throttles requests")]
     Throttled,
-    /// The function's role may not read it.
+    /// The function's role lacks permission to read the secret.
     #[error("access to the secret is denied")]
     AccessDenied,
-    /// Its KMS key may not be used, is disabled or is gone.
+    /// The secret's KMS key is disabled or deleted, or the role lacks permission for it.
     #[error("the secret's KMS key cannot be used")]
     KeyDenied,
-    /// There is no such secret, it is being deleted, or it has no value yet.
+    /// The secret does not exist, is being deleted, or has no value yet.
     #[error("the secret does not exist or has no value")]
     NotFound,
     /// Secrets Manager refused for another reason.
@@ -26,18 +26,18 @@ pub enum SecretError {
     /// The value is not a JSON object.
     #[error("the secret is not a JSON object")]
     NotJson,
-    /// A field is missing, blank, or not what it should be.
+    /// A field is missing, blank or invalid.
     #[error("{} is missing or cannot be used", .0.as_str())]
     Unusable(Field),
 }
 
 impl SecretError {
-    /// Whether the secret may be there a moment later without anybody's help.
+    /// Whether the secret can become readable a moment later without a change by anyone.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Unreachable | Self::Throttled)
     }
 
-    /// The stable code.
+    /// The reason code.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
@@ -51,7 +51,7 @@ impl SecretError {
         }
     }
 
-    /// The field at fault, where one is.
+    /// The invalid field, if there is one.
     pub fn field(self) -> Option<&'static str> {
         match self {
             Self::Unusable(field) => Some(field.as_str()),
@@ -76,7 +76,7 @@ impl From<AwsFailure> for SecretError {
 /// A field of the hooks secret or of the Okta secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// One caller's secret, or up to four.
+    /// One to four caller secrets.
     AuthSecret,
     /// `SK…`
     TwilioApiKeySid,
@@ -88,7 +88,7 @@ pub enum Field {
     TwilioAuthToken,
     /// `VA…`
     VerifyServiceSid,
-    /// What is not sent for now.
+    /// The pause of sending.
     Paused,
     /// An SSWS token.
     OktaApiToken,

@@ -1,4 +1,4 @@
-//! What the hooks secret holds.
+//! The hooks secret.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -7,11 +7,11 @@ use crate::{
     private::SecretDigest,
     secrets::{
         Field, Pause, Secret, SecretError, TwilioCredentials, Warning,
-        text::{Fields, is_word, readable, trimmed},
+        text::{SecretFields, is_word, readable, trimmed},
     },
 };
 
-/// Fields that the hooks secret may have.
+/// The fields of the hooks secret.
 const FIELDS: &[Field] = &[
     Field::AuthSecret,
     Field::TwilioApiKeySid,
@@ -22,27 +22,28 @@ const FIELDS: &[Field] = &[
     Field::Paused,
 ];
 
-/// Accepted caller secrets, Twilio's credentials and service, and what is paused.
+/// Accepted caller secrets, Twilio credentials, the Verify service, and the pause.
 #[derive(PartialEq)]
 pub struct HooksSecret {
     callers: Vec<SecretDigest>,
     /// Credentials for Verify and Lookup.
     pub twilio: TwilioCredentials,
-    /// `VA…`: the Verify service, of the variable `VERIFY_SERVICE_SID` or else of the secret.
+    /// `VA…`: the Verify service, from the variable `VERIFY_SERVICE_SID` or else from the secret.
     pub verify_service_sid: Sid,
-    /// What is not sent for now.
+    /// The pause of sending.
     pub paused: Pause,
     warnings: Vec<Warning>,
 }
 
 impl HooksSecret {
-    /// Reads the secret's JSON. `verify_service_sid` is the configured one, which wins over the secret's.
+    /// Parses the secret's JSON. `verify_service_sid` is the configured service, which takes precedence over the
+    /// secret's.
     ///
     /// # Errors
-    /// If a field that every request needs is missing, blank or of the wrong form.
+    /// Fails if a required field is missing, blank or malformed.
     pub fn read(text: &SecretString, verify_service_sid: Option<&Sid>) -> Result<Self, SecretError> {
         let text = readable(text.expose_secret());
-        let fields = Fields::parse(&text)?;
+        let fields = SecretFields::parse(&text)?;
         let callers = callers(&fields)?;
         let api_key = credentials(&fields, "SK", Field::TwilioApiKeySid, Field::TwilioApiKeySecret)?;
         let account = credentials(&fields, "AC", Field::TwilioAccountSid, Field::TwilioAuthToken)?;
@@ -61,8 +62,8 @@ impl HooksSecret {
         Ok(Self { callers, twilio, verify_service_sid, paused: paused.unwrap_or_default(), warnings })
     }
 
-    /// Whether `candidate` is one of the accepted secrets. Takes the same time for each: digests of one length are
-    /// compared, and all of them are.
+    /// Whether `candidate` is an accepted secret. It takes constant time: all digests are compared, and they have equal
+    /// length.
     pub fn accepts(&self, candidate: &[u8]) -> bool {
         let candidate = SecretDigest::of(candidate);
         self.callers.iter().fold(false, |accepted, secret| (*secret == candidate) | accepted)
@@ -77,8 +78,8 @@ impl Secret for HooksSecret {
     }
 }
 
-/// `auth_secret`: one text or an array of up to four, each of at least 16 characters.
-fn callers(fields: &Fields<'_>) -> Result<Vec<SecretDigest>, SecretError> {
+/// `auth_secret`: one text, or an array of up to four. Each has at least 16 characters.
+fn callers(fields: &SecretFields<'_>) -> Result<Vec<SecretDigest>, SecretError> {
     const UNUSABLE: SecretError = SecretError::Unusable(Field::AuthSecret);
     let list = |json: &str| serde_json::from_str::<Vec<SecretString>>(json).ok();
     let json = fields.json(Field::AuthSecret).ok_or(UNUSABLE)?;
@@ -86,14 +87,14 @@ fn callers(fields: &Fields<'_>) -> Result<Vec<SecretDigest>, SecretError> {
         list(json).ok_or(UNUSABLE)?
     } else {
         let text = fields.text(Field::AuthSecret)?.ok_or(UNUSABLE)?;
-        // The console of Secrets Manager stores texts only, an array too.
+        // The console of Secrets Manager stores only texts, so an array may be inside a text.
         list(text.expose_secret()).unwrap_or_else(|| vec![text])
     };
     if !(1..=4).contains(&secrets.len()) {
         return Err(UNUSABLE);
     }
     let digest = |secret: &SecretString| {
-        // A header's value arrives without blanks around it, and never has a line break.
+        // A header's value arrives without surrounding blanks, and never has a line break.
         let secret = trimmed(secret.expose_secret())?;
         let is_usable = secret.chars().count() >= 16 && !secret.chars().any(char::is_control);
         is_usable.then(|| SecretDigest::of(secret.as_bytes()))
@@ -101,9 +102,9 @@ fn callers(fields: &Fields<'_>) -> Result<Vec<SecretDigest>, SecretError> {
     secrets.iter().map(digest).collect::<Option<_>>().ok_or(UNUSABLE)
 }
 
-/// One of the two pairs. An incomplete pair is a mistake, never "unset".
+/// One of the two credential pairs. An incomplete pair is a configuration error, never "unset".
 fn credentials(
-    fields: &Fields<'_>,
+    fields: &SecretFields<'_>,
     prefix: &str,
     user: Field,
     password: Field,
@@ -118,8 +119,8 @@ fn credentials(
     }
 }
 
-/// A sid, if the field has a value.
-fn sid(fields: &Fields<'_>, prefix: &str, field: Field) -> Result<Option<Sid>, SecretError> {
+/// A sid, if the field has one.
+fn sid(fields: &SecretFields<'_>, prefix: &str, field: Field) -> Result<Option<Sid>, SecretError> {
     let Some(sid) = fields.text(field)? else { return Ok(None) };
     Sid::parse(sid.expose_secret(), prefix).map(Some).ok_or(SecretError::Unusable(field))
 }
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_let_in_because_something_is_unset() {
+    fn an_unset_field_never_lets_a_caller_in() {
         const AUTH_SECRET: SecretError = SecretError::Unusable(Field::AuthSecret);
         let strong = r#""auth_secret":"0123456789abcdef""#;
         let sid = r#""twilio_api_key_sid":"SK00000000000000000000000000000000""#;

@@ -1,4 +1,4 @@
-//! Reads secrets from Secrets Manager.
+//! A client for AWS Secrets Manager.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,24 +11,24 @@ use crate::{
     secrets::{Cached, Secret, SecretError},
 };
 
-/// What a lost answer leaves for another try. A slow answer may take all the rest.
+/// Time reserved for a retry after a lost response. A slow response may use all the other time.
 const LEFT_FOR_RETRY: Duration = Duration::from_millis(400);
 
-/// Secrets Manager.
+/// A client for Secrets Manager.
 #[derive(Clone, Debug)]
 pub struct SecretsManager {
     client: Client,
 }
 
 impl SecretsManager {
-    /// A client on the shared HTTP client.
+    /// Creates the client on the shared HTTP client.
     pub fn new(sdk: &aws_config::SdkConfig) -> Self {
         let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50));
         let config = aws_sdk_secretsmanager::config::Builder::from(sdk).retry_config(retries).build();
         Self { client: Client::from_conf(config) }
     }
 
-    /// One secret, kept. `read` makes it of its text.
+    /// A cached secret. `read` parses its text.
     pub fn cached<T: Secret>(
         &self,
         id: &str,
@@ -46,15 +46,15 @@ impl SecretsManager {
         let attempt = limit.saturating_sub(LEFT_FOR_RETRY).max(limit / 2);
         let timeouts = TimeoutConfig::builder().operation_timeout(limit).operation_attempt_timeout(attempt).build();
         let request = self.client.get_secret_value().secret_id(id).customize();
-        let answer = request.config_override(Config::builder().timeout_config(timeouts)).send().await;
-        let answer = answer.map_err(|error| match error.code() {
-            // It is marked for deletion.
+        let response = request.config_override(Config::builder().timeout_config(timeouts)).send().await;
+        let response = response.map_err(|error| match error.code() {
+            // The secret is marked for deletion.
             Some("InvalidRequestException") => SecretError::NotFound,
             _ => SecretError::from(AwsFailure::of(&error)),
         })?;
-        match (answer.secret_string, answer.secret_binary) {
+        match (response.secret_string, response.secret_binary) {
             (Some(text), _) => Ok(text.into()),
-            // What was stored as a file.
+            // The secret was stored as a file.
             (None, Some(bytes)) => match String::from_utf8(bytes.into_inner()) {
                 Ok(text) => Ok(text.into()),
                 Err(_not_utf8) => Err(SecretError::NotJson),

@@ -1,6 +1,6 @@
-//! The secrets: where they come from, how they are read, what the hooks secret holds, and how long they are used.
+//! Secrets: how they are fetched, parsed, cached and refreshed.
 
-mod authorised;
+mod authorized;
 mod cached;
 mod error;
 mod hooks;
@@ -9,7 +9,7 @@ mod pause;
 pub(crate) mod text;
 mod twilio;
 
-pub use authorised::Authorised;
+pub use authorized::Authorized;
 pub use cached::{Cached, Secret, Warning};
 pub use error::{Field, SecretError};
 pub use hooks::HooksSecret;

@@ -1,4 +1,4 @@
-//! The switch that stops sending without a deploy.
+//! The switch that stops sending without a deployment.
 
 use serde_json::Value;
 
@@ -7,11 +7,11 @@ use crate::{
     secrets::text::{is_blank, trimmed},
 };
 
-/// What is not sent for now: the field `paused` of the hooks secret.
+/// What is paused: the field `paused` of the hooks secret.
 ///
-/// `true`, or a list of ISO 3166-1 codes, `001` (numbers of no country), `sms`, `whatsapp` and `call`, in any case. As
-/// the console of Secrets Manager stores texts only, a text with the same content is read too: `"true"`, `"NG, call"`,
-/// `"[\"NG\"]"`. Missing, null, blank, `false` and an empty list pause nothing.
+/// It is `true`, or a list of ISO 3166-1 codes, `001` (numbers without a country), `sms`, `whatsapp` and `call`, in
+/// upper or lower case. The console of Secrets Manager stores only texts, so a text with the same content is valid too:
+/// `"true"`, `"NG, call"`, `"[\"NG\"]"`. A missing, null or blank value, `false` and an empty list pause nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pause {
     everything: bool,
@@ -19,7 +19,7 @@ pub struct Pause {
     regions: Vec<Region>,
 }
 
-/// A value that cannot be read.
+/// A value that cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("paused is neither true, false nor a list of countries and channels")]
 pub struct UnreadablePause;
@@ -30,10 +30,11 @@ impl Pause {
         Self { everything: true, ..Self::default() }
     }
 
-    /// Reads the field's JSON. A value that cannot be read must pause everything: somebody wanted to stop something.
+    /// Parses the field's JSON. A caller must treat an error as a pause of everything, because someone wanted to stop
+    /// something.
     ///
     /// # Errors
-    /// If it is none of the forms above, or one name in it is unknown.
+    /// Fails if the value has none of these forms, or if a name in it is unknown.
     pub fn parse(json: &str) -> Result<Self, UnreadablePause> {
         match serde_json::from_str(json).map_err(|_serde_error| UnreadablePause)? {
             Value::Null => Ok(Self::default()),
@@ -71,8 +72,7 @@ impl Pause {
         Ok(pause)
     }
 
-    /// Whether a message to this region by this channel is paused. The channel is what Twilio would be asked for after all
-    /// rerouting.
+    /// Whether a message to this region by this channel is paused. The channel is the final one, after all rerouting.
     pub fn applies(&self, region: Region, channel: Channel) -> bool {
         self.applies_to_region(region) || self.channels.contains(&channel)
     }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error() {
+    fn an_unreadable_value_is_an_error() {
         for json in [
             "0",
             "1",

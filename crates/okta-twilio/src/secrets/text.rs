@@ -1,8 +1,8 @@
-//! A secret's text, read as people store it.
+//! A tolerant parser for a secret's text.
 //!
-//! Secrets are pasted: from editors that begin a file with a byte order mark, from terminals that break lines, from
-//! mails that add blanks. JSON allows none of that inside or around its texts. So [`readable`] repairs the text first,
-//! and every value loses the blanks around it.
+//! People paste secrets from editors that add a byte order mark, from terminals that break lines, and from emails that
+//! add blanks. JSON does not allow these inside or around its texts. So [`readable`] repairs the text first, and each
+//! value is trimmed.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use crate::{
     secrets::{Field, SecretError},
 };
 
-/// The text with what JSON does not allow repaired: line breaks and other control characters inside texts are escaped,
-/// and byte order marks and unusual blanks between them become spaces.
+/// Repairs a text for JSON: escapes line breaks and other control characters inside strings, and replaces byte order
+/// marks and unusual blanks between values with spaces.
 pub(crate) fn readable(text: &str) -> SecretString {
     let control_characters = text.chars().filter(char::is_ascii_control).count();
-    // Large enough from the start: growing would leave copies of the secret behind.
+    // The capacity is large enough from the start, because growing would leave copies of the secret in memory.
     let mut readable = String::with_capacity(text.len() + 5 * control_characters);
     let (mut inside_text, mut escaped) = (false, false);
     for character in text.chars() {
@@ -40,34 +40,34 @@ pub(crate) fn readable(text: &str) -> SecretString {
     readable.into()
 }
 
-/// A value without the blanks around it, if anything is left.
+/// The trimmed value. `None` if nothing is left.
 pub(crate) fn trimmed(text: &str) -> Option<&str> {
     Some(text.trim_matches(is_blank)).filter(|text| !text.is_empty())
 }
 
-/// Whether a character shows nothing where it stands.
+/// Whether a character is invisible.
 pub(crate) fn is_blank(character: char) -> bool {
     character.is_whitespace() || character.is_control() || matches!(character, '\u{feff}' | '\u{200b}')
 }
 
-/// Whether a text can travel in a header or a form as it is.
+/// Whether a text is valid in a header or a form without encoding.
 pub(crate) fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The fields of a secret, by name.
-pub(crate) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+pub(crate) struct SecretFields<'a>(BTreeMap<String, &'a RawValue>);
 
-/// A field that no version of this program knows. Its name and its value stay unknown too: either could be a secret that
-/// was pasted into the wrong place.
+/// An unknown field. It holds neither the name nor the value, because either could be a secret that was pasted into the
+/// wrong place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownField {
     /// The field that was probably meant.
     pub nearest: Option<&'static str>,
 }
 
-impl<'a> Fields<'a> {
-    /// Reads the fields of a [`readable`] text.
+impl<'a> SecretFields<'a> {
+    /// Parses the fields of a [`readable`] text.
     ///
     /// # Errors
     /// [`SecretError::NotJson`] if it is not a JSON object.
@@ -77,12 +77,12 @@ impl<'a> Fields<'a> {
         Ok(Self(fields.into_iter().map(|(name, value)| (name.trim_matches(is_blank).to_owned(), value)).collect()))
     }
 
-    /// The value as JSON; `None` if it is missing or null.
+    /// The value as JSON. `None` if it is missing or null.
     pub(crate) fn json(&self, field: Field) -> Option<&'a str> {
         self.0.get(field.as_str()).map(|value| value.get()).filter(|json| *json != "null")
     }
 
-    /// A text, without the blanks around it; `None` if it is missing, null or blank.
+    /// The trimmed text. `None` if it is missing, null or blank.
     ///
     /// # Errors
     /// [`SecretError::Unusable`] if it is not a text.
@@ -92,7 +92,7 @@ impl<'a> Fields<'a> {
         Ok(trimmed(text.expose_secret()).map(SecretString::from))
     }
 
-    /// The fields besides `known`, once each where they look the same.
+    /// The unknown fields. Equal ones occur once.
     pub(crate) fn unknown(&self, known: &[Field]) -> Vec<UnknownField> {
         let known: Vec<_> = known.iter().map(|field| field.as_str()).collect();
         let mut unknown = Vec::new();
@@ -112,7 +112,7 @@ mod tests {
 
     fn token(text: &str) -> Result<Option<String>, SecretError> {
         let readable = readable(text);
-        let token = Fields::parse(&readable)?.text(Field::OktaApiToken)?;
+        let token = SecretFields::parse(&readable)?.text(Field::OktaApiToken)?;
         Ok(token.map(|token| token.expose_secret().to_owned()))
     }
 
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_a_text_stays() {
+    fn characters_inside_a_text_stay() {
         assert_eq!(token("{\"okta_api_token\":\"a\\\"b\\\\\n{c\"}"), Ok(Some("a\"b\\\n{c".to_owned())));
         assert_eq!(token("{\"okta_api_token\":\"a\u{feff}b\u{a0}c\"}"), Ok(Some("a\u{feff}b\u{a0}c".to_owned())));
     }
@@ -155,7 +155,8 @@ mod tests {
     #[test]
     fn an_unknown_field_is_noticed() {
         let known = [Field::Paused, Field::AuthSecret];
-        let unknown = |text: &str| Fields::parse(&text.to_owned().into()).map(|fields| fields.unknown(&known)).ok();
+        let unknown =
+            |text: &str| SecretFields::parse(&text.to_owned().into()).map(|fields| fields.unknown(&known)).ok();
         assert_eq!(unknown(r#"{"paused":true}"#), Some(Vec::new()));
         assert_eq!(unknown(r#"{"pause":true}"#), Some(vec![UnknownField { nearest: Some("paused") }]));
         assert_eq!(unknown(r#"{"Auth-Secret":"a"}"#), Some(vec![UnknownField { nearest: Some("auth_secret") }]));

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::private::SecretDigest;
 
-/// User name and password of Twilio's basic authentication.
+/// User name and password for Twilio's basic authentication.
 #[derive(PartialEq)]
 pub struct TwilioCredentials {
     user: String,
@@ -13,13 +13,13 @@ pub struct TwilioCredentials {
 }
 
 impl TwilioCredentials {
-    /// An API key (`SK…`) with its secret, or an account (`AC…`) with its auth token.
+    /// Takes an API key (`SK…`) and its secret, or an account (`AC…`) and its auth token.
     pub(crate) fn new(user: String, password: SecretString) -> Self {
         Self { user, password: SecretDigestible(password) }
     }
 
-    /// A key for one purpose, the same wherever the credentials are the same, and of no use to find them. `None` if the
-    /// cryptographic library refuses, which it does not for a key of this length.
+    /// Derives a key for one purpose. Equal credentials give equal keys, and a key does not reveal the credentials.
+    /// Returns `None` if the cryptographic library fails, which it does not do for a key of this length.
     pub fn derive_key(&self, purpose: &[u8]) -> Option<[u8; 32]> {
         let secret = self.password.0.expose_secret().as_bytes();
         let mut key = [0; 32];
@@ -33,7 +33,7 @@ impl TwilioCredentials {
         &self.user
     }
 
-    /// Adds them to a request.
+    /// Adds the credentials to a request.
     pub(crate) fn authenticate(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         request.basic_auth(&self.user, Some(self.password.0.expose_secret()))
     }

@@ -15,66 +15,66 @@ use crate::{
 };
 
 log_events! {
-    /// INIT is over; what could be prepared is.
+    /// INIT is over.
     "started" Started {
-        /// From the start of `main` until the first invocation is asked for.
+        /// From the start of `main` until the function asks for its first invocation.
         duration_ms: u64,
-        /// Whether the hooks secret is at hand.
+        /// Whether the hooks secret is loaded.
         secret: Readiness,
-        /// Whether the Okta secret is at hand, where one is needed.
+        /// Whether the Okta secret is loaded, if one is needed.
         okta_secret: Option<Readiness>,
         /// Whether the connections that the first request needs are open.
         connection: Readiness,
     },
-    /// A variable cannot be used; the process ends.
+    /// A variable is invalid, and the process exits.
     "configuration_invalid" ConfigurationInvalid {
-        /// Variable, problem and an example; never the value.
+        /// The variable, the problem and an example, but never the value.
         problem: StartError,
     },
     /// The function works, but probably not as intended.
     "configuration_warning" ConfigurationWarning(ConfigurationWarning),
     /// Twilio accepted the message.
     "otp_sent" OtpSent(Box<SendRecord>),
-    /// Policy decided against sending.
+    /// The policy refused to send the code.
     "otp_refused" OtpRefused(Box<SendRecord>),
-    /// The policy only observes and would have decided against sending; the code goes out.
+    /// The policy only observes and would have refused. The code is sent.
     "would_refuse" WouldRefuse {
-        /// The rule's reason.
+        /// The reason of the rule.
         reason: Reason,
-        /// Okta's `requestType`, last part.
+        /// The last part of Okta's `requestType`.
         request_type: &'static str,
         /// `sms`, `call` or `whatsapp`.
         channel: &'static str,
-        /// Country and last two digits.
+        /// The country and the last two digits.
         phone: Option<MaskedPhone>,
-        /// Lookup's country, else the number's own.
+        /// The country from Lookup, or else from the number.
         country: Option<CountryCode>,
         /// Okta's user id.
         user_id: Option<SafeId>,
         /// Okta's `eventId`.
         okta_event_id: Option<SafeId>,
     },
-    /// The field `paused` of the hooks secret has changed: what it names is not sent, or is sent again.
+    /// The field `paused` of the hooks secret has changed: sending stops or resumes.
     "sending_paused" SendingPaused {
         /// Whether anything is paused now.
         active: bool,
-        /// Whether everything is.
+        /// Whether everything is paused.
         everything: bool,
-        /// The countries that are paused by name; `001` for the numbers of no country.
+        /// The countries that are paused by name. `001` stands for numbers without a country.
         countries: Vec<Region>,
         /// The channels that are paused by name.
         channels: Vec<Channel>,
     },
     /// The code could not be sent.
     "otp_failed" OtpFailed(Box<SendRecord>),
-    /// A request to Twilio is made again because the first provably sent nothing.
+    /// A request to Twilio is repeated, because the first one provably sent nothing.
     "otp_retried" OtpRetried {
-        /// What the first attempt met.
+        /// Why the first attempt failed.
         reason: Reason,
-        /// Twilio's code, where it answered with one.
+        /// Twilio's error code, if it sent one.
         twilio_code: Option<u32>,
     },
-    /// Twilio accepted the message, and the sends table does not know of it: its feedback cannot be exact.
+    /// Twilio accepted the message, but the sends table could not store it. Its feedback cannot be exact.
     "send_not_remembered" SendNotRemembered {
         /// Why.
         reason: Reason,
@@ -82,57 +82,57 @@ log_events! {
         user_id: Option<SafeId>,
         /// The `VE…` sid.
         verification_sid: Option<SafeId>,
-        /// What an admin can do about it.
+        /// What an admin can do.
         advice: Option<&'static str>,
     },
-    /// Lookup, or one of its packages, could not tell about a number; the send goes on without.
+    /// Lookup, or one of its packages, returned no data on a number. The send continues without it.
     "lookup_failed" LookupFailed(LookupFailure),
-    /// The queue keeps the event until Twilio has been told.
+    /// The queue stores the event until Twilio has received the feedback.
     "feedback_queued" FeedbackQueued(Box<FeedbackRecord>),
-    /// Twilio was told that the verification is approved.
+    /// Twilio marked the verification as approved.
     "feedback_approved" FeedbackApproved(Box<FeedbackRecord>),
-    /// There is no verification that feedback could be given for.
+    /// No verification needs this feedback.
     "feedback_not_needed" FeedbackNotNeeded(Box<FeedbackRecord>),
-    /// Feedback should be given and was not.
+    /// The feedback failed.
     "feedback_failed" FeedbackFailed(Box<FeedbackRecord>),
-    /// A request was not from Okta, or not one that can be served.
+    /// A request was not from Okta, or it was invalid.
     "request_rejected" RequestRejected {
-        /// Status of the answer.
+        /// Status of the response.
         status: u16,
         /// Why.
         reason: Reason,
-        /// Path of the field, where one is at fault.
+        /// Path of the invalid field, if there is one.
         location: Option<&'static str>,
     },
     /// A secret was read from Secrets Manager.
     "secret_refreshed" SecretRefreshed {
-        /// Which.
+        /// Name of the secret.
         secret: &'static str,
-        /// Whether it differs from the one at hand.
+        /// Whether it differs from the loaded value.
         changed: bool,
     },
-    /// A secret could not be read or used; an older one stays in use if there is one.
+    /// A secret could not be read or used. An older value stays in use if there is one.
     "secret_refresh_failed" SecretRefreshFailed {
-        /// Which.
+        /// Name of the secret.
         secret: &'static str,
         /// Why.
         reason: &'static str,
-        /// The field at fault, where one is.
+        /// The invalid field, if there is one.
         field: Option<&'static str>,
-        /// Whether an older value is still at hand.
+        /// Whether an older value is still in use.
         stale_value_in_use: bool,
     },
-    /// A handler met a bug. The panic's text is not printed: it could quote the input.
+    /// A handler panicked because of a bug. The panic's text is not printed, because it could quote the input.
     "panicked" Panicked {
         /// Source file.
         file: SourceFile,
-        /// Line in it.
+        /// Line in the source file.
         line: u32,
     },
 }
 
 impl LogEvent {
-    /// How serious the event is.
+    /// The level of the event.
     pub fn level(&self) -> Level {
         match self {
             Self::Started { .. }
@@ -145,7 +145,7 @@ impl LogEvent {
                 Reason::NoPendingVerification | Reason::UserNotFound | Reason::NotRemembered => Level::INFO,
                 _ => Level::WARN,
             },
-            // A package without data is everyday, unless there is something to do about it.
+            // A package without data is normal, unless an admin can do something about it.
             Self::LookupFailed(failure) if failure.reason == Reason::NoData && failure.advice.is_none() => Level::INFO,
             Self::FeedbackFailed(record) if record.transient => Level::WARN,
             Self::OtpRefused(_)
@@ -167,15 +167,15 @@ impl LogEvent {
     }
 }
 
-/// Whether something was ready when INIT ended.
+/// Whether a dependency was ready when INIT ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Readiness {
     /// Ready.
     Ready,
-    /// Not ready; tried again by the first request.
+    /// Not ready. The first request tries again.
     Failed,
-    /// Not ready yet; goes on into the first request.
+    /// Not ready yet. The work continues during the first request.
     UnderWay,
 }
 

@@ -1,10 +1,10 @@
-//! One JSON object a line on standard output.
+//! Logs one JSON object per line on standard output.
 //!
-//! [`Log::emit`] is a `tracing` event under one target. The subscriber prints that target only, so that whatever a
-//! dependency emits, at any level, ends here: `lambda_runtime` would print whole invocations at TRACE and a handler's
-//! error in full. A line is serialized only after `tracing` has checked its level.
+//! [`Log::emit`] creates a `tracing` event under one target. The subscriber prints only that target and drops every
+//! event of a dependency, at any level: `lambda_runtime` would print whole invocations at TRACE, and it would print a
+//! handler's error in full. A line is serialized only after `tracing` has checked its level.
 //!
-//! What a line can hold is the closed list of [`super::catalogue`]; see also `docs/logging.md`.
+//! [`super::catalogue`] is the closed list of what a line can hold. See also `docs/logging.md`.
 
 use std::{
     fmt::{self, Write as _},
@@ -22,17 +22,17 @@ use tracing::{
 use super::{
     catalogue::LogEvent,
     metrics::{Metric, Metrics, StackName},
-    safe::{Fields, SourceFile, write_field},
+    safe::{LogFields, SourceFile, write_field},
 };
 use crate::{id::SafeId, time::clock::Clock};
 
-/// Log events; printed from the configured level up.
+/// Target of log events. They are printed from the configured level up.
 const EVENTS: &str = "okta_twilio::event";
 
-/// Measurements; printed at any level, since CloudWatch reads its metrics from them.
+/// Target of metrics. They are printed at any level, because CloudWatch reads its metrics from them.
 const METRICS: &str = "okta_twilio::metrics";
 
-/// What every line of one invocation carries.
+/// The keys that every line of one invocation has.
 #[derive(Clone, Debug)]
 pub struct Log {
     service: &'static str,
@@ -43,12 +43,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// A log for what happens outside any invocation.
+    /// A log for everything outside invocations.
     pub fn outside_invocations(service: &'static str, clock: Clock) -> Self {
         Self { service, stack: StackName::default(), function_request_id: None, cold_start: true, clock }
     }
 
-    /// The same log, with another value of the metrics' dimension `Stack`.
+    /// The same log with another value of the metric dimension `Stack`.
     #[must_use]
     pub fn of_stack(self, stack: StackName) -> Self {
         Self { stack, ..self }
@@ -60,7 +60,7 @@ impl Log {
         Self { function_request_id: SafeId::parse(function_request_id), cold_start, ..self.clone() }
     }
 
-    /// The name of the function, also the `Hook` dimension of metrics.
+    /// The name of the function. It is also the `Hook` dimension of metrics.
     pub fn service(&self) -> &'static str {
         self.service
     }
@@ -70,15 +70,15 @@ impl Log {
         self.function_request_id.as_ref()
     }
 
-    /// The clock that stamps the lines.
+    /// The clock for the timestamps.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Prints an event if its level is to be printed, and counts it if a metric belongs to it.
+    /// Prints an event if its level is enabled, and counts it if it has a metric.
     pub fn emit(&self, event: &LogEvent) {
-        let line = |level| display(Line { log: self, level, message: event.name(), fields: event });
-        // The macro wants a constant level.
+        let line = |level| display(LogLine { log: self, level, message: event.name(), fields: event });
+        // The macro needs a constant level.
         match event.level() {
             Level::ERROR => tracing::event!(target: EVENTS, Level::ERROR, line = line(Level::ERROR)),
             Level::WARN => tracing::event!(target: EVENTS, Level::WARN, line = line(Level::WARN)),
@@ -90,7 +90,7 @@ impl Log {
         }
     }
 
-    /// Measurements of this invocation. They are printed by [`emit_metrics`](Self::emit_metrics).
+    /// Metrics of this invocation. [`emit_metrics`](Self::emit_metrics) prints them.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.further_metrics();
         if self.cold_start {
@@ -99,29 +99,29 @@ impl Log {
         metrics
     }
 
-    /// A further line of the same invocation, for a dimension that has more than one value in it.
+    /// Another metrics line of the same invocation, for a dimension that has several values in it.
     pub fn further_metrics(&self) -> Metrics {
         Metrics::new(&self.stack, self.service, self.clock.now())
     }
 
-    /// Prints a line of measurements, if there are any.
+    /// Prints a metrics line, unless it is empty.
     pub fn emit_metrics(&self, metrics: &Metrics) {
         if !metrics.is_empty() {
-            let line = Line { log: self, level: Level::INFO, message: "metrics", fields: metrics };
+            let line = LogLine { log: self, level: Level::INFO, message: "metrics", fields: metrics };
             tracing::event!(target: METRICS, Level::INFO, line = display(line));
         }
     }
 }
 
-/// A line, serialized when it is displayed.
-struct Line<'a, F: Fields> {
+/// A line. Displaying it serializes it.
+struct LogLine<'a, F: LogFields> {
     log: &'a Log,
     level: Level,
     message: &'static str,
     fields: &'a F,
 }
 
-impl<F: Fields> Line<'_, F> {
+impl<F: LogFields> LogLine<'_, F> {
     fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut json = Vec::with_capacity(1_024);
         let mut serializer = serde_json::Serializer::new(&mut json);
@@ -138,7 +138,7 @@ impl<F: Fields> Line<'_, F> {
     }
 }
 
-impl<F: Fields> fmt::Display for Line<'_, F> {
+impl<F: LogFields> fmt::Display for LogLine<'_, F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Text keys and plain values always serialize.
         let json = self.to_json().unwrap_or_default();
@@ -146,13 +146,13 @@ impl<F: Fields> fmt::Display for Line<'_, F> {
     }
 }
 
-/// Installs the subscriber and the panic hook. Called once, first thing in `main`.
+/// Installs the subscriber and the panic hook. `main` calls it first.
 pub fn install(level: Level, log: &Log) {
     // A second call (tests in one process) keeps the first subscriber.
     let _ = tracing::subscriber::set_global_default(Printer { level });
     let log = log.clone();
     std::panic::set_hook(Box::new(move |panic| {
-        // The panic's text is not printed: it could quote the input.
+        // The panic's text is not printed, because it could quote the input.
         if let Some(location) = panic.location() {
             log.emit(&LogEvent::Panicked { file: SourceFile::of(location), line: location.line() });
         }
@@ -174,7 +174,7 @@ impl Subscriber for Printer {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        // Metrics are INFO.
+        // Metrics have the level INFO.
         Some(LevelFilter::from_level(self.level.max(Level::INFO)))
     }
 
@@ -182,7 +182,7 @@ impl Subscriber for Printer {
         event.record(&mut LinePrinter);
     }
 
-    // Spans are not used: nothing enables them.
+    // Nothing enables spans.
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
         span::Id::from_u64(1)
     }
@@ -197,7 +197,7 @@ struct LinePrinter;
 impl Visit for LinePrinter {
     fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
         let mut line = String::with_capacity(1_024);
-        // Writing to a string does not fail, and there is nowhere to report that standard output is gone.
+        // Writing to a string cannot fail. If standard output is gone, there is no place to report it.
         let _ = writeln!(line, "{value:?}");
         #[expect(clippy::disallowed_methods, reason = "the one place that writes to standard output")]
         let _ = std::io::stdout().lock().write_all(line.as_bytes());
@@ -214,7 +214,7 @@ mod tests {
         let clock = Clock::fixed(std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_800_000_000_123));
         let log = Log::outside_invocations("telephony-hook", clock).of_invocation("req-1", false);
         let event = LogEvent::RequestRejected { status: 401, reason: Reason::NotAuthenticated, location: None };
-        let line = Line { log: &log, level: event.level(), message: event.name(), fields: &event };
+        let line = LogLine { log: &log, level: event.level(), message: event.name(), fields: &event };
         assert_eq!(
             line.to_string(),
             r#"{"timestamp":"2027-01-15T08:00:00.123Z","level":"WARN","message":"request_rejected","service":"telephony-hook","function_request_id":"req-1","cold_start":false,"status":401,"reason":"not_authenticated"}"#

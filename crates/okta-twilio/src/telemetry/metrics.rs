@@ -1,8 +1,8 @@
-//! Metrics in CloudWatch's embedded metric format: one JSON line on standard output for each request, no API call.
+//! Metrics in CloudWatch's embedded metric format: one JSON line on standard output per request, without an API call.
 //!
-//! Alarms can neither search nor sum over dimensions, so each metric has the sets that a plain alarm needs and no more:
-//! every combination of values is a billed metric. What would multiply them (the country, ids) is a plain property of
-//! the same line, which Logs Insights can group by.
+//! Alarms can neither search nor sum over dimensions. So each metric has only the dimension sets that a plain alarm
+//! needs, because every combination of values is a billed metric. A value with many variants (the country, ids) is a
+//! plain property of the same line, and Logs Insights can group by it.
 //! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::{sync::Arc, time::Duration};
@@ -12,17 +12,17 @@ use serde_json::Value;
 
 use super::{
     catalogue::LogEvent,
-    safe::{Fields, SafeToLog, safe_to_log},
+    safe::{LogFields, SafeToLog, safe_to_log},
 };
 use crate::time::clock::Timestamp;
 
 /// Namespace of every metric.
 pub const NAMESPACE: &str = "OktaTwilio";
 
-/// Sets of dimensions, as the format writes them.
+/// Sets of dimensions, in the form of the format.
 type DimensionSets = &'static [&'static [&'static str]];
 
-/// The list of all metrics: name, unit and dimension sets. `infra/tests` and `docs/logging.md` are compared with it.
+/// The list of all metrics: name, unit and dimension sets. Tests compare `infra/tests` and `docs/logging.md` with it.
 macro_rules! metrics {
     ($( $(#[$meta:meta])* $name:ident $unit:ident $dimensions:tt, )*) => {
         /// A metric of the functions.
@@ -52,43 +52,43 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// Requests for a code. Outcome: `sent`, `failed`, `refused` or `swallowed`.
+    /// Requests to send a code. Outcome: `sent`, `failed`, `refused` or `swallowed`.
     Sends Count [&["Stack", "Hook", "Outcome"], &["Stack", "Hook", "Reason"]],
-    /// 0 for a code that went out, 1 for one that failed for a cause that is not the user's own. An alarm can watch its
-    /// average, which is the share of failures; a share of two counts has no value as soon as one of them is missing.
+    /// 0 for a sent code, 1 for a failure with a cause other than the user's own. An alarm can watch its average, which
+    /// is the failure rate. A ratio of two counts would have no value if one of them were missing.
     SendErrors Count [&["Stack", "Hook"]],
-    /// Feedback. Outcome: `queued`, `approved`, `not_needed` or `failed`.
+    /// Feedback to Twilio. Outcome: `queued`, `approved`, `not_needed` or `failed`.
     Feedback Count [&["Stack", "Hook", "Outcome"], &["Stack", "Hook", "Reason"]],
-    /// Requests that were turned away.
+    /// Rejected requests.
     Rejected Count [&["Stack", "Hook", "Reason"]],
-    /// From invocation to response.
+    /// From the invocation to the response.
     HookLatency Milliseconds [&["Stack", "Hook"]],
-    /// All requests to Verify for one code.
+    /// The duration of all requests to Verify for one code.
     VerifyLatency Milliseconds [&["Stack", "Hook"]],
-    /// The request to Lookup for one code.
+    /// The duration of the request to Lookup for one code.
     LookupLatency Milliseconds [&["Stack", "Hook"]],
     /// From Okta's event to Twilio's approval.
     FeedbackDelay Milliseconds [&["Stack", "Hook"]],
-    /// First invocations of an instance.
+    /// First invocations of an execution environment.
     ColdStart Count [&["Stack", "Hook"]],
-    /// Packages that Lookup was asked for; `basic` is free.
+    /// Packages requested from Lookup. `basic` is free.
     Lookups Count [&["Stack", "Hook"], &["Stack", "Hook", "Package"]],
-    /// Codes that were decided without Lookup.
+    /// Codes that were sent or refused without data from Lookup.
     LookupFailures Count [&["Stack", "Hook"]],
     /// Secrets that could not be read or used.
     SecretRefreshFailures Count [&["Stack", "Hook"]],
-    /// Requests to the sends table that failed.
+    /// Failed requests to the sends table.
     TableFailures Count [&["Stack", "Hook"]],
     /// Codes that `POLICY_MODE=enforce` would have refused.
     WouldRefuse Count [&["Stack", "Hook"], &["Stack", "Hook", "Reason"]],
 }
 
-/// Value of the dimension `Stack`, so that two stacks in one account do not add up.
+/// Value of the dimension `Stack`. It keeps the metrics of two stacks in one account apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackName(Arc<str>);
 
 impl StackName {
-    /// `METRICS_STACK`: 1 to 128 letters, digits, `-`, `_`, `.` or `/`. `None` for another text.
+    /// Parses `METRICS_STACK`: 1 to 128 letters, digits, `-`, `_`, `.` or `/`. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let usable = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
         ((1..=128).contains(&text.len()) && text.bytes().all(usable)).then(|| Self(text.into()))
@@ -109,7 +109,7 @@ impl Serialize for StackName {
 
 safe_to_log!(StackName);
 
-/// The measurements of one request.
+/// The metrics of one request.
 #[derive(Debug)]
 pub struct Metrics {
     timestamp_ms: i64,
@@ -118,7 +118,7 @@ pub struct Metrics {
     directives: Vec<Directive>,
 }
 
-/// Metrics that have the same dimensions.
+/// Metrics with the same dimensions.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Directive {
@@ -142,7 +142,7 @@ struct Metadata<'a> {
 }
 
 impl Metrics {
-    /// No measurements yet, with the dimensions that all have.
+    /// Empty metrics with the common dimensions.
     pub(super) fn new(stack: &StackName, hook: &'static str, timestamp: Timestamp) -> Self {
         let properties = Vec::with_capacity(16);
         let mut metrics = Self { timestamp_ms: timestamp.as_millis(), properties, directives: Vec::new() };
@@ -150,7 +150,7 @@ impl Metrics {
         metrics
     }
 
-    /// What a log event itself measures, if anything.
+    /// The metrics of a log event, if it has any.
     pub(super) fn of_event(event: &LogEvent, new: impl FnOnce() -> Self) -> Option<Self> {
         let measure = |fill: &dyn Fn(&mut Self)| {
             let mut metrics = new();
@@ -204,14 +204,14 @@ impl Metrics {
         self.put(name, serde_json::to_value(value).unwrap_or_default())
     }
 
-    /// Adds a count. Its dimensions are [`set`](Self::set) by the caller.
+    /// Adds a count. The caller [`set`](Self::set)s its dimensions.
     pub fn count(&mut self, metric: Metric, count: u64) -> &mut Self {
         self.add(metric, count.into())
     }
 
     /// Adds a duration in milliseconds.
     pub fn duration(&mut self, metric: Metric, duration: Duration) -> &mut Self {
-        // Three decimals: a warm request on a loopback takes less than one millisecond.
+        // Three decimals, because a warm request on the loopback interface takes less than one millisecond.
         let milliseconds = (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
         self.add(metric, milliseconds.into())
     }
@@ -241,7 +241,7 @@ impl Metrics {
     }
 }
 
-impl Fields for Metrics {
+impl LogFields for Metrics {
     fn write<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
         let metadata = Metadata { timestamp: self.timestamp_ms, cloud_watch_metrics: &self.directives };
         line.serialize_entry("_aws", &metadata)?;

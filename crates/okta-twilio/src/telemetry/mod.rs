@@ -1,8 +1,8 @@
-//! What the functions print: log events from one closed list, and metrics in CloudWatch's embedded format.
+//! The output of the functions: log events from one closed list, and metrics in CloudWatch's embedded format.
 //!
 //! | To change | Look at |
 //! |---|---|
-//! | what an event says, or add one | [`catalogue`], [`record`], and `docs/logging.md` |
+//! | the text of an event, or add an event | [`catalogue`], [`record`], and `docs/logging.md` |
 //! | which types may be logged | [`safe`] |
 //! | the keys that every line has, or how a line is printed | [`log`] |
 //! | a metric, its unit or its dimensions | [`metrics`] |

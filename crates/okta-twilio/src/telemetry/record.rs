@@ -1,4 +1,4 @@
-//! What the larger log events hold.
+//! The records of the larger log events.
 
 use super::safe::log_record;
 use crate::{
@@ -8,14 +8,14 @@ use crate::{
 };
 
 log_record! {
-    /// What an admin should look at, although the function works.
+    /// An admin should look at this, although the function works.
     #[derive(Clone, Debug, Default)]
     pub struct ConfigurationWarning {
-        /// What to look at; never a value.
+        /// What to look at. Never contains a value.
         pub problem: &'static str,
-        /// The name of the variable, where it is one that is not known by this program's own text.
+        /// The name of the variable, if it comes from the environment.
         pub variable: Option<SafeId>,
-        /// Which secret, where it is about one.
+        /// The secret, if the warning is about one.
         pub secret: Option<&'static str>,
         /// The variable or field that was probably meant.
         pub meant: Option<&'static str>,
@@ -23,29 +23,29 @@ log_record! {
 }
 
 impl ConfigurationWarning {
-    /// Where the problem says all.
+    /// A warning that needs only its text.
     pub fn of(problem: &'static str) -> Self {
         Self { problem, ..Self::default() }
     }
 }
 
 log_record! {
-    /// What is known of one request to send a code.
+    /// The facts about one request to send a code.
     #[derive(Clone, Debug)]
     pub struct SendRecord {
-        /// Outcome in one word.
+        /// The result as one code.
         pub reason: Reason,
-        /// Okta's `requestType`, last part.
+        /// The last part of Okta's `requestType`.
         pub request_type: &'static str,
         /// `sms`, `call` or `whatsapp`.
         pub channel: &'static str,
-        /// Country and last two digits.
+        /// The country and the last two digits.
         pub phone: Option<MaskedPhone>,
-        /// Lookup's country, else the number's own.
+        /// The country from Lookup, or else from the number.
         pub country: Option<CountryCode>,
-        /// Twilio's kind of line.
+        /// Twilio's line type.
         pub line_type: Option<&'static str>,
-        /// The carrier's codes.
+        /// The carrier's network codes.
         pub network: Option<NetworkCode>,
         /// Twilio's score, 0 to 100.
         pub sms_pumping_risk: Option<u8>,
@@ -59,40 +59,40 @@ log_record! {
         pub verification_sid: Option<SafeId>,
         /// The `VL…` sid of the last attempt.
         pub attempt_sid: Option<SafeId>,
-        /// Twilio's own id of the request, for its support.
+        /// Twilio's id of the request, for Twilio's support.
         pub twilio_request_id: Option<SafeId>,
         /// Twilio's error code.
         pub twilio_code: Option<u32>,
-        /// HTTP status of Twilio's answer.
+        /// HTTP status of Twilio's response.
         pub twilio_status: Option<u16>,
-        /// What an admin can do about it.
+        /// What an admin can do.
         pub advice: Option<&'static str>,
         /// What `REPLACE_PENDING` did before the send: `canceled`, `nothing_pending` or `failed`.
         pub replaced: Option<&'static str>,
-        /// Why the pending verification could not be cancelled; the send went on.
+        /// Why the pending verification could not be canceled. The send continued.
         pub replace_failure: Option<Reason>,
-        /// How many messages went to the user at this number within ten minutes before this one (`RESEND_CHANNELS`).
+        /// How many messages the user received at this number within the last ten minutes (`RESEND_CHANNELS`).
         pub earlier_sends: Option<u32>,
-        /// Why the sends table could not say so; the request counted as the first.
+        /// Why the sends table did not return this count. The request then counts as the first.
         pub table_failure: Option<Reason>,
-        /// Whether it is one of Okta's previews.
+        /// Whether this is a preview from Okta.
         pub preview: bool,
-        /// How many requests to Verify were made.
+        /// The number of requests to Verify.
         pub attempts: u32,
-        /// Since the request reached the gateway.
+        /// Time since the request reached the gateway.
         pub duration_ms: u64,
-        /// Of these, waiting for Lookup.
+        /// The part of it that was spent on Lookup.
         pub lookup_ms: Option<u64>,
-        /// Of these, waiting for Verify.
+        /// The part of it that was spent on Verify.
         pub verify_ms: u64,
     }
 }
 
 log_record! {
-    /// What is known of the feedback for one event.
+    /// The facts about the feedback for one event.
     #[derive(Clone, Debug)]
     pub struct FeedbackRecord {
-        /// Outcome in one word.
+        /// The result as one code.
         pub reason: Reason,
         /// Okta's id of the event.
         pub event_uuid: Option<SafeId>,
@@ -102,41 +102,41 @@ log_record! {
         pub kind: Option<&'static str>,
         /// `sms`, `call` or `either`.
         pub channel: Option<&'static str>,
-        /// Since Okta published the event.
+        /// Time since Okta published the event.
         pub age_seconds: Option<i64>,
-        /// Country and last two digits of the number that the verification was found by.
+        /// Country and last two digits of the number that identified the verification.
         pub phone: Option<MaskedPhone>,
         /// How many numbers were tried.
         pub numbers: u32,
-        /// What told the verification: `sends`, `factors` or `profile`.
+        /// Where the verification was found: `sends`, `factors` or `profile`.
         pub source: Option<&'static str>,
-        /// How the sends table failed, if it did.
+        /// How the sends table failed, if it failed.
         pub table_failure: Option<Reason>,
         /// From Okta's event to Twilio's approval.
         pub delay_ms: Option<u64>,
         /// The `VE…` sid.
         pub verification_sid: Option<SafeId>,
-        /// Twilio's own id of the request that failed, for its support.
+        /// Twilio's id of the failed request, for Twilio's support.
         pub twilio_request_id: Option<SafeId>,
         /// Twilio's error code.
         pub twilio_code: Option<u32>,
         /// HTTP status of Twilio's refusal.
         pub twilio_status: Option<u16>,
-        /// What an admin can do about it.
+        /// What an admin can do.
         pub advice: Option<&'static str>,
-        /// Whether a failure may pass without anybody's help.
+        /// Whether the failure can clear without a change by anyone.
         pub transient: bool,
-        /// How often the queue has handed the message over.
+        /// How often the queue has delivered the message.
         pub receive_count: Option<u32>,
-        /// The queue's id of a message that says nothing else.
+        /// The queue's id of an unreadable message.
         pub message_id: Option<SafeId>,
-        /// For this event.
+        /// Processing time of this event.
         pub duration_ms: u64,
     }
 }
 
 impl FeedbackRecord {
-    /// Nothing but the event's id and what became of it.
+    /// A record with only the event's id and the reason.
     pub fn new(event_uuid: Option<SafeId>, reason: Reason) -> Self {
         Self {
             reason,
@@ -164,31 +164,31 @@ impl FeedbackRecord {
 }
 
 log_record! {
-    /// How Lookup failed, or one of its packages.
+    /// A failure of Lookup or of one of its packages.
     #[derive(Clone, Debug)]
     pub struct LookupFailure {
         /// What happened.
         pub reason: Reason,
-        /// The package without data; none: there is no answer at all.
+        /// The package without data. `None` if the whole response is missing.
         pub package: Option<&'static str>,
         /// Twilio's error code.
         pub twilio_code: Option<u32>,
-        /// HTTP status of Twilio's answer.
+        /// HTTP status of Twilio's response.
         pub twilio_status: Option<u16>,
-        /// Twilio's own id of the request.
+        /// Twilio's id of the request.
         pub twilio_request_id: Option<SafeId>,
-        /// What an admin can do about it.
+        /// What an admin can do.
         pub advice: Option<&'static str>,
     }
 }
 
 impl LookupFailure {
-    /// There is no answer.
+    /// A failure without a response.
     pub fn of(reason: Reason) -> Self {
         Self { reason, package: None, twilio_code: None, twilio_status: None, twilio_request_id: None, advice: None }
     }
 
-    /// A package has no data.
+    /// A package without data.
     pub fn of_package(package: &'static str, twilio_code: Option<u32>, advice: Option<&'static str>) -> Self {
         Self { package: Some(package), twilio_code, advice, ..Self::of(Reason::NoData) }
     }

@@ -1,4 +1,4 @@
-//! Which types are safe to log. The compiler checks it: a field of any other type does not compile.
+//! The types that are safe to log. A log field of any other type does not compile.
 //!
 //! ```compile_fail
 //! fn log_field(_: impl okta_twilio::telemetry::safe::SafeToLog) {}
@@ -20,8 +20,8 @@ use crate::{
     reason::Reason,
 };
 
-/// A value that may stand in a log line or a metric: it cannot hold a code, a number, a secret, a name or a text from
-/// outside. An implementation is a promise about every value of the type; each one is worth a review.
+/// A value that is safe in a log line or a metric. It cannot hold a code, a number, a secret, a name or external text.
+/// An implementation promises this for every value of the type, so review each one.
 pub trait SafeToLog: Serialize {
     /// Whether the field is left out of the line.
     fn is_absent(&self) -> bool {
@@ -35,10 +35,10 @@ macro_rules! safe_to_log {
 }
 
 safe_to_log!(bool, u8, u16, u32, u64, i64, f64);
-// A text that is part of this program.
+// A text that is part of the program.
 safe_to_log!(&'static str);
 safe_to_log!(Reason, SafeId, MaskedPhone, CountryCode, Region, Channel, NetworkCode, SourceFile);
-// It names a variable, the problem and an example, never the value.
+// It names a variable, the problem and an example, but never the value.
 safe_to_log!(StartError);
 
 impl<T: SafeToLog> SafeToLog for Option<T> {
@@ -70,16 +70,16 @@ impl Serialize for SourceFile {
     }
 }
 
-/// The fields of one log event, written into its line.
-pub trait Fields {
+/// The fields of one log event, to be written into its line.
+pub trait LogFields {
     /// Writes every field that is present.
     ///
     /// # Errors
-    /// If the serializer fails.
+    /// Fails if the serializer fails.
     fn write<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error>;
 }
 
-/// Writes one field. The bound is what keeps other types out of the log.
+/// Writes one field. Its bound keeps other types out of the log.
 pub(super) fn write_field<M: SerializeMap>(
     line: &mut M,
     key: &'static str,
@@ -88,7 +88,7 @@ pub(super) fn write_field<M: SerializeMap>(
     if value.is_absent() { Ok(()) } else { line.serialize_entry(key, value) }
 }
 
-/// A struct whose fields are all safe to log, each under its own name.
+/// A struct whose fields are all safe to log. Each field has its own name as the key.
 macro_rules! log_record {
     (
         $(#[$meta:meta])*
@@ -97,7 +97,7 @@ macro_rules! log_record {
         $(#[$meta])*
         pub struct $name { $( $(#[$field_meta])* pub $field: $type, )* }
 
-        impl $crate::telemetry::safe::Fields for $name {
+        impl $crate::telemetry::safe::LogFields for $name {
             fn write<M: serde::ser::SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
                 $( $crate::telemetry::safe::write_field(line, stringify!($field), &self.$field)?; )*
                 Ok(())
@@ -123,7 +123,7 @@ macro_rules! log_events {
             }
         }
 
-        impl $crate::telemetry::safe::Fields for LogEvent {
+        impl $crate::telemetry::safe::LogFields for LogEvent {
             fn write<M: serde::ser::SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
                 $( log_events!(@write self line $variant $body); )*
                 Ok(())

@@ -1,11 +1,11 @@
-//! Time, injected: the wall clock here, durations through `tokio::time` (which tests can pause).
+//! Injected time. The wall clock is here. Durations use `tokio::time`, which tests can pause.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use aws_smithy_types::{DateTime, date_time::Format};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Where the time of day comes from.
+/// The source of the wall clock time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
@@ -16,12 +16,12 @@ impl Clock {
         Self(Arc::new(SystemTime::now))
     }
 
-    /// A clock that stands still, for tests.
+    /// A clock that does not move, for tests.
     pub fn fixed(now: SystemTime) -> Self {
         Self(Arc::new(move || now))
     }
 
-    /// Now.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         Timestamp(DateTime::from((self.0)()))
     }
@@ -38,17 +38,17 @@ impl fmt::Debug for Clock {
 pub struct Timestamp(DateTime);
 
 impl Timestamp {
-    /// Reads RFC 3339, such as Okta's `2026-11-23T21:43:40.000Z`. `None` if it is not.
+    /// Parses RFC 3339, such as Okta's `2026-11-23T21:43:40.000Z`. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         DateTime::from_str(text.trim(), Format::DateTimeWithOffset).ok().map(Self)
     }
 
-    /// Reads the date of an HTTP header, such as `Mon, 23 Nov 2026 21:43:40 GMT`. `None` if it is none.
+    /// Parses the date of an HTTP header, such as `Mon, 23 Nov 2026 21:43:40 GMT`. Returns `None` for any other text.
     pub fn parse_http_date(text: &str) -> Option<Self> {
         DateTime::from_str(text.trim(), Format::HttpDate).ok().map(Self)
     }
 
-    /// From milliseconds since 1970, as the gateway and EMF count.
+    /// From milliseconds since 1970, the unit of the gateway and of EMF.
     pub fn from_millis(millis: i64) -> Self {
         Self(DateTime::from_millis(millis))
     }

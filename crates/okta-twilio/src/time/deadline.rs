@@ -1,4 +1,4 @@
-//! One deadline for everything that a request does.
+//! One deadline for all the work of a request.
 
 use std::time::Duration;
 
@@ -6,33 +6,34 @@ use tokio::time::Instant;
 
 use crate::time::clock::Timestamp;
 
-/// The answer must leave this long after the request reached the gateway, so that it arrives while Okta waits.
+/// The response must leave within this time after the request reached the gateway, so that Okta still waits for it.
 const LAST_MOMENT: Duration = Duration::from_millis(2_850);
 
-/// How long Okta waits for an answer.
+/// How long Okta waits for a response.
 const OKTAS_PATIENCE: Duration = Duration::from_secs(3);
 
-/// An older gateway's time is a recorded event or a clock that is off.
+/// A gateway time older than this comes from a recorded event or a wrong clock.
 const OLDEST_REQUEST: Duration = Duration::from_secs(30);
 
-/// The moment by which the answer must leave.
+/// The time by which the response must leave.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     started: Instant,
     at: Instant,
-    /// When the answer must leave at the latest, whatever the budget was.
+    /// The latest time by which the response must leave, independent of the budget.
     last: Instant,
 }
 
 impl Deadline {
-    /// Counts `budget` from the gateway's time of the request where that lies within the last 3 s, so that a cold
-    /// start counts too; else from now.
+    /// Counts `budget` from the gateway's time if that lies within the last 3 s, so that a cold start counts too.
+    /// Otherwise counts from now.
     pub fn starting(budget: Duration, now: Timestamp, gateway_time: Option<Timestamp>) -> Self {
         let age = age(now, gateway_time).filter(|age| *age <= OKTAS_PATIENCE).unwrap_or_default();
         Self::starting_ago(age, budget)
     }
 
-    /// As [`starting`](Self::starting), but over at once if Okta has given up: the gateway's time lies 3 s to 30 s back.
+    /// Like [`starting`](Self::starting), but expires at once if Okta has given up: the gateway's time lies 3 s to 30 s
+    /// back.
     pub fn while_okta_waits(budget: Duration, now: Timestamp, gateway_time: Option<Timestamp>) -> Self {
         match age(now, gateway_time) {
             Some(age) if age > OKTAS_PATIENCE && age <= OLDEST_REQUEST => Self::starting_ago(age, Duration::ZERO),
@@ -46,7 +47,7 @@ impl Deadline {
         Self { started, at: arrived + budget.saturating_sub(age), last: started + LAST_MOMENT }
     }
 
-    /// Ends at a given time of day, such as the end that Lambda sets for an invocation.
+    /// Ends at a given time, such as the end of a Lambda invocation.
     pub fn until(end: Timestamp, now: Timestamp) -> Self {
         let left = u64::try_from(end.as_millis().saturating_sub(now.as_millis())).unwrap_or(0);
         let started = Instant::now();
@@ -54,8 +55,8 @@ impl Deadline {
         Self { started, at, last: at }
     }
 
-    /// The earlier of this one and the end that Lambda sets for the invocation, less `margin` for the answer. An end in
-    /// the past is how a local emulator sets none.
+    /// The earlier of this deadline and the end of the Lambda invocation, with `margin` reserved for the response. A
+    /// local emulator may set an end in the past, which is ignored.
     #[must_use]
     pub fn before_end(self, end: Timestamp, now: Timestamp, margin: Duration) -> Self {
         if end <= now {
@@ -65,41 +66,41 @@ impl Deadline {
         Self { at: self.at.min(end.at), last: self.last.min(end.at), ..self }
     }
 
-    /// One that is over after `most`, or earlier.
+    /// A deadline that ends after `max` at the latest.
     #[must_use]
-    pub fn within(self, most: Duration) -> Self {
-        Self { at: self.at.min(Instant::now() + most), ..self }
+    pub fn within(self, max: Duration) -> Self {
+        Self { at: self.at.min(Instant::now() + max), ..self }
     }
 
-    /// One that leaves time for the answer.
+    /// A deadline that ends earlier by `margin`, to leave time for the response.
     #[must_use]
     pub fn earlier_by(self, margin: Duration) -> Self {
         Self { at: self.at.checked_sub(margin).unwrap_or(self.started).max(self.started), ..self }
     }
 
-    /// What is left; zero once it is over.
+    /// The remaining time. Zero after the deadline.
     pub fn remaining(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 
-    /// What is left, but no more than `most`.
-    pub fn at_most(&self, most: Duration) -> Duration {
-        self.remaining().min(most)
+    /// The remaining time, but at most `max`.
+    pub fn remaining_up_to(&self, max: Duration) -> Duration {
+        self.remaining().min(max)
     }
 
-    /// What is left for work that must not be skipped where the budget has passed: `most`, but at least `least` even then,
-    /// and never beyond the moment at which the answer must leave.
-    pub fn for_duty(&self, least: Duration, most: Duration) -> Duration {
-        self.at_most(most).max(least).min(self.last.saturating_duration_since(Instant::now()))
+    /// The time for work that must happen even if the budget is used up. It is at most `max` and at least `min`, but
+    /// never passes the time by which the response must leave.
+    pub fn for_duty(&self, min: Duration, max: Duration) -> Duration {
+        self.remaining_up_to(max).max(min).min(self.last.saturating_duration_since(Instant::now()))
     }
 
-    /// Since the request reached the gateway.
+    /// Time since the request reached the gateway.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 }
 
-/// How long ago the gateway took a request; `None` if it does not say so, or says a time in the future.
+/// How long ago the gateway received the request. `None` if the time is missing or in the future.
 fn age(now: Timestamp, gateway_time: Option<Timestamp>) -> Option<Duration> {
     let age = now.as_millis().checked_sub(gateway_time?.as_millis())?;
     u64::try_from(age).ok().map(Duration::from_millis)
@@ -126,14 +127,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_unbelievable_time_does_not_count() {
+    async fn an_implausible_time_does_not_count() {
         assert_eq!(remaining_after(Some(3_001)), 2_600);
         assert_eq!(remaining_after(Some(-50)), 2_600);
         assert_eq!(remaining_after(Some(NOW)), 2_600);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_okta_has_given_up_is_over() {
+    async fn a_request_that_okta_has_given_up_is_over() {
         let remaining = |age_ms: i64| {
             let gateway = Some(Timestamp::from_millis(NOW - age_ms));
             let budget = Duration::from_millis(2_600);
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn lambdas_end_counts_where_it_is_earlier() {
+    async fn lambdas_end_counts_if_it_is_earlier() {
         let (now, margin) = (Timestamp::from_millis(NOW), Duration::from_millis(100));
         let deadline = Deadline::starting(Duration::from_millis(2_600), now, None);
         for (end, expected) in
@@ -174,14 +175,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_duty_has_its_time_until_the_last_moment() {
-        let (least, most) = (Duration::from_millis(150), Duration::from_millis(300));
+    async fn required_work_has_time_until_the_last_moment() {
+        let (min, max) = (Duration::from_millis(150), Duration::from_millis(300));
         let now = Timestamp::from_millis(NOW);
         let left = |age: i64, end: Option<i64>| {
             let gateway = Some(Timestamp::from_millis(NOW - age));
             let deadline = Deadline::starting(Duration::from_millis(2_600), now, gateway);
             let end = end.map_or(now, |end| Timestamp::from_millis(NOW + end));
-            deadline.before_end(end, now, Duration::from_millis(100)).for_duty(least, most).as_millis()
+            deadline.before_end(end, now, Duration::from_millis(100)).for_duty(min, max).as_millis()
         };
         assert_eq!(left(0, None), 300);
         assert_eq!(left(2_400, None), 200, "what the budget has left");
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_can_come_sooner() {
+    async fn it_can_end_earlier() {
         let deadline = Deadline::starting(Duration::from_millis(100), Timestamp::from_millis(NOW), None);
         assert_eq!(deadline.within(Duration::from_millis(60)).remaining(), Duration::from_millis(60));
         assert_eq!(deadline.within(Duration::from_millis(160)).remaining(), Duration::from_millis(100));
@@ -204,7 +205,7 @@ mod tests {
         let deadline = Deadline::starting(Duration::from_millis(100), Timestamp::from_millis(NOW), None);
         tokio::time::advance(Duration::from_millis(60)).await;
         assert_eq!(deadline.remaining(), Duration::from_millis(40));
-        assert_eq!(deadline.at_most(Duration::from_millis(10)), Duration::from_millis(10));
+        assert_eq!(deadline.remaining_up_to(Duration::from_millis(10)), Duration::from_millis(10));
         tokio::time::advance(Duration::from_millis(60)).await;
         assert_eq!(deadline.remaining(), Duration::ZERO);
         assert_eq!(deadline.elapsed(), Duration::from_millis(120));

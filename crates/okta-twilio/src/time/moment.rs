@@ -1,4 +1,4 @@
-//! When something happened, for ages that must not be too young.
+//! A point in time whose age is never underestimated.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use crate::time::clock::{Clock, Timestamp};
 
-/// A point in time by two clocks: the process's monotonic clock and the time of day.
+/// A point in time on two clocks: the process's monotonic clock and the wall clock.
 ///
-/// Lambda freezes the process between invocations. Measurements show the monotonic clock going on meanwhile, but AWS
-/// does not promise it. The time of day always goes on, but may be set back. The older of both ages is used: then a
-/// freeze always counts, and a clock that was set can only make something look older than it is.
+/// Lambda freezes the process between invocations. In measurements, the monotonic clock continues during a freeze, but
+/// AWS does not promise that. The wall clock always continues, but it can be set back. The age is the larger of the
+/// two: a freeze always counts, and a changed wall clock can only make something look older.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     monotonic: Instant,
@@ -18,12 +18,12 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Now.
+    /// The current moment.
     pub fn now(clock: &Clock) -> Self {
         Self { monotonic: Instant::now(), time_of_day: clock.now() }
     }
 
-    /// How long ago it was, by the clock that says more.
+    /// Its age by the clock that shows more.
     pub fn age(&self, clock: &Clock) -> Duration {
         let millis = clock.now().as_millis().saturating_sub(self.time_of_day.as_millis());
         let by_time_of_day = Duration::from_millis(u64::try_from(millis).unwrap_or(0));

@@ -1,42 +1,41 @@
-//! Pauses between tries that grow, so that many functions at once do not keep a service down that has just begun to
-//! recover.
+//! Pauses between retries. They grow, so that many functions do not overload a service that is recovering.
 
 use std::time::Duration;
 
 use aws_lc_rs::rand;
 
-/// The pauses between the tries of one request: each up to twice as long as the one before it, and chance shortens it by
-/// up to a half.
+/// The pauses between the tries of one request. Each base value is twice the one before, up to a maximum, and a random
+/// part shortens each pause by up to half.
 #[derive(Debug)]
 pub struct Pauses {
     next: Duration,
-    longest: Duration,
-    chance: fn() -> u8,
+    max: Duration,
+    random: fn() -> u8,
 }
 
 impl Pauses {
-    /// Begins with `first`; none is longer than `longest`.
-    pub fn new(first: Duration, longest: Duration) -> Self {
-        Self::by(chance, first, longest)
+    /// Begins with `first`. No pause is longer than `max`.
+    pub fn new(first: Duration, max: Duration) -> Self {
+        Self::by(random, first, max)
     }
 
-    fn by(chance: fn() -> u8, first: Duration, longest: Duration) -> Self {
-        Self { next: first, longest, chance }
+    fn by(random: fn() -> u8, first: Duration, max: Duration) -> Self {
+        Self { next: first, max, random }
     }
 
     /// The next pause.
     pub fn take(&mut self) -> Duration {
-        let full = self.next.min(self.longest);
+        let full = self.next.min(self.max);
         self.next = full.saturating_mul(2);
         let half = full / 2;
-        half + half * u32::from((self.chance)()) / u32::from(u8::MAX)
+        half + half * u32::from((self.random)()) / u32::from(u8::MAX)
     }
 }
 
-/// Any number; where the system has no chance to give, always the same one.
-fn chance() -> u8 {
+/// A random number. Always the same number if the system has no randomness.
+fn random() -> u8 {
     let mut byte = [0];
-    // Without it the pauses still grow.
+    // Without randomness the pauses still grow.
     let _ = rand::fill(&mut byte);
     byte[0]
 }
@@ -45,20 +44,20 @@ fn chance() -> u8 {
 mod tests {
     use super::*;
 
-    fn pauses(chance: fn() -> u8) -> Vec<u128> {
-        let mut pauses = Pauses::by(chance, Duration::from_millis(50), Duration::from_millis(800));
+    fn pauses(random: fn() -> u8) -> Vec<u128> {
+        let mut pauses = Pauses::by(random, Duration::from_millis(50), Duration::from_millis(800));
         (0..6).map(|_| pauses.take().as_millis()).collect()
     }
 
     #[test]
-    fn they_double_up_to_the_longest_and_chance_takes_up_to_a_half() {
+    fn they_double_up_to_the_maximum_and_randomness_removes_up_to_half() {
         assert_eq!(pauses(|| u8::MAX), [50, 100, 200, 400, 800, 800]);
         assert_eq!(pauses(|| 0), [25, 50, 100, 200, 400, 400]);
     }
 
     #[test]
-    fn no_two_functions_keep_step() {
-        let all: std::collections::BTreeSet<_> = (0..100).map(|_| pauses(chance)).collect();
+    fn functions_do_not_pause_in_step() {
+        let all: std::collections::BTreeSet<_> = (0..100).map(|_| pauses(random)).collect();
         assert!(all.len() > 1);
     }
 }

@@ -1,7 +1,7 @@
-//! One authorised call to Twilio: the credentials, the rule for 401, what a refusal says, what silence means.
+//! One authorized call to Twilio: the credentials, the retry after 401, and the meaning of errors.
 //!
-//! Verify and Lookup share this client. Twilio's error message can quote the phone number, so it is read here and never
-//! kept.
+//! Verify and Lookup share this client. Twilio's error message can quote the phone number, so it is parsed here and
+//! never stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,46 +9,46 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::{
-    http_client::{self, Answer, CallError},
+    http_client::{self, CallError, HttpResponse},
     id::SafeId,
     reason::Reason,
-    secrets::{Authorised, Cached, HooksSecret, SecretError},
+    secrets::{Authorized, Cached, HooksSecret, SecretError},
     telemetry::Log,
     time::deadline::Deadline,
     twilio::ErrorCode,
 };
 
-/// A client for all of Twilio, on the shared HTTP client.
+/// A client for Twilio's APIs, on the shared HTTP client.
 #[derive(Clone)]
 pub struct TwilioClient {
     http: reqwest::Client,
     hooks_secret: Arc<Cached<HooksSecret>>,
 }
 
-/// How a call is made.
+/// How to make a call.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Manner {
-    /// When the last answer must be there.
+pub(super) struct CallOptions {
+    /// When the last response must have arrived.
     pub(super) deadline: Deadline,
-    /// The second call, with newer credentials, is made only if this much is left.
-    pub(super) least: Duration,
-    /// Whether the call may be carried out twice without harm, so that it is repeated when the connection is lost.
+    /// A second call with newer credentials is made only if this much time is left.
+    pub(super) min_remaining: Duration,
+    /// Whether the call is safe to repeat. If so, it is repeated after a lost connection.
     pub(super) repeatable: bool,
 }
 
 /// Why a call to Twilio failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TwilioError {
-    /// Twilio answered, and the answer is no.
+    /// Twilio refused the request.
     #[error("Twilio answered {}", .0.status)]
     Refused(Refusal),
-    /// The answer says yes but cannot be read.
+    /// The response reports success but cannot be parsed.
     #[error("Twilio's answer cannot be read")]
     Unreadable,
-    /// There was no answer.
+    /// There was no response.
     #[error(transparent)]
-    NoAnswer(#[from] CallError),
-    /// There are no credentials to call with; nothing was sent.
+    NoResponse(#[from] CallError),
+    /// There were no credentials, so nothing was sent.
     #[error("the hooks secret cannot be used: {0}")]
     NoCredentials(#[from] SecretError),
 }
@@ -59,8 +59,8 @@ impl From<Refusal> for TwilioError {
     }
 }
 
-/// The stable code of a call that got no answer.
-pub fn reason_of_silence(error: CallError) -> Reason {
+/// The reason code of a call without a response.
+pub fn reason_of_no_response(error: CallError) -> Reason {
     match error {
         CallError::NotConnected => Reason::TwilioUnreachable,
         CallError::TimedOut => Reason::TwilioTimeout,
@@ -69,19 +69,19 @@ pub fn reason_of_silence(error: CallError) -> Reason {
 }
 
 impl TwilioClient {
-    /// A client with the credentials of the hooks secret.
+    /// Creates a client that uses the credentials of the hooks secret.
     pub fn new(http: reqwest::Client, hooks_secret: Arc<Cached<HooksSecret>>) -> Self {
         Self { http, hooks_secret }
     }
 
-    /// Makes a call: `request` is built for each try, with the secret that authorises it.
+    /// Makes a call. `request` builds the request for each try, with the secret that authorizes it.
     pub(super) async fn call(
         &self,
-        manner: Manner,
+        options: CallOptions,
         log: &Log,
         request: impl Fn(&reqwest::Client, &HooksSecret) -> reqwest::RequestBuilder,
-    ) -> Result<Authorised<Result<Answer, CallError>>, SecretError> {
-        let Manner { deadline, least, repeatable } = manner;
+    ) -> Result<Authorized<Result<HttpResponse, CallError>>, SecretError> {
+        let CallOptions { deadline, min_remaining, repeatable } = options;
         let call = async |secret: &Arc<HooksSecret>| {
             let request = secret.twilio.authenticate(request(&self.http, secret));
             let timeout = deadline.remaining();
@@ -91,30 +91,31 @@ impl TwilioClient {
                 http_client::call(request, timeout).await
             }
         };
-        let is_refused = |answer: &Result<Answer, CallError>| matches!(answer, Ok(answer) if answer.status == StatusCode::UNAUTHORIZED);
-        self.hooks_secret.authorise((&deadline, least), log, is_refused, call).await
+        let is_refused = |response: &Result<HttpResponse, CallError>| matches!(response, Ok(response) if response.status == StatusCode::UNAUTHORIZED);
+        self.hooks_secret.authorize((&deadline, min_remaining), log, is_refused, call).await
     }
 }
 
-/// Twilio's no. Without its message, which can hold the number.
+/// A refusal by Twilio. It does not include Twilio's message, which can contain the phone number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// HTTP status.
     pub status: u16,
-    /// Twilio's error code, if the body was Twilio's.
+    /// Twilio's error code, if the body is Twilio's.
     pub code: Option<u32>,
-    /// The parameter that Twilio objects to, if it names one.
+    /// The invalid parameter, if Twilio names one.
     pub parameter: Option<Parameter>,
-    /// The header `Twilio-Reached-Rate-Limit` is there: a rate limit of the service, which will not clear in a moment.
+    /// The response has the header `Twilio-Reached-Rate-Limit`: a rate limit of the service, which does not clear
+    /// quickly.
     pub reached_rate_limit: bool,
-    /// How long Twilio asks to wait.
+    /// The wait that Twilio requested.
     pub retry_after: Option<Duration>,
     /// Twilio's id of the request.
     pub request_id: Option<SafeId>,
 }
 
 impl Refusal {
-    /// What the table says of it.
+    /// The entry of the code table.
     pub fn error_code(&self) -> ErrorCode {
         match (self.code, self.parameter) {
             (Some(60200), Some(Parameter::Other | Parameter::Locale)) => ErrorCode::OTHER_PARAMETER,
@@ -122,37 +123,37 @@ impl Refusal {
         }
     }
 
-    /// Reads an answer that is no success. Its body may be anything: each field is read by itself.
-    pub(super) fn of(answer: &Answer) -> Self {
-        let body = body_of(answer);
+    /// Parses an error response. Its body can be anything, so each field is read separately.
+    pub(super) fn of(response: &HttpResponse) -> Self {
+        let body = body_of(response);
         Self {
-            status: answer.status.as_u16(),
+            status: response.status.as_u16(),
             code: body.get("code").and_then(code_of),
             parameter: text(&body, "message").and_then(Parameter::named_in),
-            reached_rate_limit: answer.headers.contains_key("twilio-reached-rate-limit"),
-            // Seconds; the other form that HTTP allows, a date, is not used by Twilio.
-            retry_after: answer
+            reached_rate_limit: response.headers.contains_key("twilio-reached-rate-limit"),
+            // In seconds. Twilio does not use the date form that HTTP also allows.
+            retry_after: response
                 .header("retry-after")
                 .and_then(|text| text.trim().parse().ok())
                 .map(Duration::from_secs),
-            request_id: request_id_of(answer),
+            request_id: request_id_of(response),
         }
     }
 }
 
-/// A parameter of a call, as far as it matters which.
+/// The parameters that need different handling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parameter {
-    /// The number.
+    /// The phone number.
     To,
     /// The language.
     Locale,
-    /// Any other.
+    /// Any other parameter.
     Other,
 }
 
 impl Parameter {
-    /// From Twilio's message, such as ``Invalid parameter `To`: …`` or `Invalid parameter: Locale`.
+    /// Parses Twilio's message, such as ``Invalid parameter `To`: …`` or `Invalid parameter: Locale`.
     fn named_in(message: &str) -> Option<Self> {
         let name = message.split_once("arameter")?.1;
         let name = name.trim_start_matches(|character: char| !character.is_ascii_alphabetic());
@@ -166,27 +167,27 @@ impl Parameter {
     }
 }
 
-/// The body as JSON; null where it is none.
-pub(super) fn body_of(answer: &Answer) -> Value {
-    answer.json().unwrap_or_default()
+/// The body as JSON. Null if it is not JSON.
+pub(super) fn body_of(response: &HttpResponse) -> Value {
+    response.json().unwrap_or_default()
 }
 
-/// Twilio's id of the request, for its support.
-pub(super) fn request_id_of(answer: &Answer) -> Option<SafeId> {
-    answer.header("twilio-request-id").and_then(SafeId::parse)
+/// Twilio's id of the request, for Twilio's support.
+pub(super) fn request_id_of(response: &HttpResponse) -> Option<SafeId> {
+    response.header("twilio-request-id").and_then(SafeId::parse)
 }
 
-/// A field that is a text, and not an empty one.
+/// A text field that is not empty.
 pub(super) fn text<'a>(body: &'a Value, field: &str) -> Option<&'a str> {
     body.get(field)?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// An id, where the field holds one.
+/// An id, if the field has a valid one.
 pub(super) fn id(body: &Value, field: &str) -> Option<SafeId> {
     SafeId::parse(text(body, field)?)
 }
 
-/// One of Twilio's error codes: a number by the specification, a text in at least one package of Lookup.
+/// A Twilio error code. The specification has a number, but at least one package of Lookup uses a text.
 pub(super) fn code_of(value: &Value) -> Option<u32> {
     match value {
         Value::String(text) => text.trim().parse().ok(),
@@ -198,18 +199,18 @@ pub(super) fn code_of(value: &Value) -> Option<u32> {
 pub(super) mod tests {
     use super::*;
 
-    /// A client that is never used to call.
+    /// A client that makes no calls.
     pub(in crate::twilio) fn client() -> TwilioClient {
         let secret = Cached::new(Duration::from_secs(1), |_limit| async { Err(SecretError::NotFound) });
         TwilioClient::new(http_client::build(None).unwrap(), secret)
     }
 
-    /// An answer of Twilio's.
-    pub(in crate::twilio) fn answer(status: u16, body: &str) -> Answer {
+    /// A response from Twilio.
+    pub(in crate::twilio) fn response(status: u16, body: &str) -> HttpResponse {
         let mut headers = http::HeaderMap::new();
         headers.insert("twilio-request-id", "RQaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".parse().unwrap());
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, headers, body: Some(body.to_owned().into()) }
+        HttpResponse { status, headers, body: Some(body.to_owned().into()) }
     }
 
     #[test]
@@ -230,16 +231,16 @@ pub(super) mod tests {
     #[test]
     fn a_refusal_keeps_no_message() {
         let body = r#"{"code":60200,"message":"Invalid parameter `To`: +12025550123","status":400}"#;
-        let refusal = Refusal::of(&answer(400, body));
+        let refusal = Refusal::of(&response(400, body));
         assert_eq!((refusal.code, refusal.parameter), (Some(60200), Some(Parameter::To)));
         assert!(refusal.request_id.is_some());
         let error = TwilioError::from(refusal);
         assert!(!format!("{error} {error:?}").contains("2025550123"));
-        assert_eq!(Refusal::of(&answer(502, "<html>")).code, None);
+        assert_eq!(Refusal::of(&response(502, "<html>")).code, None);
     }
 
     #[test]
-    fn an_odd_field_of_a_refusal_does_not_lose_its_neighbours() {
+    fn an_odd_field_of_a_refusal_does_not_affect_its_neighbors() {
         for (body, code, parameter) in [
             (r#"{"code":60200,"message":null}"#, Some(60200), None),
             (r#"{"code":60200,"message":{"text":"Invalid parameter: To"}}"#, Some(60200), None),
@@ -254,7 +255,7 @@ pub(super) mod tests {
             ("null", None, None),
             ("", None, None),
         ] {
-            let refusal = Refusal::of(&answer(400, body));
+            let refusal = Refusal::of(&response(400, body));
             assert_eq!((refusal.status, refusal.code, refusal.parameter), (400, code, parameter), "{body}");
         }
     }

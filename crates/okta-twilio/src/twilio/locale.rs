@@ -1,9 +1,9 @@
-//! Languages: Okta's locale, mapped to one that Twilio has a text for.
+//! Languages: maps Okta's locale to a locale that Twilio supports.
 //!
-//! Source: Twilio, "Supported languages" of Verify (default templates). Without a locale Twilio goes by the number's
-//! country, so leaving it out is always safe.
+//! Source: Twilio, "Supported languages" of Verify (default templates). Without a locale, Twilio chooses by the
+//! number's country, so omitting it is always safe.
 
-use super::verify::Channel;
+use crate::phone::Channel;
 
 const SMS: &[&str] = &[
     "af", "ar", "ca", "zh", "zh-CN", "zh-HK", "hr", "cs", "da", "nl", "en", "et", "fi", "fr", "de", "el", "he", "hi",
@@ -24,14 +24,14 @@ const WHATSAPP: &[&str] = &[
     "vi", "zu",
 ];
 
-/// Other names of the same language: old ISO codes, Norwegian's two forms, and the two names of Filipino.
+/// Other names of the same language: old ISO codes, the two forms of Norwegian, and the two names of Filipino.
 const ALIASES: &[(&str, &str)] =
     &[("no", "nb"), ("nn", "nb"), ("in", "id"), ("iw", "he"), ("fil", "tl"), ("tl", "fil")];
 
-/// Scripts and regions that write traditional Chinese, for which Twilio has the Hong Kong text at most.
+/// Scripts and regions that use traditional Chinese. Twilio's only such text is for Hong Kong.
 const TRADITIONAL_CHINESE: &[&str] = &["zh-hk", "zh-tw", "zh-mo", "zh-hant"];
 
-/// All locales of a channel.
+/// All locales that a channel supports.
 pub fn supported(channel: Channel) -> &'static [&'static str] {
     match channel {
         Channel::Sms => SMS,
@@ -40,7 +40,8 @@ pub fn supported(channel: Channel) -> &'static [&'static str] {
     }
 }
 
-/// The locale of Twilio for one of Okta, such as `EN-US`; `None` if the channel has none, and then it is left out.
+/// Twilio's locale for an Okta locale such as `EN-US`. `None` if the channel does not support the language, and then
+/// the request omits it.
 pub fn for_okta(okta: &str, channel: Channel) -> Option<&'static str> {
     let wanted = okta.trim().replace('_', "-").to_ascii_lowercase();
     let find = |name: &str| supported(channel).iter().copied().find(|locale| locale.eq_ignore_ascii_case(name));

@@ -1,10 +1,10 @@
-//! Twilio Lookup: what is known of a number before a message is paid for.
+//! Twilio Lookup: data about a phone number, before a message is paid for.
 //!
-//! Source: Twilio, Lookup v2 API, with the pages of its packages. A request without packages is free and tells whether
-//! the number can exist; each package is billed. A package that has no answer says so inside an answer of status 200,
-//! so that each one is read for itself, and what is odd in one does not lose the others.
+//! Source: Twilio, Lookup v2 API, with the pages of its packages. A request without packages is free and checks whether
+//! the number is possible. Each package is billed. A failed package reports that inside a response with status 200, so
+//! each package is parsed separately, and an odd value in one does not affect the others.
 //!
-//! The URL holds the number and so does the answer: neither is kept, and no error quotes them.
+//! The URL and the response contain the phone number. Neither is stored, and no error quotes them.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -17,60 +17,60 @@ use crate::{
     reason::Reason,
     telemetry::Log,
     time::{clock::Timestamp, deadline::Deadline},
-    twilio::client::{Manner, Refusal, TwilioClient, TwilioError, body_of, code_of, reason_of_silence, text},
+    twilio::client::{CallOptions, Refusal, TwilioClient, TwilioError, body_of, code_of, reason_of_no_response, text},
 };
 
-/// Data that Lookup sells, as far as a decision about sending can use it.
+/// The Lookup packages that a decision about sending can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Package {
-    /// Kind of line, and its carrier.
+    /// Line type and carrier.
     LineTypeIntelligence,
-    /// How likely the number is part of SMS pumping.
+    /// The risk of SMS pumping.
     SmsPumpingRisk,
-    /// When the SIM was changed last.
+    /// The time of the last SIM change.
     SimSwap,
-    /// Whether the line is in service.
+    /// Whether the phone number is in service.
     LineStatus,
-    /// Whether every call to the number is forwarded.
+    /// Whether all calls to the number are forwarded.
     CallForwarding,
 }
 
-/// A choice of packages.
+/// A set of packages.
 pub type Packages = BTreeSet<Package>;
 
 impl Package {
-    /// Twilio's name: in `Fields`, in the answer, in metrics.
+    /// Twilio's name for it, in `Fields`, in the response and in metrics.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// From Twilio's name.
+    /// Parses Twilio's name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::VARIANTS.iter().copied().find(|package| package.as_str() == text)
     }
 }
 
-/// A number's answer.
+/// The response for a phone number.
 #[derive(Clone, Debug, PartialEq)]
-pub enum LookupAnswer {
-    /// Nobody can have this number.
+pub enum LookupResponse {
+    /// The number is impossible.
     Invalid,
-    /// Somebody can.
+    /// The number is possible.
     Valid {
-        /// In E.164 form; missing only if the answer is odd.
+        /// In E.164 form. Missing only in an odd response.
         number: Option<PhoneNumber>,
-        /// What is known of it.
+        /// The data about it.
         facts: NumberFacts,
-        /// Packages that were asked for and have no data, with Twilio's code where there is one.
+        /// Requested packages without data, with Twilio's code if there is one.
         without_data: Vec<(Package, Option<u32>)>,
     },
 }
 
-/// What is known of a number. Everything can be missing: not asked for, or Twilio has no data.
+/// The data about a phone number. Every field can be missing, because it was not requested or Twilio has no data.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NumberFacts {
-    /// Where it belongs.
+    /// The country of the number.
     pub country: Option<CountryCode>,
     /// `line_type_intelligence`
     pub line: Option<Line>,
@@ -78,87 +78,87 @@ pub struct NumberFacts {
     pub sms_pumping: Option<SmsPumping>,
     /// `sim_swap`
     pub sim_swap: Option<SimSwap>,
-    /// `line_status`: whether the line is `inactive`, so that no message can reach it. A phone that is merely
-    /// switched off is not.
+    /// `line_status`: whether the line is `inactive`, so that no message can reach it. A phone that is switched off is
+    /// not inactive.
     pub line_is_inactive: Option<bool>,
     /// `call_forwarding`: whether all calls go to another number.
     pub calls_are_forwarded: Option<bool>,
 }
 
-/// Kind of line and carrier.
+/// Line type and carrier.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
-    /// Missing where Twilio does not tell, or tells a type that its documents do not have.
+    /// Missing if Twilio does not know it, or returns an undocumented type.
     pub line_type: Option<LineType>,
-    /// The carrier's name as Twilio writes it. A foreign text: compared, never logged.
+    /// The carrier's name from Twilio. It is external text: compare it, but never log it.
     pub carrier_name: Option<String>,
-    /// The carrier's codes.
+    /// The carrier's network codes.
     pub network: Option<NetworkCode>,
 }
 
-/// Twilio's kinds of line.
+/// Twilio's line types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "camelCase")]
 pub enum LineType {
-    /// A fixed line; most take no SMS.
+    /// A landline. Most landlines cannot receive SMS.
     Landline,
     /// A mobile line.
     Mobile,
-    /// Internet telephony bound to an address.
+    /// Internet telephony that is bound to an address.
     FixedVoip,
-    /// Internet telephony that anybody gets online.
+    /// Internet telephony that anyone can get online.
     NonFixedVoip,
-    /// A personal number, which follows its owner.
+    /// A personal number that follows its owner.
     Personal,
-    /// Free for the caller.
+    /// A number that is free for the caller.
     TollFree,
-    /// Expensive for the caller.
+    /// A premium-rate number.
     Premium,
-    /// The caller pays a part.
+    /// A number with shared costs.
     SharedCost,
-    /// Universal access number of a company.
+    /// A company's universal access number.
     Uan,
     /// A mailbox.
     Voicemail,
     /// A pager.
     Pager,
-    /// Valid, but Twilio cannot tell.
+    /// Valid, but Twilio does not know the type.
     Unknown,
 }
 
 impl LineType {
-    /// Twilio's word.
+    /// Twilio's name for it.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// From Twilio's word.
+    /// Parses Twilio's name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::VARIANTS.iter().copied().find(|line_type| line_type.as_str() == text)
     }
 }
 
-/// The risk that somebody earns from messages to the number.
+/// The risk of SMS pumping: someone earns money from messages to the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SmsPumping {
-    /// 0 to 100; Twilio advises against sending from 90.
+    /// 0 to 100. Twilio advises against sending from 90.
     pub score: Option<u8>,
-    /// Whether Fraud Guard blocks the number at the moment.
+    /// Whether Fraud Guard currently blocks the number.
     pub blocked: bool,
 }
 
-/// The last change of the SIM, as far as the carrier tells.
+/// The last SIM change that the carrier reports.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SimSwap {
-    /// When it was.
+    /// The time of the change.
     At(Timestamp),
-    /// Within the carrier's own period, of hours or days; not when.
+    /// Within the carrier's own period of hours or days, but the exact time is unknown.
     Recently,
     /// Not within that period.
     NotRecently,
 }
 
-/// The stable code of a failed Lookup. Lookup's codes are its own, so the status decides.
+/// The reason code of a failed Lookup. Lookup has its own codes, so the status decides.
 pub fn reason_of(error: &TwilioError) -> Reason {
     match error {
         TwilioError::Refused(refusal) => match refusal.status {
@@ -168,28 +168,30 @@ pub fn reason_of(error: &TwilioError) -> Reason {
             _ => Reason::TwilioRefused,
         },
         TwilioError::Unreadable => Reason::TwilioFailed,
-        TwilioError::NoAnswer(error) => reason_of_silence(*error),
+        TwilioError::NoResponse(error) => reason_of_no_response(*error),
         TwilioError::NoCredentials(_) => Reason::SecretUnavailable,
     }
 }
 
-/// What an admin can do about a package's code or a refusal's; nothing for the many that only say "no data".
+/// What an admin can do about the code of a package or a refusal. `None` for the many codes that only mean "no data".
 pub fn advice_on(code: u32) -> Option<&'static str> {
     Some(match code {
         20003 | 20006 | 20403 => {
-            "Check that the Twilio credentials may use Lookup: a restricted key needs its permission."
+            "Check that the Twilio credentials have permission for Lookup. A restricted key needs it explicitly."
         }
         60601 => "Ask Twilio to approve the account for Canadian carrier data.",
         60606 => "Ask Twilio to enable the package for the account, or take it out of LOOKUP_FIELDS.",
-        60611 => "The account's quota of the package is used up: ask Twilio to raise it.",
-        60614 | 60619 => "Twilio keeps the data of this country in another region: set TWILIO_LOOKUP_URL to it.",
-        20429 | 60616 => "Too many Lookups at once: ask Twilio to raise the account's limit.",
-        60624 => "A trial account has few Lookups: upgrade it.",
+        60611 => "The account's quota for the package is used up. Ask Twilio to raise it.",
+        60614 | 60619 => {
+            "Twilio stores the data of this country in another region. Set TWILIO_LOOKUP_URL to that region."
+        }
+        20429 | 60616 => "There were too many Lookups at once. Ask Twilio to raise the account's limit.",
+        60624 => "A trial account has few Lookups. Upgrade it.",
         _ => return None,
     })
 }
 
-/// A client of Lookup.
+/// A client for Lookup.
 #[derive(Clone)]
 pub struct LookupClient {
     twilio: TwilioClient,
@@ -202,26 +204,26 @@ impl LookupClient {
         Self { twilio, base }
     }
 
-    /// Asks about a number. `country` completes a national one. A second request, with newer credentials after a 401, is
-    /// made only if `least` is left.
+    /// Looks up a number. `country` completes a national number. A second request with newer credentials after a 401 is
+    /// made only if `min_remaining` is left.
     ///
     /// # Errors
-    /// If Twilio refuses, does not answer in time, or answers something else.
+    /// Fails if Twilio refuses, does not respond in time, or responds with something else.
     pub async fn ask(
         &self,
         number: &DialableNumber,
         country: Option<CountryCode>,
         packages: &Packages,
-        (deadline, least): (Deadline, Duration),
+        (deadline, min_remaining): (Deadline, Duration),
         log: &Log,
-    ) -> Result<LookupAnswer, TwilioError> {
+    ) -> Result<LookupResponse, TwilioError> {
         let url = self.url(number, country, packages);
-        let manner = Manner { deadline, least, repeatable: true };
-        let answer = self.twilio.call(manner, log, |http, _| http.get(url.clone())).await?.answer?;
-        if answer.status == http::StatusCode::OK {
-            read(&body_of(&answer), packages).ok_or(TwilioError::Unreadable)
+        let options = CallOptions { deadline, min_remaining, repeatable: true };
+        let response = self.twilio.call(options, log, |http, _| http.get(url.clone())).await?.response?;
+        if response.status == http::StatusCode::OK {
+            read(&body_of(&response), packages).ok_or(TwilioError::Unreadable)
         } else {
-            Err(Refusal::of(&answer).into())
+            Err(Refusal::of(&response).into())
         }
     }
 
@@ -229,9 +231,9 @@ impl LookupClient {
         let mut url = self.base.clone();
         let path = self.base.path().trim_end_matches('/');
         let (number, country) = match number {
-            // A plain plus would be taken for a blank.
-            DialableNumber::International(number) => (number.on_the_wire().replace('+', "%2B"), None),
-            DialableNumber::National(number) => (number.on_the_wire().to_owned(), country),
+            // A plain plus sign would be read as a blank.
+            DialableNumber::International(number) => (number.expose().replace('+', "%2B"), None),
+            DialableNumber::National(number) => (number.expose().to_owned(), country),
         };
         url.set_path(&format!("{path}/v2/PhoneNumbers/{number}"));
         let names: Vec<_> = packages.iter().map(|package| package.as_str()).collect();
@@ -245,10 +247,10 @@ impl LookupClient {
     }
 }
 
-/// Reads an answer; nothing if it does not even say whether the number is valid.
-fn read(body: &Value, packages: &Packages) -> Option<LookupAnswer> {
+/// Parses a response. Returns `None` if it does not say whether the number is valid.
+fn read(body: &Value, packages: &Packages) -> Option<LookupResponse> {
     if !body.get("valid")?.as_bool()? {
-        return Some(LookupAnswer::Invalid);
+        return Some(LookupResponse::Invalid);
     }
     let number = text(body, "phone_number").and_then(|text| match phone::parse(text) {
         Ok((DialableNumber::International(number), Ok(None))) => Some(number),
@@ -262,13 +264,13 @@ fn read(body: &Value, packages: &Packages) -> Option<LookupAnswer> {
             without_data.push((*package, code));
         }
     }
-    Some(LookupAnswer::Valid { number, facts, without_data })
+    Some(LookupResponse::Valid { number, facts, without_data })
 }
 
-/// Adds a package's data to the facts. The error is Twilio's code, where it gives one.
+/// Adds a package's data to the facts. The error is Twilio's code, if there is one.
 fn read_package(body: &Value, package: Package, facts: &mut NumberFacts) -> Result<(), Option<u32>> {
     let data = body.get(package.as_str()).filter(|data| data.is_object()).ok_or(None)?;
-    // What cannot be a code does not spoil the data beside it.
+    // A malformed code does not invalidate the data.
     match data.get("error_code") {
         Some(Value::String(code)) if code.trim().is_empty() => {}
         Some(code @ (Value::Number(_) | Value::String(_))) if code_of(code) != Some(0) => return Err(code_of(code)),
@@ -302,7 +304,7 @@ fn line(data: &Value) -> Option<Line> {
     (line != Line::default()).then_some(line)
 }
 
-/// A code's digits, whether they are written as a text or as a number.
+/// The digits of a code, written as a text or as a number.
 fn digits(data: &Value, field: &str) -> Option<String> {
     match data.get(field)? {
         Value::String(text) => Some(text.trim().to_owned()),
@@ -346,12 +348,12 @@ mod tests {
 
     fn facts(body: &Value) -> (NumberFacts, Vec<(Package, Option<u32>)>) {
         match read(body, &all()).unwrap() {
-            LookupAnswer::Valid { facts, without_data, .. } => (facts, without_data),
-            LookupAnswer::Invalid => panic!("invalid"),
+            LookupResponse::Valid { facts, without_data, .. } => (facts, without_data),
+            LookupResponse::Invalid => panic!("invalid"),
         }
     }
 
-    fn answer() -> Value {
+    fn response() -> Value {
         json!({
             "calling_country_code": "1", "country_code": "US", "phone_number": "+12025550123",
             "national_format": "(202) 555-0123", "valid": true, "validation_errors": null, "caller_name": null,
@@ -377,7 +379,7 @@ mod tests {
 
     #[test]
     fn reads_every_package() {
-        let (facts, without_data) = facts(&answer());
+        let (facts, without_data) = facts(&response());
         assert_eq!(facts.country.unwrap().to_string(), "US");
         assert_eq!(
             facts.line.unwrap(),
@@ -400,7 +402,7 @@ mod tests {
             [(json!(60606), Some(60606)), (json!("60606"), Some(60606)), (json!("no"), None), (json!(-1), None)]
         {
             for package in Package::VARIANTS.iter().copied() {
-                let mut body = answer();
+                let mut body = response();
                 body[package.as_str()]["error_code"] = code.clone();
                 let (facts, without_data) = facts(&body);
                 assert_eq!(without_data, [(package, expected)], "{code}");
@@ -417,25 +419,25 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_field_does_not_lose_its_neighbours() {
+    fn an_odd_field_does_not_affect_its_neighbors() {
         for odd in [json!(null), json!({}), json!(["x"]), json!(true), json!("")] {
             for package in ["line_type_intelligence", "sms_pumping_risk", "sim_swap", "line_status", "call_forwarding"]
             {
-                let mut body = answer();
+                let mut body = response();
                 body[package]["error_code"] = odd.clone();
-                assert_eq!(facts(&body), facts(&answer()), "{package} {odd}");
+                assert_eq!(facts(&body), facts(&response()), "{package} {odd}");
             }
             for field in ["carrier_name", "mobile_country_code", "mobile_network_code"] {
-                let mut body = answer();
+                let mut body = response();
                 body["line_type_intelligence"][field] = odd.clone();
                 assert_eq!(facts(&body).0.line.unwrap().line_type, Some(LineType::NonFixedVoip), "{field} {odd}");
             }
             for field in ["country_code", "phone_number", "calling_country_code", "national_format", "url"] {
-                let mut body = answer();
+                let mut body = response();
                 body[field] = odd.clone();
-                assert_eq!(facts(&body).0.line, facts(&answer()).0.line, "{field} {odd}");
+                assert_eq!(facts(&body).0.line, facts(&response()).0.line, "{field} {odd}");
             }
-            let mut body = answer();
+            let mut body = response();
             body["line_type_intelligence"]["type"] = odd.clone();
             body["sms_pumping_risk"]["number_blocked"] = odd.clone();
             let (facts, _) = facts(&body);
@@ -446,10 +448,10 @@ mod tests {
 
     #[test]
     fn a_networks_codes_may_be_numbers() {
-        let mut body = answer();
+        let mut body = response();
         body["line_type_intelligence"]["mobile_country_code"] = json!(310);
         body["line_type_intelligence"]["mobile_network_code"] = json!(998);
-        assert_eq!(facts(&body), facts(&answer()));
+        assert_eq!(facts(&body), facts(&response()));
     }
 
     #[test]
@@ -457,13 +459,13 @@ mod tests {
         for odd in [json!(null), json!([]), json!("x"), json!(7), json!({}), json!({"type": null, "status": "unknown"})]
         {
             for package in Package::VARIANTS.iter().copied() {
-                let mut body = answer();
+                let mut body = response();
                 body[package.as_str()] = odd.clone();
                 assert_eq!(facts(&body).1, [(package, None)], "{} {odd}", package.as_str());
             }
         }
         for score in [json!(101), json!(-1), json!("95"), json!(1.5), json!(null)] {
-            let mut body = answer();
+            let mut body = response();
             body["sms_pumping_risk"]["sms_pumping_risk_score"] = score;
             assert_eq!(facts(&body).0.sms_pumping, Some(SmsPumping { score: None, blocked: true }));
         }
@@ -471,8 +473,8 @@ mod tests {
 
     #[test]
     fn a_package_that_was_not_asked_for_is_not_read() {
-        let answer = read(&answer(), &Packages::new()).unwrap();
-        let LookupAnswer::Valid { facts, without_data, .. } = answer else { panic!() };
+        let response = read(&response(), &Packages::new()).unwrap();
+        let LookupResponse::Valid { facts, without_data, .. } = response else { panic!() };
         assert!(facts.country.is_some() && without_data.is_empty());
         assert_eq!(NumberFacts { country: None, ..facts }, NumberFacts::default());
     }
@@ -508,15 +510,15 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_number_is_an_answer() {
+    fn an_invalid_number_is_a_valid_response() {
         for errors in [json!(["TOO_LONG"]), json!(null), json!([]), json!("NOT_A_NUMBER")] {
             let body = json!({"valid": false, "validation_errors": errors, "phone_number": "+120255501234"});
-            assert_eq!(read(&body, &all()), Some(LookupAnswer::Invalid));
+            assert_eq!(read(&body, &all()), Some(LookupResponse::Invalid));
         }
     }
 
     #[test]
-    fn an_answer_without_validity_is_none() {
+    fn a_response_without_validity_is_rejected() {
         for body in [json!({}), json!([]), json!(null), json!({"valid": "true"}), json!({"valid": null})] {
             assert_eq!(read(&body, &all()), None, "{body}");
         }
@@ -542,7 +544,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(field in 0_usize..Package::VARIANTS.len(), name in "[a-z_]{0,24}", value in any::<i64>()) {
-            let mut body = answer();
+            let mut body = response();
             body[Package::VARIANTS[field].as_str()] = json!({name: value, "last_sim_swap": value});
             prop_assert!(read(&body, &all()).is_some());
         }

@@ -1,4 +1,4 @@
-//! What Twilio offers.
+//! Twilio's APIs: Verify and Lookup.
 
 pub mod client;
 mod codes;

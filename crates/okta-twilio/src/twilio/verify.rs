@@ -1,8 +1,8 @@
-//! Twilio Verify: start a verification with Okta's code, and tell how it ended.
+//! Twilio Verify: starts a verification with Okta's code, and reports how it ended.
 //!
-//! Source: Twilio, Verify v2 API, "Verifications". A start is no idempotent request: it sends a message each time, so the
-//! caller must know whether the first one could have. Every field of an answer is read by itself, since each may be null,
-//! missing or odd.
+//! Source: Twilio, Verify v2 API, "Verifications". A start is not idempotent, because each one sends a message. So the
+//! caller must know whether the first one could have sent a message. Each field of a response is read separately,
+//! because it can be null, missing or malformed.
 
 use std::time::Duration;
 
@@ -10,84 +10,83 @@ use http::StatusCode;
 use serde_json::Value;
 use url::Url;
 
-pub use crate::phone::Channel;
 use crate::{
-    http_client::Answer,
+    http_client::HttpResponse,
     id::{SafeId, Sid},
-    phone::{Extension, PhoneNumber},
+    phone::{Channel, Extension, PhoneNumber},
     private::OneTimeCode,
-    secrets::{Authorised, HooksSecret},
+    secrets::{Authorized, HooksSecret},
     telemetry::Log,
     time::deadline::Deadline,
-    twilio::client::{Manner, Refusal, TwilioClient, TwilioError, body_of, id, request_id_of, text},
+    twilio::client::{CallOptions, Refusal, TwilioClient, TwilioError, body_of, id, request_id_of, text},
 };
 
-/// An update takes some 100 to 300 ms: a second one is not begun with less time.
-const LEAST_FOR_UPDATE: Duration = Duration::from_millis(100);
+/// An update takes about 100 to 300 ms. A second one does not start with less time than this.
+const MIN_TIME_FOR_UPDATE: Duration = Duration::from_millis(100);
 
-/// Twilio's own codes for an update that meets nothing pending: not found, and a number that is none. A 404 without a code
-/// could be a proxy's.
+/// Twilio's codes for an update without a pending verification: not found, and an invalid number. A 404 without a code
+/// could come from a proxy.
 const NOTHING_PENDING: [u32; 2] = [20404, 60200];
 
 /// A verification to start.
 #[derive(Clone, Debug)]
 pub struct NewVerification<'a> {
-    /// Whom to reach.
+    /// The recipient.
     pub to: &'a PhoneNumber,
-    /// How.
+    /// The channel of the message.
     pub channel: Channel,
     /// Okta's code.
     pub code: &'a OneTimeCode,
-    /// One of [`super::locale::supported`], or one that the admin has set.
+    /// A locale from [`super::locale::supported`], or one that the admin has configured.
     pub locale: Option<&'a str>,
-    /// For calls.
+    /// Only for calls.
     pub extension: Option<&'a Extension>,
-    /// `HJ…`; not for WhatsApp.
+    /// `HJ…`. Not for WhatsApp.
     pub template_sid: Option<&'a Sid>,
-    /// The service's rate limits with this request's values, as a JSON object.
+    /// The service's rate limits with the values of this request, as a JSON object.
     pub rate_limits: Option<&'a str>,
-    /// Okta's id of the request: a tag, which Twilio repeats in Verify's events and shows in its logs.
+    /// Okta's id of the request. It becomes a tag that Twilio repeats in Verify's events and shows in its logs.
     pub okta_event_id: Option<&'a SafeId>,
 }
 
-/// A verification that Twilio has accepted. Both sids are missing if the answer's body was lost.
+/// A verification that Twilio accepted. Both sids are missing if the body of the response was lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
     /// `VE…`
     pub sid: Option<SafeId>,
-    /// `VL…` of the last attempt: the list grows with each message of one verification.
+    /// `VL…` of the last attempt. The list grows with each message of a verification.
     pub attempt_sid: Option<SafeId>,
     /// Twilio's id of the request.
     pub request_id: Option<SafeId>,
 }
 
-/// Which verification is meant.
+/// Which verification to update.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// The very one: `VE…`.
+    /// The verification with this sid: `VE…`.
     Sid(&'a SafeId),
-    /// The one that is pending for a number, whatever its channel.
+    /// The pending verification for a number, on any channel.
     Number(&'a PhoneNumber),
 }
 
-/// What an update did.
+/// The result of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Updated {
     /// The verification has the new status.
     Done {
-        /// `VE…`, if Twilio says so.
+        /// `VE…`, if the response has it.
         sid: Option<SafeId>,
     },
-    /// There is none that is pending: it is approved already, or has ended.
+    /// No verification is pending: it was approved before, or it has ended.
     NotPending,
 }
 
-/// What a start met.
+/// The result of a start.
 #[derive(Debug)]
-pub struct Started {
-    /// Twilio's last word.
+pub struct StartResult {
+    /// The result of the last request.
     pub result: Result<Verification, TwilioError>,
-    /// The refusal (401) of older credentials, if there was one: then two requests were made.
+    /// The refusal (401) of older credentials, if there was one. In that case two requests were made.
     pub refused: Option<Refusal>,
 }
 
@@ -99,12 +98,12 @@ pub struct VerifyClient {
 }
 
 impl VerifyClient {
-    /// A client for the service that the hooks secret names. `base` is an HTTP URL.
+    /// Creates a client for the service that the hooks secret names. `base` is an HTTP URL.
     pub fn new(twilio: TwilioClient, base: Url) -> Self {
         Self { twilio, base }
     }
 
-    /// The service's verifications, and below them `path`, which is empty or begins with a slash.
+    /// The URL of the service's verifications, followed by `path`, which is empty or begins with a slash.
     fn url(&self, secret: &HooksSecret, path: &str) -> Url {
         let (base, service) = (self.base.path().trim_end_matches('/'), secret.verify_service_sid.as_str());
         let mut url = self.base.clone();
@@ -112,16 +111,19 @@ impl VerifyClient {
         url
     }
 
-    /// Sends a message. A second request, with newer credentials after a 401, is made only if `least` is left.
-    pub async fn start(&self, new: &NewVerification<'_>, deadline: Deadline, least: Duration, log: &Log) -> Started {
+    /// Sends a message. A second request with newer credentials after a 401 is made only if `min_remaining` is left.
+    pub async fn start(
+        &self,
+        new: &NewVerification<'_>,
+        deadline: Deadline,
+        min_remaining: Duration,
+        log: &Log,
+    ) -> StartResult {
         let send_digits = new.extension.filter(|_| new.channel == Channel::Call).map(Extension::send_digits);
         let template_sid = new.template_sid.filter(|_| new.channel != Channel::WhatsApp).map(Sid::as_str);
         let tags = new.okta_event_id.map(|id| format!(r#"{{"okta_event_id":"{id}"}}"#));
-        let mut form = vec![
-            ("To", new.to.on_the_wire()),
-            ("Channel", new.channel.as_str()),
-            ("CustomCode", new.code.on_the_wire()),
-        ];
+        let mut form =
+            vec![("To", new.to.expose()), ("Channel", new.channel.as_str()), ("CustomCode", new.code.expose())];
         let optional = [
             ("Locale", new.locale),
             ("SendDigits", send_digits),
@@ -130,30 +132,30 @@ impl VerifyClient {
             ("Tags", tags.as_deref()),
         ];
         form.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        let manner = Manner { deadline, least, repeatable: false };
-        let call = self.twilio.call(manner, log, |http, secret| http.post(self.url(secret, "")).form(&form)).await;
+        let options = CallOptions { deadline, min_remaining, repeatable: false };
+        let call = self.twilio.call(options, log, |http, secret| http.post(self.url(secret, "")).form(&form)).await;
         match call {
-            Ok(Authorised { answer, refused }) => Started {
-                result: answer.map_err(TwilioError::from).and_then(|answer| accepted(&answer)),
+            Ok(Authorized { response, refused }) => StartResult {
+                result: response.map_err(TwilioError::from).and_then(|response| accepted(&response)),
                 refused: refused.and_then(Result::ok).as_ref().map(Refusal::of),
             },
-            Err(error) => Started { result: Err(error.into()), refused: None },
+            Err(error) => StartResult { result: Err(error.into()), refused: None },
         }
     }
 
-    /// Tells Twilio that the user typed the right code. It may be said twice: a verification is approved once, and then
-    /// no longer pending.
+    /// Reports that the user typed the right code. It is safe to repeat: once a verification is approved, it is no
+    /// longer pending.
     ///
     /// # Errors
-    /// If Twilio refuses, or does not answer in time.
+    /// Fails if Twilio refuses or does not respond in time.
     pub async fn approve(&self, target: Target<'_>, deadline: Deadline, log: &Log) -> Result<Updated, TwilioError> {
         self.update("approved", target, deadline, log).await
     }
 
-    /// Ends what is pending, so that the next start sends its own code. It may be said twice.
+    /// Cancels the pending verification, so that the next start sends its own code. It is safe to repeat.
     ///
     /// # Errors
-    /// If Twilio refuses, or does not answer in time.
+    /// Fails if Twilio refuses or does not respond in time.
     pub async fn cancel(&self, target: Target<'_>, deadline: Deadline, log: &Log) -> Result<Updated, TwilioError> {
         self.update("canceled", target, deadline, log).await
     }
@@ -167,64 +169,64 @@ impl VerifyClient {
     ) -> Result<Updated, TwilioError> {
         let path = match target {
             Target::Sid(sid) => format!("/{sid}"),
-            // A plus sign in a path stands for itself, but not every proxy knows.
-            Target::Number(number) => format!("/{}", number.on_the_wire().replace('+', "%2B")),
+            // A plus sign in a path is literal, but not every proxy knows that.
+            Target::Number(number) => format!("/{}", number.expose().replace('+', "%2B")),
         };
-        let manner = Manner { deadline, least: LEAST_FOR_UPDATE, repeatable: true };
+        let options = CallOptions { deadline, min_remaining: MIN_TIME_FOR_UPDATE, repeatable: true };
         let request = |http: &reqwest::Client, secret: &HooksSecret| {
             http.post(self.url(secret, &path)).form(&[("Status", status)])
         };
-        let answer = self.twilio.call(manner, log, request).await?.answer?;
-        if answer.status == StatusCode::OK {
-            return Ok(Updated::Done { sid: id(&body_of(&answer), "sid") });
+        let response = self.twilio.call(options, log, request).await?.response?;
+        if response.status == StatusCode::OK {
+            return Ok(Updated::Done { sid: id(&body_of(&response), "sid") });
         }
-        match Refusal::of(&answer) {
+        match Refusal::of(&response) {
             Refusal { code: Some(code), .. } if NOTHING_PENDING.contains(&code) => Ok(Updated::NotPending),
             refusal => Err(refusal.into()),
         }
     }
 }
 
-/// Reads the answer to a start.
-fn accepted(answer: &Answer) -> Result<Verification, TwilioError> {
-    let body = body_of(answer);
+/// Parses the response to a start.
+fn accepted(response: &HttpResponse) -> Result<Verification, TwilioError> {
+    let body = body_of(response);
     let last_attempt = body.get("send_code_attempts").and_then(Value::as_array).and_then(|attempts| attempts.last());
     let verification = Verification {
         sid: id(&body, "sid"),
         attempt_sid: last_attempt.and_then(|attempt| id(attempt, "attempt_sid")),
-        request_id: request_id_of(answer),
+        request_id: request_id_of(response),
     };
-    // Created: the message is on its way, whatever became of the body. Another success could be a proxy's page, unless it
-    // has a verification in it.
+    // With 201 the message is on its way, even if the body is lost. Another success status could come from a proxy,
+    // unless the body has a verification.
     let is_verification = verification.sid.is_some() || text(&body, "status") == Some("pending");
-    if answer.status == StatusCode::CREATED || (answer.status.is_success() && is_verification) {
+    if response.status == StatusCode::CREATED || (response.status.is_success() && is_verification) {
         Ok(verification)
     } else {
-        Err(Refusal::of(answer).into())
+        Err(Refusal::of(response).into())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::twilio::client::tests::answer;
+    use crate::twilio::client::tests::response;
 
     #[test]
     fn the_last_attempt_counts() {
         let body =
             r#"{"sid":"VEa","send_code_attempts":[{"attempt_sid":"VL1"},{"channel":"SMS","attempt_sid":"VL2"}]}"#;
-        let verification = accepted(&answer(201, body)).unwrap();
+        let verification = accepted(&response(201, body)).unwrap();
         assert_eq!(verification.sid, SafeId::parse("VEa"));
         assert_eq!(verification.attempt_sid, SafeId::parse("VL2"));
         assert!(verification.request_id.is_some());
     }
 
     #[test]
-    fn an_odd_body_does_not_unsend_a_message() {
+    fn an_odd_body_does_not_turn_a_sent_message_into_a_failure() {
         for body in ["", "<html>", "{}", "[]", r#"{"sid":null}"#, r#"{"sid":7}"#, r#"{"sid":"+12025550123"}"#] {
-            assert_eq!(accepted(&answer(201, body)).unwrap().sid, None, "{body}");
+            assert_eq!(accepted(&response(201, body)).unwrap().sid, None, "{body}");
         }
-        let old = accepted(&answer(201, r#"{"sid":"VEa","send_code_attempts":[{"channel_id":"VL1"}]}"#)).unwrap();
+        let old = accepted(&response(201, r#"{"sid":"VEa","send_code_attempts":[{"channel_id":"VL1"}]}"#)).unwrap();
         assert_eq!((old.sid, old.attempt_sid), (SafeId::parse("VEa"), None));
     }
 
@@ -234,21 +236,21 @@ mod tests {
         for attempts in odd {
             let body = format!(r#"{{"status":[],"sid":"VEa","send_code_attempts":{attempts},"channel":{{}}}}"#);
             for status in [200, 201] {
-                let verification = accepted(&answer(status, &body)).unwrap();
+                let verification = accepted(&response(status, &body)).unwrap();
                 assert_eq!(verification.sid, SafeId::parse("VEa"), "{status} {attempts}");
                 assert_eq!(verification.attempt_sid, None, "{status} {attempts}");
             }
         }
         for sid in ["null", "{}", "7", r#"["VEa"]"#] {
             let body = format!(r#"{{"sid":{sid},"status":"pending","send_code_attempts":[{{"attempt_sid":"VL1"}}]}}"#);
-            assert_eq!(accepted(&answer(200, &body)).unwrap().attempt_sid, SafeId::parse("VL1"), "{sid}");
+            assert_eq!(accepted(&response(200, &body)).unwrap().attempt_sid, SafeId::parse("VL1"), "{sid}");
         }
     }
 
     #[test]
-    fn another_success_is_no_verification() {
+    fn another_success_status_is_not_a_verification() {
         for body in ["", "<html>", "{}", r#"{"sid":null}"#, r#"{"status":"ok"}"#] {
-            assert!(accepted(&answer(200, body)).is_err(), "{body}");
+            assert!(accepted(&response(200, body)).is_err(), "{body}");
         }
     }
 }

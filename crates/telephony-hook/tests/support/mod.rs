@@ -1,4 +1,4 @@
-//! A telephony-hook under test: the real binary, run as Lambda runs it, between the stand-ins of Twilio and Okta.
+//! A telephony-hook under test: the real binary, run as Lambda runs it, between stand-ins for Twilio and Okta.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "what goes wrong here fails the test that uses it")]
 
@@ -14,7 +14,7 @@ use sandbox::{
 };
 use serde_json::Value;
 
-/// A running function. When it is dropped, its output is searched for every private value that it was given.
+/// A running function. When it is dropped, its output is searched for every private value that it received.
 pub(crate) struct Hook {
     pub(crate) deployment: Deployment,
     pub(crate) function: Function,
@@ -22,22 +22,22 @@ pub(crate) struct Hook {
 }
 
 impl Hook {
-    /// With the defaults.
+    /// Starts it with the defaults.
     pub(crate) fn start() -> Self {
         Self::with(Options::default(), &[])
     }
 
-    /// With these variables besides.
+    /// Starts it with these additional variables.
     pub(crate) fn with_variables(variables: &[(&str, &str)]) -> Self {
         Self::with(Options::default(), variables)
     }
 
-    /// With these settings of Twilio, and variables.
+    /// Starts it with these Twilio settings and variables.
     pub(crate) fn with(options: Options, variables: &[(&str, &str)]) -> Self {
         Self::on(Deployment::start(options), variables)
     }
 
-    /// In a deployment that has been prepared.
+    /// Starts it in a prepared deployment.
     pub(crate) fn on(deployment: Deployment, variables: &[(&str, &str)]) -> Self {
         let function = deployment.function(env!("CARGO_BIN_EXE_telephony-hook"));
         let function = function.envs(variables.iter().copied()).spawn();
@@ -46,28 +46,28 @@ impl Hook {
         Self { deployment, function, private_values }
     }
 
-    /// Okta asks.
+    /// Sends Okta's request.
     pub(crate) fn ask(&self, request: &TelephonyRequest) -> HttpAnswer {
         self.keep_private(request.private_values());
         HttpAnswer::of(self.function.invoke(&request.event().build()))
     }
 
-    /// What must not show in the output from now on.
+    /// Adds values that the output must not contain.
     pub(crate) fn keep_private(&self, values: Vec<String>) {
         self.private_values.lock().unwrap_or_else(PoisonError::into_inner).extend(values);
     }
 
-    /// What phones got.
+    /// The messages that phones received.
     pub(crate) fn messages(&self) -> Vec<Message> {
         self.deployment.twilio.messages()
     }
 
-    /// What arrived at Verify to send a code.
+    /// The requests to Verify that send a code.
     pub(crate) fn sends(&self) -> Vec<RecordedRequest> {
         self.deployment.twilio.requests_for(Operation::VerifyCreate)
     }
 
-    /// The last line of this event.
+    /// The last log line of this event.
     pub(crate) fn last_log(&self, message: &str) -> Value {
         let lines = self.function.log_lines().into_iter();
         lines.rev().find(|line| line["message"] == message).unwrap_or_else(|| panic!("no {message} in the log"))
@@ -82,13 +82,13 @@ impl Drop for Hook {
         let output = self.function.output();
         let values = self.private_values.lock().unwrap_or_else(PoisonError::into_inner);
         for value in values.iter() {
-            // The value itself is not named: test output is output too.
+            // The value itself is not printed, because test output is output too.
             assert!(!output.contains(value.as_str()), "a private value of {} characters is in the output", value.len());
         }
     }
 }
 
-/// `SUCCESSFUL` or the reason of the error object.
+/// `SUCCESSFUL`, or the reason in the error object.
 pub(crate) fn verdict(answer: &HttpAnswer) -> &str {
     assert_eq!(answer.status, 200);
     let status = answer.body.pointer("/commands/0/value/0/status");

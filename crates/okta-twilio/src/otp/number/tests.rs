@@ -34,7 +34,7 @@ fn takes_every_package_once() {
 }
 
 #[test]
-fn a_malformed_value_is_told() {
+fn a_malformed_value_is_rejected() {
     for (variable, value) in [
         ("LOOKUP_FIELDS", "carrier"),
         ("LOOKUP_FIELDS", "line_type_intelligence,"),
@@ -58,7 +58,7 @@ fn a_malformed_value_is_told() {
 }
 
 #[test]
-fn a_default_country_needs_lookup() {
+fn a_default_country_requires_lookup() {
     assert_eq!(
         problem(&[("DEFAULT_COUNTRY", "US")]),
         "LOOKUP_FIELDS: must be set, because DEFAULT_COUNTRY needs Lookup (basic is free); \
@@ -67,7 +67,7 @@ fn a_default_country_needs_lookup() {
 }
 
 #[test]
-fn what_did_not_get_out_is_not_counted() {
+fn a_request_that_was_not_sent_is_not_counted() {
     let usage = |packages: &[Package], failure| {
         let packages = packages.iter().copied().collect();
         LookupUsage { latency: Duration::ZERO, packages, failure }.asked()

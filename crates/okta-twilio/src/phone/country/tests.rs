@@ -5,7 +5,7 @@ use proptest::test_runner::RngSeed;
 
 use super::*;
 
-/// One line of numbers.csv: what libphonenumber itself says of one of its example numbers.
+/// One line of numbers.csv: libphonenumber's country for one of its own example numbers.
 struct Example {
     digits: &'static str,
     country: Option<CountryCode>,
@@ -28,9 +28,9 @@ fn country(letters: &str) -> CountryCode {
     letters.parse().expect("a country code")
 }
 
-/// What the Rust port of libphonenumber says of a number that it takes to be valid, from metadata of its own.
+/// The country by the Rust port of libphonenumber, for a number that is valid in its own metadata.
 ///
-/// It has no opinion on Italian fixed lines, as it loses their leading zero, and none on numbers of no country.
+/// It is not consulted for Italian landlines, because it loses their leading zero, or for numbers without a country.
 fn second_opinion(digits: &str) -> Option<String> {
     let number = phonenumber::parse(None, format!("+{digits}")).ok().filter(phonenumber::PhoneNumber::is_valid)?;
     number.country().id().map(|id| id.as_ref().to_owned())
@@ -50,7 +50,7 @@ fn every_country_and_calling_code_of_the_table_has_an_example() {
     let examples = examples();
     let with_example: BTreeSet<_> = examples.iter().filter_map(|example| example.country).collect();
     let in_table: BTreeSet<_> = PREFIXES.iter().map(|&(_, letters)| CountryCode(letters)).collect();
-    // Saint Martin's examples are numbers that it shares with its neighbours.
+    // The examples of Saint Martin are numbers that it shares with its neighbors.
     let without: Vec<_> = in_table.difference(&with_example).copied().collect();
     assert_eq!(without, [country("MF")]);
     assert_eq!(country_of("59059000"), Some(country("MF")));
@@ -61,8 +61,8 @@ fn every_country_and_calling_code_of_the_table_has_an_example() {
     }
 }
 
-/// The port carries metadata of another release, so that a country may have opened or closed numbers in between; what
-/// both know must be the same.
+/// The port has metadata of another release, so a country may have opened or closed numbers in between. The results
+/// must agree on numbers that both know.
 #[test]
 fn agrees_with_the_rust_port_of_libphonenumber() {
     let mut compared = 0;
@@ -76,7 +76,7 @@ fn agrees_with_the_rust_port_of_libphonenumber() {
 }
 
 #[test]
-fn tells_countries_apart_that_share_a_calling_code() {
+fn distinguishes_countries_that_share_a_calling_code() {
     let cases = BTreeMap::from([
         ("12025550123", "US"),
         ("15005550006", "US"),
@@ -112,7 +112,7 @@ fn tells_countries_apart_that_share_a_calling_code() {
     }
 }
 
-/// As the module says: here libphonenumber gives everything to the main country.
+/// See the module documentation: libphonenumber gives shared numbers to the main country.
 #[test]
 fn numbers_that_countries_share_go_to_the_main_country() {
     assert_eq!(country_of("212528812345"), Some(country("MA")));
@@ -134,7 +134,7 @@ fn an_unassigned_calling_code_has_no_country() {
 }
 
 #[test]
-fn what_is_not_the_digits_of_a_number_has_no_country() {
+fn a_text_that_is_not_a_number_has_no_country() {
     for text in ["", "0", "00442079460123", "+442079460123", "44 2079460123", "4420794６0123", "GB"] {
         assert_eq!(country_of(text), None, "{text:?}");
     }
@@ -182,7 +182,7 @@ fn the_table_stays_small() {
     assert!(size_of_val(&PREFIXES) <= 8 * 1024, "{} bytes", size_of_val(&PREFIXES));
 }
 
-/// A prefix of the table and digits after it, as many as a number can have; most are nobody's.
+/// A prefix of the table followed by random digits. Most of these numbers are unassigned.
 fn numbers_under_the_table() -> impl Strategy<Value = String> {
     (prop::sample::select(&PREFIXES[..]), "[0-9]{4,10}")
         .prop_map(|((prefix, _), rest)| format!("{prefix}{rest}").chars().take(15).collect())
@@ -192,7 +192,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_is_answered(text in any::<String>()) {
+    fn never_panics(text in any::<String>()) {
         let all_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         prop_assert!(all_digits || country_of(&text).is_none());
         if let Ok(country) = text.parse::<CountryCode>() {
@@ -218,7 +218,8 @@ proptest! {
 }
 
 proptest! {
-    // A fixed seed: the port's metadata is of another release, and a difference must not turn up by chance years later.
+    // The seed is fixed, because the port's metadata is of another release, and a difference must not appear by chance
+    // years later.
     #![proptest_config(ProptestConfig {
         cases: 300,
         rng_seed: RngSeed::Fixed(0),
