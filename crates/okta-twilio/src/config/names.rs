@@ -74,11 +74,31 @@ pub fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let name = normalised(name);
     let distances = known.iter().filter_map(|known| {
         let limit = (known.len() / 5).max(1);
-        let may_be_near = known.len().abs_diff(name.len()) <= limit;
-        let distance = may_be_near.then(|| distance(&name, &normalised(known)))?;
+        let known_name = normalised(known);
+        let distance = may_be_near(&name, &known_name, limit).then(|| distance(&name, &known_name))?;
         (distance <= limit).then_some((distance, *known))
     });
     distances.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+}
+
+/// Whether two names can be within `limit` edits, by how often each letter occurs: one edit changes at most two counts by
+/// one. It rules out nearly every name, and INIT has no time for the rest.
+fn may_be_near(one: &[u8], other: &[u8], limit: usize) -> bool {
+    if one.len().abs_diff(other.len()) > limit {
+        return false;
+    }
+    // Letters and the underscore have a place each in their lower five bits.
+    let mut counts = [0_i32; 32];
+    let mut count = |names: &[u8], step: i32| {
+        for byte in names {
+            if let Some(count) = counts.get_mut(usize::from(byte & 31)) {
+                *count += step;
+            }
+        }
+    };
+    count(one, 1);
+    count(other, -1);
+    counts.iter().map(|count| count.unsigned_abs() as usize).sum::<usize>() <= 2 * limit
 }
 
 fn normalised(name: &str) -> Vec<u8> {
