@@ -73,7 +73,8 @@ class WithoutRust(unittest.TestCase):
         output = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, output)
         quiet = ["--no-notices", "--no-version-reporting"]
-        run([*cdk, "bootstrap", f"aws://000000000000/{REGION}", *quiet], CDK, **environment)
+        # In a folder without an app: with one, it would want the zips of `make build`.
+        run([*cdk, "bootstrap", f"aws://000000000000/{REGION}", *quiet], output, **environment)
         context = parameters() | {"StackName": "by-cdk", "Zips": str(zip_folder)}
         command = [*cdk, "deploy", "--app", "node dist/test/emulator-app.js", "--output", output, "--require-approval", "never"]
         for name, value in context.items():

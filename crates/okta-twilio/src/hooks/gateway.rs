@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(response.into_event()).unwrap(),
             json!({
-                "statusCode": 405, "isBase64Encoded": false, "body": "{\"a\":1}",
+                "statusCode": 405, "isBase64Encoded": false, "body": "{\"a\":1}", "cookies": [],
                 "headers": {"allow": "POST", "cache-control": "no-store", "content-type": "application/json"}
             })
         );
