@@ -22,12 +22,12 @@ async fn main() -> ExitCode {
     };
     hook.prepare(function.log()).await;
     let (function, hook) = (&function, &hook);
-    let answer = |event: LambdaEvent<Box<RawValue>>| async move {
+    let response = |event: LambdaEvent<Box<RawValue>>| async move {
         let log = function.log_of_invocation(&event.context.request_id);
         let end = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
         Ok::<_, Infallible>(hook.handle(event.payload.get(), end, &log).await)
     };
-    match lambda_runtime::run(service_fn(answer)).await {
+    match lambda_runtime::run(service_fn(response)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -44,13 +44,13 @@ mod requests {
     fn the_one_time_verification() {
         let hook = Hook::start();
         for challenge in ["aB3-x_9", r#"quo"ted\"#] {
-            let answer = hook.ask(get().header("auth_secret", AUTH_SECRET).header(CHALLENGE, challenge));
-            assert_eq!((answer.status, answer.body), (200, json!({"verification": challenge})));
-            assert_eq!(answer.headers["content-type"], "application/json");
+            let response = hook.ask(get().header("auth_secret", AUTH_SECRET).header(CHALLENGE, challenge));
+            assert_eq!((response.status, response.body), (200, json!({"verification": challenge})));
+            assert_eq!(response.headers["content-type"], "application/json");
         }
-        let answer = hook.ask(get().header("auth_secret", AUTH_SECRET));
-        assert_eq!(answer.status, 400);
-        assert_eq!(answer.body["error"]["errorCauses"][0]["reason"], "challenge_missing");
+        let response = hook.ask(get().header("auth_secret", AUTH_SECRET));
+        assert_eq!(response.status, 400);
+        assert_eq!(response.body["error"]["errorCauses"][0]["reason"], "challenge_missing");
     }
 
     #[test]
@@ -66,9 +66,9 @@ mod requests {
             GatewayEvent::new("POST", "/events").body(&body).jwt_claims(&[("sub", "0oa1")]),
         ];
         for request in requests {
-            let answer = hook.ask(request);
-            assert_eq!(answer.status, 401);
-            assert_eq!(answer.body["error"]["errorCauses"][0]["reason"], "not_authenticated");
+            let response = hook.ask(request);
+            assert_eq!(response.status, 401);
+            assert_eq!(response.body["error"]["errorCauses"][0]["reason"], "not_authenticated");
         }
         assert_eq!((hook.updates(), hook.deployment.twilio.okta_requests().len()), (0, 0));
     }
@@ -81,8 +81,8 @@ mod requests {
             assert_eq!(hook.post(body).status, status);
         }
         for method in ["PUT", "DELETE"] {
-            let answer = hook.ask(GatewayEvent::new(method, "/events").header("auth_secret", AUTH_SECRET));
-            assert_eq!((answer.status, &answer.headers["allow"]), (405, &json!("GET, POST")));
+            let response = hook.ask(GatewayEvent::new(method, "/events").header("auth_secret", AUTH_SECRET));
+            assert_eq!((response.status, &response.headers["allow"]), (405, &json!("GET, POST")));
         }
     }
 
@@ -92,8 +92,8 @@ mod requests {
         let mut body = delivery(&[json!(null), json!({}), sign_in(USER, "PASSWORD_AS_FACTOR")]);
         assert_eq!(hook.post(&body.to_string()).status, 200);
         body["data"] = Value::Null;
-        let answer = hook.post(&body.to_string());
-        assert_eq!((answer.status, answer.body), (200, Value::Null));
+        let response = hook.post(&body.to_string());
+        assert_eq!((response.status, response.body), (200, Value::Null));
     }
 }
 
@@ -143,8 +143,8 @@ mod without_a_queue {
         let hook = Hook::start();
         hook.send_code(NUMBER);
         let event = sign_in(USER, "SMS_FACTOR");
-        let answer = hook.deliver(std::slice::from_ref(&event));
-        assert_eq!((answer.status, answer.body), (200, Value::Null));
+        let response = hook.deliver(std::slice::from_ref(&event));
+        assert_eq!((response.status, response.body), (200, Value::Null));
         assert_eq!(hook.approved(), [NUMBER]);
         let verification = &hook.deployment.twilio.verifications()[0];
         let line = hook.logged_once("feedback_approved");
@@ -281,9 +281,9 @@ mod without_a_queue {
             ("forbidden", 200, "okta_forbidden"),
         ] {
             let hook = Hook::start();
-            let answer = hook.deliver(&[sign_in(&magic(user), "SMS_FACTOR")]);
-            assert_eq!(answer.status, status, "{user}");
-            assert!(answer.duration < Duration::from_secs(3), "{user} took {:?}", answer.duration);
+            let response = hook.deliver(&[sign_in(&magic(user), "SMS_FACTOR")]);
+            assert_eq!(response.status, status, "{user}");
+            assert!(response.duration < Duration::from_secs(3), "{user} took {:?}", response.duration);
             let line = hook.logged_once("feedback_failed");
             assert_eq!((&line["reason"], &line["transient"]), (&json!(reason), &json!(status == 503)), "{user}");
             assert!(line["advice"].is_string());
@@ -305,9 +305,9 @@ mod without_a_queue {
             let hook = Hook::start();
             hook.send_code(NUMBER);
             hook.deployment.twilio.fault(Operation::VerifyUpdate, fault.clone(), Times::UntilCleared);
-            let answer = hook.deliver(&[sign_in(USER, "SMS_FACTOR")]);
-            assert_eq!(answer.status, status, "{fault:?}");
-            assert!(answer.duration < Duration::from_secs(3), "{fault:?} took {:?}", answer.duration);
+            let response = hook.deliver(&[sign_in(USER, "SMS_FACTOR")]);
+            assert_eq!(response.status, status, "{fault:?}");
+            assert!(response.duration < Duration::from_secs(3), "{fault:?} took {:?}", response.duration);
             assert_eq!(hook.logged_once("feedback_failed")["reason"], reason, "{fault:?}");
         }
     }
@@ -455,8 +455,8 @@ mod storing {
         let hook = Hook::with_queue();
         hook.send_code(NUMBER);
         let event = sign_in(USER, "SMS_FACTOR");
-        let answer = hook.deliver(&[event.clone(), sign_in(USER, "PASSWORD_AS_FACTOR"), event.clone()]);
-        assert_eq!((answer.status, answer.body), (200, Value::Null));
+        let response = hook.deliver(&[event.clone(), sign_in(USER, "PASSWORD_AS_FACTOR"), event.clone()]);
+        assert_eq!((response.status, response.body), (200, Value::Null));
         let [message] = &hook.sqs.messages()[..] else { panic!("one message") };
         let body: Value = serde_json::from_str(&message.body).expect("JSON");
         let expected = json!({
@@ -475,9 +475,9 @@ mod storing {
         let hook = Hook::with_queue();
         let users: Vec<_> = (0..200).map(|number| format!("00uburst{number:012}")).collect();
         let events: Vec<_> = users.iter().map(|user| sign_in(user, "SMS_FACTOR")).collect();
-        let answer = hook.deliver(&events);
-        assert_eq!((answer.status, hook.sqs.messages().len(), hook.sqs.requests()), (200, 200, 20));
-        assert!(answer.duration < Duration::from_secs(1), "it took {:?}", answer.duration);
+        let response = hook.deliver(&events);
+        assert_eq!((response.status, hook.sqs.messages().len(), hook.sqs.requests()), (200, 200, 20));
+        assert!(response.duration < Duration::from_secs(1), "it took {:?}", response.duration);
     }
 
     #[test]
@@ -495,9 +495,9 @@ mod storing {
         let hook = Hook::with_queue();
         let events: Vec<_> = (0..12).map(|_| sign_in(USER, "SMS_FACTOR")).collect();
         hook.sqs.set_down(true);
-        let answer = hook.deliver(&events);
-        assert_eq!(answer.status, 503);
-        assert!(answer.duration < Duration::from_secs(3), "it took {:?}", answer.duration);
+        let response = hook.deliver(&events);
+        assert_eq!(response.status, 503);
+        assert!(response.duration < Duration::from_secs(3), "it took {:?}", response.duration);
         let lines = hook.logged("feedback_failed");
         assert!(lines.len() == 12 && lines.iter().all(|line| line["reason"] == "queue_unavailable"));
         hook.sqs.set_down(false);
@@ -537,8 +537,8 @@ mod working_off {
         let users = users(&hook, 10);
         deliver(&hook, &users);
         let batch = hook.sqs.receive().expect("a batch");
-        let answer = hook.hand_over(&batch);
-        assert_eq!(answer, json!({"batchItemFailures": []}));
+        let response = hook.hand_over(&batch);
+        assert_eq!(response, json!({"batchItemFailures": []}));
         assert_eq!(hook.approved(), numbers(&users));
         let lines = hook.logged("feedback_approved");
         assert!(lines.iter().all(|line| line["receive_count"] == 1));
@@ -579,8 +579,8 @@ mod working_off {
         let events = [sign_in(&failing, "SMS_FACTOR"), sign_in(&failing, "SMS_FACTOR"), sign_in(USER, "SMS_FACTOR")];
         assert_eq!(hook.deliver(&events).status, 200);
         let batch = hook.sqs.receive().expect("a batch");
-        let answer = hook.hand_over(&batch);
-        let mut failed: Vec<_> = answer["batchItemFailures"].as_array().expect("failures").clone();
+        let response = hook.hand_over(&batch);
+        let mut failed: Vec<_> = response["batchItemFailures"].as_array().expect("failures").clone();
         failed.sort_by_key(ToString::to_string);
         let id = |index: usize| json!({"itemIdentifier": batch["Records"][index]["messageId"]});
         assert_eq!(failed, [id(0), id(1)]);
@@ -665,11 +665,11 @@ mod working_off {
         deliver(&hook, &users);
         let batch = hook.sqs.receive().expect("a batch");
         let hurried = hook.with_timeout(Duration::from_millis(1_200));
-        let Outcome::Response(answer) = hurried.invoke(&batch).outcome else { panic!("no answer") };
-        assert_eq!(answer["batchItemFailures"].as_array().map(Vec::len), Some(3));
+        let Outcome::Response(response) = hurried.invoke(&batch).outcome else { panic!("no answer") };
+        assert_eq!(response["batchItemFailures"].as_array().map(Vec::len), Some(3));
         assert!(hurried.output().contains("out_of_time"));
         assert_eq!(hook.updates(), 0);
-        hook.sqs.settle(&batch, &answer);
+        hook.sqs.settle(&batch, &response);
         hook.sqs.advance(VISIBILITY);
         hook.work_off();
         assert_eq!(hook.approved(), numbers(&users));

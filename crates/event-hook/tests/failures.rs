@@ -28,9 +28,9 @@ mod unreadable {
             spoilt["actor"]["displayName"] = json!("spoil");
             let mut body = delivery(&[first, json!("spoil"), spoilt, last]);
             body["source"] = json!("spoil");
-            let answer = hook.post(&body.to_string().replace(r#""spoil""#, odd));
+            let response = hook.post(&body.to_string().replace(r#""spoil""#, odd));
             stored += 3;
-            assert_eq!((answer.status, hook.sqs.messages().len()), (200, stored), "{odd}");
+            assert_eq!((response.status, hook.sqs.messages().len()), (200, stored), "{odd}");
         }
     }
 
@@ -128,9 +128,9 @@ mod aws_in_trouble {
         for code in ["RequestThrottled", "KmsThrottled", "InternalError", "ServiceUnavailable", "ThrottlingException"] {
             let hook = Hook::with_queue();
             hook.sqs.set_fault(Some(code));
-            let answer = hook.deliver(&[sign_in(USER, "SMS_FACTOR")]);
-            assert_eq!(answer.status, 503, "{code}");
-            assert!(answer.duration < Duration::from_secs(3), "{code} took {:?}", answer.duration);
+            let response = hook.deliver(&[sign_in(USER, "SMS_FACTOR")]);
+            assert_eq!(response.status, 503, "{code}");
+            assert!(response.duration < Duration::from_secs(3), "{code} took {:?}", response.duration);
             assert!((2..=12).contains(&hook.sqs.requests()), "{code}: {} requests", hook.sqs.requests());
             let line = hook.logged_once("feedback_failed");
             assert_eq!((&line["reason"], &line["level"]), (&json!("queue_unavailable"), &json!("WARN")), "{code}");

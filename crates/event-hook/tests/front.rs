@@ -12,12 +12,12 @@ use support::Hook;
 fn another_payload_format_is_named() {
     let hook = Hook::start();
     for method in ["GET", "POST"] {
-        let answer = HttpAnswer::of(hook.function.invoke(&json!({
+        let response = HttpAnswer::of(hook.function.invoke(&json!({
             "version": "1.0", "resource": "/events", "path": "/events", "httpMethod": method,
             "headers": {}, "requestContext": {"resourcePath": "/events", "httpMethod": method}, "body": null
         })));
-        assert_eq!(answer.status, 400);
-        let cause = answer.body.pointer("/error/errorCauses/0").expect("a cause");
+        assert_eq!(response.status, 400);
+        let cause = response.body.pointer("/error/errorCauses/0").expect("a cause");
         assert_eq!(cause["reason"], "payload_format");
         assert_eq!(cause["location"], "payloadFormatVersion");
     }
@@ -32,8 +32,8 @@ fn a_ping_is_quiet() {
         json!({"source": "serverless-plugin-warmup"}),
         json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}),
     ] {
-        let answer = HttpAnswer::of(hook.function.invoke(&event));
-        assert_eq!((answer.status, &answer.body), (204, &Value::Null), "{event}");
+        let response = HttpAnswer::of(hook.function.invoke(&event));
+        assert_eq!((response.status, &response.body), (204, &Value::Null), "{event}");
     }
     assert_eq!(hook.function.log_lines().len(), before, "no line and no metric");
 }

@@ -71,8 +71,8 @@ impl Hook {
         let lines_before = self.function.log_lines().len();
         let invocation = self.function.invoke(&event.event());
         match &expected.batch_failures {
-            Some(failures) => assert_batch_answer(name, &invocation.outcome, failures),
-            None => assert_http_answer(name, &HttpAnswer::of(invocation), expected),
+            Some(failures) => assert_batch_response(name, &invocation.outcome, failures),
+            None => assert_http_response(name, &HttpAnswer::of(invocation), expected),
         }
         let lines = self.function.log_lines();
         let mut feedback: Vec<_> = lines.iter().skip(lines_before).filter_map(outcome).collect();
@@ -82,24 +82,24 @@ impl Hook {
     }
 }
 
-fn assert_batch_answer(name: &str, outcome: &Outcome, failures: &[String]) {
+fn assert_batch_response(name: &str, outcome: &Outcome, failures: &[String]) {
     let failures: Vec<_> = failures.iter().map(|id| json!({"itemIdentifier": id})).collect();
     let expected = json!({"batchItemFailures": failures});
     assert_eq!(*outcome, Outcome::Response(expected.clone()), "{name}");
     assert_response_matches(name, &expected);
 }
 
-fn assert_http_answer(name: &str, answer: &HttpAnswer, expected: &Feedback) {
-    assert_eq!(Some(answer.status), expected.status, "{name}");
-    let cause = |field: &str| answer.body.pointer(&format!("/error/errorCauses/0/{field}")).cloned();
+fn assert_http_response(name: &str, response: &HttpAnswer, expected: &Feedback) {
+    assert_eq!(Some(response.status), expected.status, "{name}");
+    let cause = |field: &str| response.body.pointer(&format!("/error/errorCauses/0/{field}")).cloned();
     assert_eq!(cause("reason"), expected.reason.as_ref().map(|reason| json!(reason)), "{name}");
     assert_eq!(cause("location"), expected.location.as_ref().map(|location| json!(location)), "{name}");
-    if answer.body.is_null() {
+    if response.body.is_null() {
         // Okta reads only the status.
-        assert_eq!(answer.headers, json!({"cache-control": "no-store"}), "{name}");
+        assert_eq!(response.headers, json!({"cache-control": "no-store"}), "{name}");
     } else {
-        let answer = json!({"status": answer.status, "headers": answer.headers, "body": answer.body});
-        assert_response_matches(name, &answer);
+        let response = json!({"status": response.status, "headers": response.headers, "body": response.body});
+        assert_response_matches(name, &response);
     }
 }
 
@@ -112,12 +112,12 @@ fn outcome(line: &Value) -> Option<String> {
 }
 
 /// Compares with the stored response.
-fn assert_response_matches(name: &str, answer: &Value) {
+fn assert_response_matches(name: &str, response: &Value) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(ANSWERS);
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_json_snapshot!(name, answer));
+    settings.bind(|| insta::assert_json_snapshot!(name, response));
 }
 
 fn assert_nothing_private(output: &str, events: &[RecordedEvent<Feedback>]) {
@@ -142,9 +142,9 @@ fn each_stored_response_belongs_to_an_event() {
     let events: BTreeSet<_> = recorded_events::of_event_hook().into_iter().map(|event| event.name).collect();
     let folder = fs::read_dir(format!("{}/tests/{ANSWERS}", env!("CARGO_MANIFEST_DIR"))).expect("the answers' folder");
     let names = folder.map(|file| file.expect("a file").file_name().into_string().expect("a name in UTF-8"));
-    let answers: BTreeSet<_> = names.filter_map(|name| name.strip_suffix(".snap").map(str::to_owned)).collect();
-    assert_eq!(answers.difference(&events).next(), None, "of no event");
-    assert!(answers.contains("event-verification"));
+    let responses: BTreeSet<_> = names.filter_map(|name| name.strip_suffix(".snap").map(str::to_owned)).collect();
+    assert_eq!(responses.difference(&events).next(), None, "of no event");
+    assert!(responses.contains("event-verification"));
 }
 
 #[test]

@@ -73,7 +73,7 @@ mod init {
         let started = function.wait_for_log(|line| line["message"] == "started", Duration::from_secs(1));
         assert_eq!(started["connection"], "ready");
         silent.set_nonblocking(true).unwrap();
-        assert!(silent.accept().is_err(), "nobody connected");
+        assert!(silent.accept().is_err(), "no connection");
     }
 }
 

@@ -39,8 +39,8 @@ mod choosing {
     fn a_right_code_is_approved_by_its_sid_and_deleted_without_a_call_to_okta() {
         let hook = Hook::with_table();
         let sid = hook.send_and_remember(USER, NUMBER, "sms", seconds(20));
-        let answer = hook.deliver(&[earlier_sign_in(USER, "SMS_FACTOR", seconds(3))]);
-        assert_eq!((answer.status, answer.body), (200, Value::Null));
+        let response = hook.deliver(&[earlier_sign_in(USER, "SMS_FACTOR", seconds(3))]);
+        assert_eq!((response.status, response.body), (200, Value::Null));
         assert_eq!(hook.approved_sids(), [sid.as_str()]);
         let update = &hook.deployment.twilio.requests_for(Operation::VerifyUpdate)[0];
         assert!(update.path.ends_with(&format!("/Verifications/{sid}")), "{}", update.path);
@@ -272,9 +272,9 @@ mod trouble {
         let hook = Hook::with_table();
         hook.send_and_remember(USER, NUMBER, "sms", seconds(20));
         hook.sends.delay(seconds(4));
-        let answer = hook.deliver(&[sign_in(USER, "SMS_FACTOR")]);
-        assert_eq!(answer.status, 503);
-        assert!(answer.duration < seconds(3), "it took {:?}", answer.duration);
+        let response = hook.deliver(&[sign_in(USER, "SMS_FACTOR")]);
+        assert_eq!(response.status, 503);
+        assert!(response.duration < seconds(3), "it took {:?}", response.duration);
         assert_eq!(hook.logged_once("feedback_failed")["reason"], "table_unavailable");
 
         let mut unreachable = TABLE_ONLY.to_vec();

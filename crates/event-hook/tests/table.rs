@@ -107,10 +107,10 @@ fn an_item_is_readable_at_once_and_deleted_by_its_sid() {
         let sids = |remembered: Vec<okta_twilio::otp::sends::StoredVerification>| -> Vec<String> {
             remembered.into_iter().map(|send| send.verification_sid.to_string()).collect()
         };
-        assert_eq!(sids(table.verifications_of(&user, LIMIT).await.expect("an answer")), ["VEa", "VEb", "VEc"]);
-        assert_eq!(sids(table.verifications_of(&id("00u2"), LIMIT).await.expect("an answer")), [""; 0]);
+        assert_eq!(sids(table.verifications_of(&user, LIMIT).await.expect("a response")), ["VEa", "VEb", "VEc"]);
+        assert_eq!(sids(table.verifications_of(&id("00u2"), LIMIT).await.expect("a response")), [""; 0]);
         table.forget(&user, &[id("VEa"), id("VEc"), id("VEgone")], LIMIT).await.expect("they are forgotten");
-        assert_eq!(sids(table.verifications_of(&user, LIMIT).await.expect("an answer")), ["VEb"]);
+        assert_eq!(sids(table.verifications_of(&user, LIMIT).await.expect("a response")), ["VEb"]);
     });
 }
 
@@ -125,7 +125,7 @@ fn the_ladder_counts_the_messages_to_the_same_number_within_ten_minutes() {
             let (table, user) = (&table, &user);
             async move {
                 let now = Timestamp::from_millis(NOW + minutes * minute);
-                table.ladder_step(user, &mac, now, LIMIT).await.expect("an answer")
+                table.ladder_step(user, &mac, now, LIMIT).await.expect("a response")
             }
         };
         assert_eq!(step(here.clone(), 0).await, 0);

@@ -106,7 +106,7 @@ mod tests {
         let config = Builder::from(&sdk)
             .endpoint_url(format!("http://secretsmanager.test:{}", alive.port()))
             .credentials_provider(Credentials::new("example", "example", None, None, "test"))
-            // The machine may be busy, so the test checks the retry and not the time.
+            // The machine can be busy, so the test checks the retry and not the time.
             .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build());
         let secrets = aws_sdk_secretsmanager::Client::from_conf(config.build());
         let response = secrets.get_secret_value().secret_id("hooks").send().await.unwrap();

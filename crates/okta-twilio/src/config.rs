@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use tracing::Level;
 use url::Url;
 
-pub use self::names::{MisspeltVariable, PROXY_VARIABLES, VARIABLES, misspelt, nearest};
+pub use self::names::{MisspelledVariable, PROXY_VARIABLES, VARIABLES, misspelled, nearest};
 use crate::{http_client::ClientError, id::Sid};
 
 /// An invalid variable.
@@ -109,7 +109,7 @@ impl<'a> Variables<'a> {
     /// # Errors
     /// Fails if it is not set.
     pub fn required(&self, variable: &'static str, example: &'static str) -> Result<String, ConfigError> {
-        self.optional(variable).ok_or(ConfigError::new(variable, "is required and not set", example))
+        self.optional(variable).ok_or(ConfigError::new(variable, "is required but not set", example))
     }
 
     /// The value of a variable, parsed by `read`. `None` if it is not set.

@@ -43,7 +43,7 @@ pub enum ClientError {
     #[error("EXTRA_CA_FILE: the file cannot be read; for example EXTRA_CA_FILE=/opt/ca.pem")]
     ExtraRootsUnreadable,
     /// The file named by `EXTRA_CA_FILE` has no usable certificate.
-    #[error("EXTRA_CA_FILE: the file holds no PEM certificate; for example EXTRA_CA_FILE=/opt/ca.pem")]
+    #[error("EXTRA_CA_FILE: the file has no PEM certificate; for example EXTRA_CA_FILE=/opt/ca.pem")]
     ExtraRootsInvalid,
     /// The TLS library rejected its own defaults.
     #[error("the TLS configuration cannot be built")]
@@ -162,7 +162,7 @@ pub enum CallError {
     #[error("no connection")]
     NotConnected,
     /// The time ran out. The server may have processed the request.
-    #[error("time ran out")]
+    #[error("the call timed out")]
     TimedOut,
     /// The connection ended after the request was written, or the request could not be completed.
     #[error("the connection was lost")]

@@ -33,14 +33,14 @@ struct Run {
 
 fn main() {
     let hook = Path::new(env!("CARGO_BIN_EXE_telephony-hook"));
-    let nothing = neighbour(hook, "examples/lambda_function");
+    let nothing = sibling_binary(hook, "examples/lambda_function");
     let deployment = Deployment::start(Options::default());
     let table = DynamoDb::start();
     let mut runs = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..COLD_STARTS {
         println!("cold start {} of {COLD_STARTS}", round + 1);
         let ask = |number: usize| {
-            // Five messages to one number are allowed.
+            // Verify allows five messages to one number.
             deployment.twilio.reset();
             let number = format!("+1202555{:04}", 100 + (round * WARM_REQUESTS + number) % 100);
             TelephonyRequest::sms(&number, "867530").event().build().to_string()
@@ -55,22 +55,22 @@ fn main() {
     assert_eq!(table.requests().len(), COLD_STARTS * (WARM_REQUESTS + 1), "one call of the table for each code");
     println!(
         "\nmedian of {COLD_STARTS} processes; telephony-hook calls Secrets Manager and Verify, with the sends table \
-         DynamoDB too; the first one calls nobody\n"
+         DynamoDB too; the first one calls nothing\n"
     );
     println!(
         "{:<30}{:>14}{:>16}{:>8}{:>16}{:>8}",
         "", "does nothing", "telephony-hook", "ratio", "and the table", "ratio"
     );
     row("start until ready, ms", &runs, |run| millis(run.init));
-    row("start until first answer, ms", &runs, |run| millis(run.init + run.first));
-    row("first answer, ms", &runs, |run| millis(run.first));
-    row("warm answer, ms", &runs, |run| millis(run.warm));
+    row("start until first response, ms", &runs, |run| millis(run.init + run.first));
+    row("first response, ms", &runs, |run| millis(run.first));
+    row("warm response, ms", &runs, |run| millis(run.warm));
     #[expect(clippy::cast_precision_loss, reason = "kibibytes of one process")]
     row("peak memory, MiB", &runs, |run| run.peak_memory_kib as f64 / 1024.0);
 }
 
-/// A binary of the same build.
-fn neighbour(program: &Path, name: &str) -> PathBuf {
+/// Another binary of the same build.
+fn sibling_binary(program: &Path, name: &str) -> PathBuf {
     let path = program.parent().expect("a folder").join(name);
     assert!(path.exists(), "{} is missing: `make bench` builds it", path.display());
     path

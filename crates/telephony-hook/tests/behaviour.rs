@@ -1,6 +1,6 @@
 //! What Twilio receives, what Okta gets as the response, and what the log shows, with the real binary.
 
-#![expect(clippy::indexing_slicing, reason = "an answer without the field fails the test")]
+#![expect(clippy::indexing_slicing, reason = "a response without the field fails the test")]
 
 mod support;
 
@@ -35,11 +35,11 @@ mod sending {
     #[test]
     fn an_sms() {
         let hook = Hook::start();
-        let answer = hook.ask(&sms());
-        assert_eq!(verdict(&answer), "SUCCESSFUL");
+        let response = hook.ask(&sms());
+        assert_eq!(verdict(&response), "SUCCESSFUL");
         let [message] = &hook.messages()[..] else { panic!("one message") };
         assert_eq!((message.to.as_str(), message.code.as_str(), message.channel), (NUMBER, CODE, Channel::Sms));
-        let value = &answer.body["commands"][0]["value"][0];
+        let value = &response.body["commands"][0]["value"][0];
         assert_eq!(value["provider"], "Twilio Verify");
         assert_eq!(value["transactionId"], message.verification_sid);
         assert_eq!(value["transactionMetadata"], message.attempt_sid);
@@ -61,7 +61,7 @@ mod sending {
         );
         assert_eq!(metrics["SendErrors"], 0);
         assert!(metrics["VerifyLatency"].as_f64().is_some_and(|latency| latency > 0.0));
-        assert_eq!(answer.body["debugContext"]["requestId"], log["function_request_id"]);
+        assert_eq!(response.body["debugContext"]["requestId"], log["function_request_id"]);
     }
 
     #[test]
@@ -69,7 +69,7 @@ mod sending {
         let hook = Hook::start();
         let first = hook.ask(&sms());
         let second = hook.ask(&TelephonyRequest::sms(NUMBER, "112233"));
-        let value = |answer: &HttpAnswer, field: &str| answer.body["commands"][0]["value"][0][field].clone();
+        let value = |response: &HttpAnswer, field: &str| response.body["commands"][0]["value"][0][field].clone();
         assert_eq!(value(&first, "transactionId"), value(&second, "transactionId"));
         assert_ne!(value(&first, "transactionMetadata"), value(&second, "transactionMetadata"));
         assert_eq!(value(&second, "transactionMetadata"), hook.messages()[1].attempt_sid);
@@ -78,8 +78,8 @@ mod sending {
     #[test]
     fn a_call_with_an_extension() {
         let hook = Hook::start();
-        let answer = hook.ask(&TelephonyRequest::call("+12025550123 x4567", CODE));
-        assert_eq!(verdict(&answer), "SUCCESSFUL");
+        let response = hook.ask(&TelephonyRequest::call("+12025550123 x4567", CODE));
+        assert_eq!(verdict(&response), "SUCCESSFUL");
         let [message] = &hook.messages()[..] else { panic!("one message") };
         assert_eq!((message.to.as_str(), message.channel), (NUMBER, Channel::Call));
         assert_eq!(message.send_digits.as_deref(), Some("ww4567"));
@@ -135,9 +135,9 @@ mod sending {
         let limit = RateLimit { unique_name: "okta_user".into(), max: 2, interval: Duration::from_secs(60) };
         let options = Options { rate_limits: vec![limit], ..Options::default() };
         let hook = Hook::with(options, &[("VERIFY_RATE_LIMITS", "okta_user=user_id")]);
-        let answers = ["+12025550111", "+12025550122", "+12025550133"]
+        let responses = ["+12025550111", "+12025550122", "+12025550133"]
             .map(|number| hook.ask(&TelephonyRequest::sms(number, CODE)));
-        assert_eq!(answers.each_ref().map(verdict), ["SUCCESSFUL", "SUCCESSFUL", "rate_limited"]);
+        assert_eq!(responses.each_ref().map(verdict), ["SUCCESSFUL", "SUCCESSFUL", "rate_limited"]);
         assert_eq!(hook.sends().len(), 3, "no retry");
     }
 
@@ -181,10 +181,10 @@ mod sending {
     fn an_invalid_number_receives_nothing() {
         let hook = Hook::start();
         for number in ["9876543210", "+1", "12", "+1202FLOWERS", "+99999999999999999"] {
-            let answer = hook.ask(&TelephonyRequest::sms(number, CODE));
-            assert_eq!(verdict(&answer), "phone_number_invalid", "{number}");
+            let response = hook.ask(&TelephonyRequest::sms(number, CODE));
+            assert_eq!(verdict(&response), "phone_number_invalid", "{number}");
             assert!(hook.last_log("metrics")["SendErrors"].is_null(), "no alarm for what the user can fix");
-            assert_eq!(answer.body["error"]["errorCauses"][0]["location"], "data.messageProfile.phoneNumber");
+            assert_eq!(response.body["error"]["errorCauses"][0]["location"], "data.messageProfile.phoneNumber");
         }
         assert!(hook.sends().is_empty());
     }
@@ -195,9 +195,9 @@ mod callers {
 
     /// Each of these is rejected, and nothing reaches Twilio.
     fn assert_refused(hook: &Hook, request: &TelephonyRequest) {
-        let answer = hook.ask(request);
-        assert_eq!(answer.status, 401);
-        assert_eq!(answer.body["error"]["errorCauses"][0]["reason"], "not_authenticated");
+        let response = hook.ask(request);
+        assert_eq!(response.status, 401);
+        assert_eq!(response.body["error"]["errorCauses"][0]["reason"], "not_authenticated");
         assert!(hook.sends().is_empty());
     }
 
@@ -257,8 +257,8 @@ mod callers {
             HttpAnswer::of(hook.function.invoke(&event.body(body).build()))
         };
         for method in ["GET", "PUT", "DELETE", "PATCH"] {
-            let answer = ask(method, b"");
-            assert_eq!((answer.status, &answer.headers["allow"]), (405, &json!("POST")), "{method}");
+            let response = ask(method, b"");
+            assert_eq!((response.status, &response.headers["allow"]), (405, &json!("POST")), "{method}");
         }
         for body in
             [&b""[..], b"{", b"null", b"[]", b"{}", b"\xff\xfe", br#"{"eventType":"com.okta.oauth2.tokens.transform"}"#]
@@ -266,14 +266,14 @@ mod callers {
             assert_eq!(ask("POST", body).status, 400);
         }
         let missing = sms().with("/data/messageProfile/otpCode", Value::Null);
-        let answer = hook.ask(&missing);
-        assert_eq!(answer.status, 400);
-        assert_eq!(answer.body["error"]["errorCauses"][0]["location"], "data.messageProfile.otpCode");
+        let response = hook.ask(&missing);
+        assert_eq!(response.status, 400);
+        assert_eq!(response.body["error"]["errorCauses"][0]["location"], "data.messageProfile.otpCode");
         assert_eq!(ask("POST", &vec![b' '; 64 * 1024 + 1]).status, 413);
         assert_eq!(ask("POST", &vec![b' '; 64 * 1024]).status, 400, "the limit itself is read");
         for event in ["null", "[]", r#"{"Records":[]}"#] {
-            let answer = HttpAnswer::of(hook.function.invoke(event));
-            assert_eq!(answer.status, 400, "{event}");
+            let response = HttpAnswer::of(hook.function.invoke(event));
+            assert_eq!(response.status, 400, "{event}");
         }
         let base64 = sms().event().base64().build();
         assert_eq!(verdict(&HttpAnswer::of(hook.function.invoke(&base64))), "SUCCESSFUL");
@@ -291,9 +291,9 @@ mod twilio_in_trouble {
     fn slow_beyond_the_budget() {
         let _alone = run_alone();
         let hook = Hook::start();
-        let answer = ask_with_fault(&hook, Fault::Delay(Duration::from_secs(8)), Times::Next(1));
-        assert_eq!(verdict(&answer), "twilio_timeout");
-        assert!(answer.duration < BUDGET + Duration::from_millis(300), "{:?}", answer.duration);
+        let response = ask_with_fault(&hook, Fault::Delay(Duration::from_secs(8)), Times::Next(1));
+        assert_eq!(verdict(&response), "twilio_timeout");
+        assert!(response.duration < BUDGET + Duration::from_millis(300), "{:?}", response.duration);
         assert_eq!((hook.sends().len(), hook.messages().len()), (1, 1), "not repeated, because it was sent");
         assert_eq!(hook.last_log("metrics")["SendErrors"], 1);
     }
@@ -303,17 +303,17 @@ mod twilio_in_trouble {
         let _alone = run_alone();
         let hook = Hook::start();
         hook.deployment.twilio.fault(Operation::VerifyCreate, Fault::Delay(Duration::from_secs(8)), Times::Next(1));
-        let answer = hook.ask(&sms().taken_ago(Duration::from_millis(1_600)));
-        assert_eq!(verdict(&answer), "twilio_timeout");
-        assert!(answer.duration < Duration::from_millis(1_300), "{:?}", answer.duration);
+        let response = hook.ask(&sms().taken_ago(Duration::from_millis(1_600)));
+        assert_eq!(verdict(&response), "twilio_timeout");
+        assert!(response.duration < Duration::from_millis(1_300), "{:?}", response.duration);
         assert!(hook.last_log("otp_failed")["duration_ms"].as_u64().unwrap() >= 2_500);
     }
 
     #[test]
     fn with_no_time_left_nothing_is_sent() {
         let hook = Hook::start();
-        let answer = hook.ask(&sms().taken_ago(Duration::from_millis(2_550)));
-        assert_eq!(verdict(&answer), "out_of_time");
+        let response = hook.ask(&sms().taken_ago(Duration::from_millis(2_550)));
+        assert_eq!(verdict(&response), "out_of_time");
         assert!(hook.sends().is_empty());
     }
 
@@ -322,9 +322,9 @@ mod twilio_in_trouble {
         let _alone = run_alone();
         let hook = Hook::start();
         hook.deployment.twilio.stop_listening();
-        let answer = hook.ask(&sms());
-        assert_eq!(verdict(&answer), "twilio_unreachable");
-        assert!(answer.duration < BUDGET);
+        let response = hook.ask(&sms());
+        assert_eq!(verdict(&response), "twilio_unreachable");
+        assert!(response.duration < BUDGET);
         hook.deployment.twilio.resume_listening();
         assert_eq!(verdict(&hook.ask(&sms())), "SUCCESSFUL");
         assert_eq!(hook.messages().len(), 1);
@@ -333,8 +333,8 @@ mod twilio_in_trouble {
     #[test]
     fn connection_closed_before_the_request_was_written() {
         let hook = Hook::start();
-        let answer = ask_with_fault(&hook, Fault::CloseBeforeReading, Times::Next(1));
-        assert_eq!(verdict(&answer), "SUCCESSFUL");
+        let response = ask_with_fault(&hook, Fault::CloseBeforeReading, Times::Next(1));
+        assert_eq!(verdict(&response), "SUCCESSFUL");
         assert_eq!(hook.messages().len(), 1);
     }
 
@@ -342,8 +342,8 @@ mod twilio_in_trouble {
     fn connection_closed_after_the_request_was_written() {
         for (fault, messages) in [(Fault::CloseAfterReading, 0), (Fault::CloseAfterSending, 1)] {
             let hook = Hook::start();
-            let answer = ask_with_fault(&hook, fault, Times::Next(1));
-            assert_eq!(verdict(&answer), "twilio_interrupted");
+            let response = ask_with_fault(&hook, fault, Times::Next(1));
+            assert_eq!(verdict(&response), "twilio_interrupted");
             assert_eq!(
                 (hook.sends().len(), hook.messages().len()),
                 (1, messages),
@@ -390,10 +390,10 @@ mod twilio_in_trouble {
         let _alone = run_alone();
         let hook = Hook::start();
         let fault = Fault::Throttle { reached_rate_limit: false, retry_after: Some(30) };
-        let answer = ask_with_fault(&hook, fault, Times::UntilCleared);
-        assert_eq!(verdict(&answer), "throttled");
+        let response = ask_with_fault(&hook, fault, Times::UntilCleared);
+        assert_eq!(verdict(&response), "throttled");
         assert_eq!(hook.sends().len(), 1);
-        assert!(answer.duration < Duration::from_secs(1), "answered at once: {:?}", answer.duration);
+        assert!(response.duration < Duration::from_secs(1), "answered at once: {:?}", response.duration);
     }
 
     #[test]
@@ -427,9 +427,9 @@ mod twilio_in_trouble {
     fn an_odd_response_after_the_message_was_sent() {
         for fault in [Fault::NotJson, Fault::Huge(50_000_000), Fault::Truncated] {
             let hook = Hook::start();
-            let answer = ask_with_fault(&hook, fault.clone(), Times::Next(1));
-            assert_eq!(verdict(&answer), "SUCCESSFUL", "{fault:?}");
-            assert_eq!(answer.body["commands"][0]["value"][0]["transactionId"], Value::Null);
+            let response = ask_with_fault(&hook, fault.clone(), Times::Next(1));
+            assert_eq!(verdict(&response), "SUCCESSFUL", "{fault:?}");
+            assert_eq!(response.body["commands"][0]["value"][0]["transactionId"], Value::Null);
             assert_eq!((hook.sends().len(), hook.messages().len()), (1, 1));
             assert!(hook.function.peak_memory_kib().is_none_or(|peak| peak < 64 * 1024), "the response is not stored");
         }
@@ -443,8 +443,8 @@ mod twilio_in_trouble {
                 if refusal.when == sandbox::When::WithLocale)
         });
         let hook = Hook::start();
-        let answer = hook.ask(&TelephonyRequest::sms(refusing.expect("a magic number").number, CODE));
-        assert_eq!(verdict(&answer), "SUCCESSFUL");
+        let response = hook.ask(&TelephonyRequest::sms(refusing.expect("a magic number").number, CODE));
+        assert_eq!(verdict(&response), "SUCCESSFUL");
         let locales: Vec<_> =
             hook.sends().iter().map(|request| request.parameter("Locale").map(str::to_owned)).collect();
         assert_eq!(locales, [Some("en".to_owned()), None]);
@@ -454,8 +454,8 @@ mod twilio_in_trouble {
     #[test]
     fn custom_codes_that_are_off() {
         let hook = Hook::with(Options { custom_code_enabled: false, ..Options::default() }, &[]);
-        let answer = hook.ask(&sms());
-        assert_eq!(verdict(&answer), "verify_service");
+        let response = hook.ask(&sms());
+        assert_eq!(verdict(&response), "verify_service");
         let log = hook.last_log("otp_failed");
         assert_eq!((&log["twilio_code"], &log["level"]), (&json!(60204), &json!("ERROR")));
         assert!(log["advice"].as_str().unwrap().contains("custom codes"));
@@ -465,8 +465,8 @@ mod twilio_in_trouble {
 mod secrets {
     use super::*;
 
-    fn refused(answer: &HttpAnswer) -> bool {
-        answer.status == 503 && answer.body["error"]["errorCauses"][0]["reason"] == "secret_unavailable"
+    fn refused(response: &HttpAnswer) -> bool {
+        response.status == 503 && response.body["error"]["errorCauses"][0]["reason"] == "secret_unavailable"
     }
 
     #[test]
@@ -491,8 +491,8 @@ mod secrets {
             deployment.secrets.put_text(HOOKS_SECRET_ID, &text);
             let hook = Hook::on(deployment, &[]);
             for secret in [None, Some(""), Some(AUTH_SECRET)] {
-                let answer = hook.ask(&sms().secret(secret));
-                assert!(answer.status == 401 || refused(&answer), "{}", answer.status);
+                let response = hook.ask(&sms().secret(secret));
+                assert!(response.status == 401 || refused(&response), "{}", response.status);
             }
             assert!(hook.sends().is_empty());
             assert_eq!(hook.last_log("secret_refresh_failed")["level"], "ERROR");
@@ -533,9 +533,9 @@ mod secrets {
         assert_eq!(verdict(&hook.ask(&sms())), "SUCCESSFUL");
         hook.deployment.secrets.down();
         std::thread::sleep(Duration::from_millis(1_100));
-        let answer = hook.ask(&sms());
-        assert_eq!(verdict(&answer), "SUCCESSFUL");
-        assert!(answer.duration < Duration::from_millis(500), "does not wait for the refresh");
+        let response = hook.ask(&sms());
+        assert_eq!(verdict(&response), "SUCCESSFUL");
+        assert!(response.duration < Duration::from_millis(500), "does not wait for the refresh");
         let stale = |line: &Value| line["message"] == "secret_refresh_failed" && line["stale_value_in_use"] == true;
         assert_eq!(hook.function.wait_for_log(stale, Duration::from_secs(5))["level"], "WARN");
     }
@@ -546,9 +546,9 @@ mod secrets {
         let deployment = Deployment::start(Options::default());
         deployment.secrets.delay(Duration::from_secs(30));
         let hook = Hook::on(deployment, &[]);
-        let answer = hook.ask(&sms());
-        assert!(refused(&answer));
-        assert!(answer.duration < Duration::from_secs(3), "{:?}", answer.duration);
+        let response = hook.ask(&sms());
+        assert!(refused(&response));
+        assert!(response.duration < Duration::from_secs(3), "{:?}", response.duration);
     }
 
     #[test]
@@ -581,8 +581,8 @@ mod secrets {
     #[test]
     fn twilios_key_revoked() {
         let hook = Hook::start();
-        let answer = ask_with_fault(&hook, Fault::Unauthorized, Times::UntilCleared);
-        assert_eq!(verdict(&answer), "twilio_authentication");
+        let response = ask_with_fault(&hook, Fault::Unauthorized, Times::UntilCleared);
+        assert_eq!(verdict(&response), "twilio_authentication");
         assert_eq!(hook.sends().len(), 1, "the secret is the same, so a retry is useless");
         assert_eq!(hook.last_log("otp_failed")["level"], "ERROR");
     }

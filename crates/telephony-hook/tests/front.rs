@@ -23,8 +23,8 @@ use support::{Hook, verdict};
 const NUMBER: &str = "+12025550123";
 const CODE: &str = "867530";
 
-fn location(answer: &HttpAnswer) -> &Value {
-    &answer.body["error"]["errorCauses"][0]["location"]
+fn location(response: &HttpAnswer) -> &Value {
+    &response.body["error"]["errorCauses"][0]["location"]
 }
 
 mod numbers {
@@ -33,7 +33,7 @@ mod numbers {
     #[test]
     fn as_people_write_them() {
         let hook = Hook::start();
-        for (text, dialled) in [
+        for (text, dialed) in [
             ("+49 (0)30 901820", "+4930901820"),
             ("+49(0)30 901820", "+4930901820"),
             ("0049 (0)30 901820", "+4930901820"),
@@ -49,8 +49,8 @@ mod numbers {
         ] {
             hook.deployment.twilio.reset();
             assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms(text, CODE))), "SUCCESSFUL", "{text}");
-            assert_eq!(hook.sends()[0].parameter("To"), Some(dialled), "{text}");
-            assert_eq!(hook.messages()[0].to, dialled, "{text}");
+            assert_eq!(hook.sends()[0].parameter("To"), Some(dialed), "{text}");
+            assert_eq!(hook.messages()[0].to, dialed, "{text}");
         }
     }
 
@@ -72,9 +72,9 @@ mod numbers {
             "tel:7042;phone-context=example.com",
         ] {
             for request in [TelephonyRequest::sms(text, CODE), TelephonyRequest::call(text, CODE)] {
-                let answer = hook.ask(&request);
-                assert_eq!(verdict(&answer), "phone_number_invalid", "{text:?}");
-                assert_eq!(location(&answer), "data.messageProfile.phoneNumber", "{text:?}");
+                let response = hook.ask(&request);
+                assert_eq!(verdict(&response), "phone_number_invalid", "{text:?}");
+                assert_eq!(location(&response), "data.messageProfile.phoneNumber", "{text:?}");
             }
         }
         assert!(hook.sends().is_empty());
@@ -153,11 +153,11 @@ mod unneeded_values {
     #[test]
     fn of_fields_that_are_needed_are_not_guessed() {
         let hook = Hook::start();
-        let answer = ask_with(&hook, "/data/messageProfile/phoneNumber", r#""+1202555012\ud83d3""#);
-        assert_eq!(verdict(&answer), "phone_number_invalid");
+        let response = ask_with(&hook, "/data/messageProfile/phoneNumber", r#""+1202555012\ud83d3""#);
+        assert_eq!(verdict(&response), "phone_number_invalid");
         for (raw, pointer) in [(r#""8675\ud83d30""#, "otpCode"), ("1e999", "otpCode"), ("1e999", "phoneNumber")] {
-            let answer = ask_with(&hook, &format!("/data/messageProfile/{pointer}"), raw);
-            assert_eq!((answer.status, location(&answer)), (400, &json!(format!("data.messageProfile.{pointer}"))));
+            let response = ask_with(&hook, &format!("/data/messageProfile/{pointer}"), raw);
+            assert_eq!((response.status, location(&response)), (400, &json!(format!("data.messageProfile.{pointer}"))));
         }
         assert!(hook.sends().is_empty());
     }
@@ -171,8 +171,8 @@ mod unneeded_values {
         assert_eq!(ask_with(&hook, "/data/userProfile/lastName", &nested(129)).status, 400);
         let request = TelephonyRequest::sms(NUMBER, CODE);
         for body in [format!("\u{feff}{}", request.body()), format!("{} {{}}", request.body())] {
-            let answer = HttpAnswer::of(hook.function.invoke(&request.event().body(body).build()));
-            assert_eq!(answer.status, 400);
+            let response = HttpAnswer::of(hook.function.invoke(&request.event().body(body).build()));
+            assert_eq!(response.status, 400);
         }
         assert!(hook.sends().is_empty());
     }
@@ -208,12 +208,12 @@ mod tokens {
         hook.deployment.twilio.reset();
         let mut event = TelephonyRequest::sms(NUMBER, CODE).event().build();
         event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": ["telephony"]}});
-        let answer = HttpAnswer::of(hook.function.invoke(&event));
-        if answer.status == 401 {
-            assert_eq!(answer.body["error"]["errorCauses"][0]["reason"], "not_authenticated");
+        let response = HttpAnswer::of(hook.function.invoke(&event));
+        if response.status == 401 {
+            assert_eq!(response.body["error"]["errorCauses"][0]["reason"], "not_authenticated");
             assert!(hook.sends().is_empty());
         }
-        answer
+        response
     }
 
     #[test]
@@ -312,9 +312,9 @@ mod wiring {
     fn of_another_payload_format_is_named() {
         let hook = Hook::start();
         for event in [in_format_1(None), in_format_1(Some("1.0"))] {
-            let answer = HttpAnswer::of(hook.function.invoke(&event));
-            assert_eq!((answer.status, location(&answer)), (400, &json!("payloadFormatVersion")));
-            assert_eq!(answer.body["error"]["errorCauses"][0]["reason"], "payload_format");
+            let response = HttpAnswer::of(hook.function.invoke(&event));
+            assert_eq!((response.status, location(&response)), (400, &json!("payloadFormatVersion")));
+            assert_eq!(response.body["error"]["errorCauses"][0]["reason"], "payload_format");
             let log = hook.last_log("request_rejected");
             assert_eq!((&log["reason"], &log["location"]), (&json!("payload_format"), &json!("payloadFormatVersion")));
             assert_eq!(hook.last_log("metrics")["Rejected"], 1);
@@ -332,8 +332,8 @@ mod wiring {
             json!({"warmer": true, "concurrency": 3}),
             json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}),
         ] {
-            let answer = HttpAnswer::of(hook.function.invoke(&event));
-            assert_eq!((answer.status, &answer.body), (204, &Value::Null), "{event}");
+            let response = HttpAnswer::of(hook.function.invoke(&event));
+            assert_eq!((response.status, &response.body), (204, &Value::Null), "{event}");
         }
         assert_eq!(hook.function.log_lines().len(), before, "no line and no metric");
         assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms(NUMBER, CODE))), "SUCCESSFUL");
@@ -349,8 +349,8 @@ mod wiring {
             json!("ping"),
             TelephonyRequest::sms(NUMBER, CODE).body().clone(),
         ] {
-            let answer = HttpAnswer::of(hook.function.invoke(&event));
-            assert_eq!(answer.status, 400, "{event}");
+            let response = HttpAnswer::of(hook.function.invoke(&event));
+            assert_eq!(response.status, 400, "{event}");
             assert_eq!(hook.last_log("request_rejected")["reason"], "not_a_hook_request");
         }
         assert!(hook.sends().is_empty());

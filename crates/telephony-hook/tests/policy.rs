@@ -120,9 +120,9 @@ mod lookup {
             ("POLICY_EXEMPT_REQUEST_TYPES", "mfa-verification"),
             ("DENY_RESPONSE", "swallow"),
         ]);
-        let answer = hook.ask(&sms(INVALID));
-        assert_eq!(verdict(&answer), "phone_number_invalid");
-        assert_eq!(answer.body["error"]["errorCauses"][0]["location"], "data.messageProfile.phoneNumber");
+        let response = hook.ask(&sms(INVALID));
+        assert_eq!(verdict(&response), "phone_number_invalid");
+        assert_eq!(response.body["error"]["errorCauses"][0]["location"], "data.messageProfile.phoneNumber");
         assert_nothing_sent(&hook);
         assert_eq!(hook.last_log("otp_failed")["level"], "WARN");
         assert_eq!(hook.last_log("metrics")["Outcome"], "failed");
@@ -216,9 +216,9 @@ mod rules {
     fn refuse_with_their_reason_and_send_nothing() {
         for (variables, refused, reason, passed) in RULES {
             let hook = Hook::with_variables(variables);
-            let answer = hook.ask(&sms(refused));
-            assert_eq!(verdict(&answer), reason, "{variables:?}");
-            assert_eq!(answer.body["debugContext"]["reason"], reason);
+            let response = hook.ask(&sms(refused));
+            assert_eq!(verdict(&response), reason, "{variables:?}");
+            assert_eq!(response.body["debugContext"]["reason"], reason);
             assert_nothing_sent(&hook);
             let log = hook.last_log("otp_refused");
             assert_eq!((&log["reason"], &log["level"]), (&json!(reason), &json!("WARN")));
@@ -261,8 +261,8 @@ mod rules {
     fn previews_obey() {
         let hook = Hook::with_variables(&[("BLOCKED_COUNTRIES", "US")]);
         let preview = "/api/internal/v1/inlineHooks/com.okta.telephony.provider/generatePreview";
-        let answer = hook.ask(&sms(NUMBER).with("/data/context/request/url/value", preview));
-        assert_eq!(verdict(&answer), "country_blocked");
+        let response = hook.ask(&sms(NUMBER).with("/data/context/request/url/value", preview));
+        assert_eq!(verdict(&response), "country_blocked");
         assert_eq!(hook.last_log("otp_refused")["preview"], true);
         assert_nothing_sent(&hook);
     }
@@ -281,8 +281,8 @@ mod rules {
             ("account-unlock", "SUCCESSFUL"),
             ("password-reset", "SUCCESSFUL"),
         ] {
-            let answer = hook.ask(&of_type(sms(RISK_61), request_type));
-            assert_eq!(verdict(&answer), expected, "{request_type}");
+            let response = hook.ask(&of_type(sms(RISK_61), request_type));
+            assert_eq!(verdict(&response), expected, "{request_type}");
         }
         let mut packages = counted(&hook, "Lookups", "Package");
         packages.sort_unstable();
@@ -295,8 +295,8 @@ mod rules {
     fn a_landline_gets_a_call_in_a_language_that_calls_have() {
         let hook = Hook::with_variables(&[("LOOKUP_FIELDS", "line_type_intelligence"), ("LANDLINE_TO_CALL", "true")]);
         // Arabic is supported in text messages, but not in calls.
-        let answer = hook.ask(&sms(LANDLINE).with("/data/messageProfile/locale", "ar"));
-        assert_eq!(verdict(&answer), "SUCCESSFUL");
+        let response = hook.ask(&sms(LANDLINE).with("/data/messageProfile/locale", "ar"));
+        assert_eq!(verdict(&response), "SUCCESSFUL");
         let [message] = &hook.messages()[..] else { panic!("one message") };
         assert_eq!((message.channel, message.code.as_str()), (Channel::Call, CODE));
         assert_eq!(hook.sends()[0].parameter("Locale"), None);
@@ -324,28 +324,28 @@ mod refusals {
     #[test]
     fn as_an_error_okta_falls_back_to_its_own_provider() {
         let hook = Hook::with_variables(&[("BLOCKED_COUNTRIES", "US")]);
-        let answer = hook.ask(&sms(NUMBER));
-        assert_eq!(answer.status, 200);
+        let response = hook.ask(&sms(NUMBER));
+        assert_eq!(response.status, 200);
         let text = "We could not send a code to this phone number. Check the number or choose another way to verify.";
         let cause = json!({
             "errorSummary": text, "reason": "country_blocked", "locationType": "body",
             "location": "data.messageProfile.phoneNumber", "domain": "okta-twilio"
         });
-        assert_eq!(answer.body["error"], json!({"errorSummary": text, "errorCauses": [cause]}));
-        assert_eq!(answer.body.get("commands"), None);
+        assert_eq!(response.body["error"], json!({"errorSummary": text, "errorCauses": [cause]}));
+        assert_eq!(response.body.get("commands"), None);
     }
 
     #[test]
     fn suppressed_okta_does_not_send_either() {
         let hook = Hook::with_variables(&[("BLOCKED_COUNTRIES", "US"), ("DENY_RESPONSE", "swallow")]);
-        let answer = hook.ask(&sms(NUMBER));
-        assert_eq!(answer.status, 200);
+        let response = hook.ask(&sms(NUMBER));
+        assert_eq!(response.status, 200);
         let value = json!({
             "status": "SUCCESSFUL", "provider": "Twilio Verify", "transactionMetadata": "refused:country_blocked"
         });
-        assert_eq!(answer.body["commands"], json!([{"type": "com.okta.telephony.action", "value": [value]}]));
-        assert_eq!(answer.body.get("error"), None);
-        assert_eq!(answer.body["debugContext"]["reason"], "country_blocked");
+        assert_eq!(response.body["commands"], json!([{"type": "com.okta.telephony.action", "value": [value]}]));
+        assert_eq!(response.body.get("error"), None);
+        assert_eq!(response.body["debugContext"]["reason"], "country_blocked");
         assert_nothing_sent(&hook);
         assert_eq!(hook.last_log("otp_refused")["reason"], "country_blocked");
         assert_eq!(hook.last_log("metrics")["Outcome"], "swallowed");
@@ -400,8 +400,8 @@ mod national_numbers {
     fn cannot_be_sent_to_without_lookup() {
         let hook = hook(&[]);
         hook.deployment.twilio.fault(Operation::Lookup, Fault::Status(503), Times::UntilCleared);
-        let answer = hook.ask(&sms(NATIONAL));
-        assert_eq!(verdict(&answer), "lookup_unavailable");
+        let response = hook.ask(&sms(NATIONAL));
+        assert_eq!(verdict(&response), "lookup_unavailable");
         assert_nothing_sent(&hook);
         assert_eq!(hook.last_log("otp_failed")["level"], "ERROR");
         assert_eq!(hook.last_log("lookup_failed")["reason"], "twilio_failed");
@@ -449,8 +449,8 @@ mod lookup_in_trouble {
             (Fault::Huge(50_000_000), "twilio_failed"),
         ] {
             let hook = hook(&[]);
-            let answer = ask_with_fault(&hook, fault.clone(), Times::UntilCleared);
-            assert_eq!(verdict(&answer), "SUCCESSFUL", "{fault:?}");
+            let response = ask_with_fault(&hook, fault.clone(), Times::UntilCleared);
+            assert_eq!(verdict(&response), "SUCCESSFUL", "{fault:?}");
             assert_eq!((hook.sends().len(), hook.messages().len()), (1, 1));
             let failures = log_lines(&hook, "lookup_failed");
             let [failure] = &failures[..] else { panic!("one lookup_failed: {fault:?}") };
@@ -475,12 +475,12 @@ mod lookup_in_trouble {
     fn it_delays_the_send_by_its_timeout_at_most() {
         let _alone = run_alone();
         let hook = hook(&[("LOOKUP_TIMEOUT_MS", "300")]);
-        let answer = ask_with_fault(&hook, Fault::Delay(Duration::from_secs(30)), Times::UntilCleared);
-        assert_eq!(verdict(&answer), "SUCCESSFUL");
+        let response = ask_with_fault(&hook, Fault::Delay(Duration::from_secs(30)), Times::UntilCleared);
+        assert_eq!(verdict(&response), "SUCCESSFUL");
         let log = hook.last_log("otp_sent");
         let waited = log["lookup_ms"].as_u64().expect("milliseconds");
         assert!((290..650).contains(&waited), "waited {waited} ms for Lookup");
-        assert!(answer.duration < Duration::from_millis(1_500), "{:?}", answer.duration);
+        assert!(response.duration < Duration::from_millis(1_500), "{:?}", response.duration);
         assert_eq!(hook.last_log("lookup_failed")["reason"], "twilio_timeout");
         assert_eq!(lookups(&hook).len(), 1, "a timeout is not retried");
         assert_eq!(counted(&hook, "Lookups", "Package"), ["line_type_intelligence"], "Twilio may charge for it");
@@ -489,8 +489,8 @@ mod lookup_in_trouble {
     #[test]
     fn an_answer_within_its_time_counts() {
         let hook = hook(&[]);
-        let answer = ask_with_fault(&hook, Fault::Delay(Duration::from_millis(350)), Times::Next(1));
-        assert_eq!(verdict(&answer), "line_type_blocked");
+        let response = ask_with_fault(&hook, Fault::Delay(Duration::from_millis(350)), Times::Next(1));
+        assert_eq!(verdict(&response), "line_type_blocked");
     }
 
     #[test]
@@ -499,9 +499,9 @@ mod lookup_in_trouble {
         let hook = hook(&[("LOOKUP_TIMEOUT_MS", "2000"), ("HOOK_BUDGET_MS", "1500")]);
         let slow = Fault::Delay(Duration::from_secs(30));
         hook.deployment.twilio.fault(Operation::VerifyCreate, slow.clone(), Times::UntilCleared);
-        let answer = ask_with_fault(&hook, slow, Times::UntilCleared);
-        assert_eq!(verdict(&answer), "twilio_timeout");
-        assert!(answer.duration < Duration::from_millis(1_700), "{:?}", answer.duration);
+        let response = ask_with_fault(&hook, slow, Times::UntilCleared);
+        assert_eq!(verdict(&response), "twilio_timeout");
+        assert!(response.duration < Duration::from_millis(1_700), "{:?}", response.duration);
         let log = hook.last_log("otp_failed");
         let waited = |field: &str| log[field].as_u64().expect("milliseconds");
         assert!(waited("lookup_ms") <= 1_050, "500 ms are reserved for Verify: {log}");
@@ -511,8 +511,8 @@ mod lookup_in_trouble {
     #[test]
     fn after_a_slow_cold_start_it_is_left_out() {
         let hook = hook(&[]);
-        let answer = hook.ask(&sms(PREMIUM).taken_ago(Duration::from_millis(2_080)));
-        assert_eq!(verdict(&answer), "SUCCESSFUL");
+        let response = hook.ask(&sms(PREMIUM).taken_ago(Duration::from_millis(2_080)));
+        assert_eq!(verdict(&response), "SUCCESSFUL");
         assert!(lookups(&hook).is_empty());
         assert_eq!(hook.last_log("lookup_failed")["reason"], "out_of_time");
         assert!(counted(&hook, "Lookups", "Package").is_empty());
@@ -562,9 +562,9 @@ mod lookup_in_trouble {
         let _alone = run_alone();
         let hook = hook(&[("LOOKUP_TIMEOUT_MS", "300")]);
         hook.deployment.secrets.delay(Duration::from_secs(30));
-        let answer = ask_with_fault(&hook, Fault::Unauthorized, Times::UntilCleared);
-        assert_eq!(verdict(&answer), "SUCCESSFUL");
-        assert!(answer.duration < Duration::from_millis(1_500), "{:?}", answer.duration);
+        let response = ask_with_fault(&hook, Fault::Unauthorized, Times::UntilCleared);
+        assert_eq!(verdict(&response), "SUCCESSFUL");
+        assert!(response.duration < Duration::from_millis(1_500), "{:?}", response.duration);
     }
 
     #[test]
@@ -659,11 +659,11 @@ mod recipes {
                 let event = std::fs::read_to_string(path).expect("a recorded event");
                 let event: Value = serde_json::from_str(&event).expect("JSON");
                 let sends = hook.messages().len();
-                let answer = HttpAnswer::of(hook.function.invoke(&event));
-                let metadata = answer.body.pointer("/commands/0/value/0/transactionMetadata").and_then(Value::as_str);
+                let response = HttpAnswer::of(hook.function.invoke(&event));
+                let metadata = response.body.pointer("/commands/0/value/0/transactionMetadata").and_then(Value::as_str);
                 let refused = metadata.filter(|metadata| metadata.starts_with("refused:"));
-                let told = [Some(verdict(&answer)), refused].into_iter().flatten().collect::<Vec<_>>().join(" ");
-                assert_eq!(told, outcome, "{:?} {file}", recipe.variables);
+                let reported = [Some(verdict(&response)), refused].into_iter().flatten().collect::<Vec<_>>().join(" ");
+                assert_eq!(reported, outcome, "{:?} {file}", recipe.variables);
                 assert_eq!(hook.messages().len() - sends, usize::from(outcome == "SUCCESSFUL"), "{file}");
             }
         }

@@ -52,15 +52,15 @@ fn replay(deployment: &Deployment, function: &Function, event: &RecordedEvent) {
     let RecordedEvent { name, expected, .. } = event;
     let twilio = &deployment.twilio;
     twilio.reset();
-    let answer = HttpAnswer::of(function.invoke(&event.event()));
-    assert_eq!(answer.status, expected.status, "{name}");
-    let pointer = |pointer: &str| answer.body.pointer(pointer).cloned().unwrap_or_default();
+    let response = HttpAnswer::of(function.invoke(&event.event()));
+    assert_eq!(response.status, expected.status, "{name}");
+    let pointer = |pointer: &str| response.body.pointer(pointer).cloned().unwrap_or_default();
     let (context, cause) = (pointer("/debugContext/reason"), pointer("/error/errorCauses/0/reason"));
-    for told in [&context, &cause].into_iter().filter(|told| !told.is_null()) {
-        assert_eq!(*told, json!(expected.reason), "{name}");
+    for reported in [&context, &cause].into_iter().filter(|reported| !reported.is_null()) {
+        assert_eq!(*reported, json!(expected.reason), "{name}");
     }
-    let told = if expected.successful { json!("SUCCESSFUL") } else { Value::Null };
-    assert_eq!(pointer("/commands/0/value/0/status"), told, "{name}");
+    let reported = if expected.successful { json!("SUCCESSFUL") } else { Value::Null };
+    assert_eq!(pointer("/commands/0/value/0/status"), reported, "{name}");
     assert_eq!(cause.is_null(), expected.successful, "{name}");
     assert_eq!(pointer("/error/errorCauses/0/location"), json!(expected.location), "{name}");
     assert_eq!(pointer("/debugContext/twilioCode"), json!(expected.twilio_code), "{name}");
@@ -74,11 +74,11 @@ fn replay(deployment: &Deployment, function: &Function, event: &RecordedEvent) {
             assert_eq!(&message[field], value, "{field} of the message: {name}");
         }
     }
-    assert_response_matches(name, &answer);
+    assert_response_matches(name, &response);
 }
 
 /// Compares with the stored response, except for values that are new each time.
-fn assert_response_matches(name: &str, answer: &HttpAnswer) {
+fn assert_response_matches(name: &str, response: &HttpAnswer) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(ANSWERS);
     settings.set_prepend_module_to_snapshot(false);
@@ -88,8 +88,8 @@ fn assert_response_matches(name: &str, answer: &HttpAnswer) {
     settings.add_redaction(".body.debugContext.milliseconds", "[milliseconds]");
     settings.add_redaction(".body.commands[].value[].transactionId", sid("VE"));
     settings.add_redaction(".body.commands[].value[].transactionMetadata", sid("VL"));
-    let answer = json!({"status": answer.status, "headers": answer.headers, "body": answer.body});
-    settings.bind(|| insta::assert_json_snapshot!(name, answer));
+    let response = json!({"status": response.status, "headers": response.headers, "body": response.body});
+    settings.bind(|| insta::assert_json_snapshot!(name, response));
 }
 
 /// Replaces a sid and keeps only its prefix. Anything else stays as it is.
@@ -114,8 +114,8 @@ fn the_stored_responses_match_the_events() {
     let events: BTreeSet<_> = recorded_events::of_telephony_hook().into_iter().map(|event| event.name).collect();
     let folder = fs::read_dir(format!("{}/tests/{ANSWERS}", env!("CARGO_MANIFEST_DIR"))).expect("the answers' folder");
     let names = folder.map(|file| file.expect("a file").file_name().into_string().expect("a name in UTF-8"));
-    let answers: BTreeSet<_> = names.filter_map(|name| name.strip_suffix(".snap").map(str::to_owned)).collect();
-    assert_eq!(answers, events);
+    let responses: BTreeSet<_> = names.filter_map(|name| name.strip_suffix(".snap").map(str::to_owned)).collect();
+    assert_eq!(responses, events);
 }
 
 #[test]

@@ -36,8 +36,8 @@ fn deployment() -> Deployment {
     Deployment::start(Options::default())
 }
 
-fn is_refused(answer: &HttpAnswer) -> bool {
-    answer.status == 503 && answer.body["error"]["errorCauses"][0]["reason"] == "secret_unavailable"
+fn is_refused(response: &HttpAnswer) -> bool {
+    response.status == 503 && response.body["error"]["errorCauses"][0]["reason"] == "secret_unavailable"
 }
 
 fn events(hook: &Hook, message: &str) -> Vec<Value> {
@@ -159,9 +159,9 @@ mod refreshing {
         // Slow enough that a refresh is still in progress when Twilio has responded.
         hook.deployment.secrets.delay(Duration::from_millis(150));
         let ask_then_freeze = |secret: &str| {
-            let answer = hook.ask(&sms().secret(Some(secret)));
+            let response = hook.ask(&sms().secret(Some(secret)));
             hook.function.freeze();
-            answer.status
+            response.status
         };
         assert_eq!(ask_then_freeze(AUTH_SECRET), 200);
         hook.deployment.secrets.put(HOOKS_SECRET_ID, &hook.deployment.hooks_secret(&[NEW_SECRET]));
@@ -314,9 +314,9 @@ mod warnings {
         assert_eq!(verdict(&hook.ask(&sms())), "SUCCESSFUL");
         let warnings: Vec<_> = events(&hook, "configuration_warning");
         let named: Vec<_> = warnings.iter().map(|line| (&line["variable"], &line["meant"], &line["level"])).collect();
-        let (misspelt, meant) = (json!("BLOCKED_COUNTRY"), json!("BLOCKED_COUNTRIES"));
+        let (misspelled, meant) = (json!("BLOCKED_COUNTRY"), json!("BLOCKED_COUNTRIES"));
         let (proxy, warn) = (json!("HTTPS_PROXY"), json!("WARN"));
-        assert_eq!(named, [(&misspelt, &meant, &warn), (&proxy, &Value::Null, &warn)]);
+        assert_eq!(named, [(&misspelled, &meant, &warn), (&proxy, &Value::Null, &warn)]);
     }
 
     #[test]

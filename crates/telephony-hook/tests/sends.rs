@@ -64,9 +64,9 @@ fn number(item: &Item, name: &str) -> i64 {
 #[test]
 fn an_accepted_message_is_remembered_with_ids_and_times_only() {
     let remembering = Remembering::start();
-    let answer = remembering.hook.ask(&TelephonyRequest::sms(NUMBER, "867530"));
-    assert_eq!(verdict(&answer), "SUCCESSFUL");
-    let sid = &answer.body["commands"][0]["value"][0]["transactionId"];
+    let response = remembering.hook.ask(&TelephonyRequest::sms(NUMBER, "867530"));
+    assert_eq!(verdict(&response), "SUCCESSFUL");
+    let sid = &response.body["commands"][0]["value"][0]["transactionId"];
     let item = remembering.only_item();
     assert_eq!((&item["user_id"]["S"], &item["verification_sid"]["S"]), (&json!(USER), sid));
     let words = ["delivery", "channel", "request_type"].map(|name| item[name]["S"].clone());
@@ -107,9 +107,9 @@ fn a_resend_keeps_the_time_of_the_first_message() {
 fn the_delivery_is_what_okta_asked_for_and_the_channel_what_twilio_was_asked_for() {
     let variables = [("LOOKUP_FIELDS", "line_type_intelligence"), ("LANDLINE_TO_CALL", "true")];
     let remembering = Remembering::with(&variables);
-    let answer = remembering.hook.ask(&TelephonyRequest::sms("+15005552001", "867530"));
+    let response = remembering.hook.ask(&TelephonyRequest::sms("+15005552001", "867530"));
     let channel = remembering.hook.last_log("otp_sent")["channel"].clone();
-    assert_eq!(verdict(&answer), "SUCCESSFUL");
+    assert_eq!(verdict(&response), "SUCCESSFUL");
     let item = remembering.only_item();
     assert_eq!((&item["delivery"]["S"], &item["channel"]["S"]), (&json!("sms"), &channel));
 }
@@ -130,8 +130,9 @@ fn an_unsent_message_is_not_stored() {
 #[test]
 fn without_a_user_feedback_cannot_be_exact_and_the_log_says_so() {
     let remembering = Remembering::start();
-    let answer = remembering.hook.ask(&TelephonyRequest::sms(NUMBER, "867530").with("/data/userProfile", json!(null)));
-    assert_eq!(verdict(&answer), "SUCCESSFUL");
+    let response =
+        remembering.hook.ask(&TelephonyRequest::sms(NUMBER, "867530").with("/data/userProfile", json!(null)));
+    assert_eq!(verdict(&response), "SUCCESSFUL");
     assert!(remembering.table.items().is_empty());
     let lines = remembering.logged("send_not_remembered");
     assert_eq!((lines.len(), &lines[0]["reason"]), (1, &json!("event_without_user")));
@@ -166,10 +167,10 @@ fn a_failing_table_loses_the_item_but_never_the_code() {
 fn a_silent_table_times_out() {
     let remembering = Remembering::start();
     remembering.table.delay(Duration::from_secs(20));
-    let answer = remembering.hook.ask(&TelephonyRequest::sms(NUMBER, "867530"));
-    assert_eq!(verdict(&answer), "SUCCESSFUL");
+    let response = remembering.hook.ask(&TelephonyRequest::sms(NUMBER, "867530"));
+    assert_eq!(verdict(&response), "SUCCESSFUL");
     assert_eq!(remembering.logged("send_not_remembered")[0]["reason"], "table_unavailable");
-    assert!(answer.duration < Duration::from_secs(5), "{:?}", answer.duration);
+    assert!(response.duration < Duration::from_secs(5), "{:?}", response.duration);
 }
 
 #[test]

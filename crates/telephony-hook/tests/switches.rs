@@ -55,9 +55,9 @@ mod pause {
             let hook = paused(&value, &[]);
             let requests =
                 [TelephonyRequest::sms(US, CODE), TelephonyRequest::call(US, CODE), TelephonyRequest::sms(GB, CODE)];
-            let answers = requests.map(|request| verdict(&hook.ask(&request)).to_owned());
-            assert_eq!(answers, [us_sms, us_call, gb_sms], "{value}");
-            let sent = answers.iter().filter(|answer| *answer == "SUCCESSFUL").count();
+            let responses = requests.map(|request| verdict(&hook.ask(&request)).to_owned());
+            assert_eq!(responses, [us_sms, us_call, gb_sms], "{value}");
+            let sent = responses.iter().filter(|response| *response == "SUCCESSFUL").count();
             assert_eq!(hook.sends().len(), sent, "{value}: nothing else reached Twilio");
             assert_eq!(logged(&hook, "sending_paused").len(), usize::from(value != json!(false)), "{value}");
         }
@@ -82,9 +82,9 @@ mod pause {
     #[test]
     fn is_answered_as_the_policy_is() {
         let hook = paused(&json!(true), &[("DENY_RESPONSE", "swallow")]);
-        let answer = hook.ask(&TelephonyRequest::sms(US, CODE));
-        assert_eq!(verdict(&answer), "SUCCESSFUL");
-        assert_eq!(answer.body["commands"][0]["value"][0]["transactionMetadata"], "refused:paused");
+        let response = hook.ask(&TelephonyRequest::sms(US, CODE));
+        assert_eq!(verdict(&response), "SUCCESSFUL");
+        assert_eq!(response.body["commands"][0]["value"][0]["transactionMetadata"], "refused:paused");
         assert!(hook.sends().is_empty());
     }
 

@@ -36,13 +36,13 @@ fn stub(status: u16, body: String) -> String {
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let body = body.clone();
-            std::thread::spawn(move || answer_all(&stream, status, &body));
+            std::thread::spawn(move || respond_to_all(&stream, status, &body));
         }
     });
     url
 }
 
-fn answer_all(stream: &TcpStream, status: u16, body: &str) {
+fn respond_to_all(stream: &TcpStream, status: u16, body: &str) {
     let mut reader = BufReader::new(stream);
     loop {
         let (mut is_head, mut length, mut line) = (false, 0, String::new());
@@ -64,8 +64,8 @@ fn answer_all(stream: &TcpStream, status: u16, body: &str) {
             return;
         }
         let head = format!("HTTP/1.1 {status} Stub\r\ncontent-length: {}\r\n\r\n", body.len());
-        let answer = if is_head { head } else { head + body };
-        if { stream }.write_all(answer.as_bytes()).is_err() {
+        let response = if is_head { head } else { head + body };
+        if { stream }.write_all(response.as_bytes()).is_err() {
             return;
         }
     }
@@ -78,7 +78,7 @@ mod odd_answers {
     const ATTEMPT: &str = "VLaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
     /// Okta's response if Verify responds to a start in this way.
-    fn answer_to(status: u16, body: &str) -> HttpAnswer {
+    fn response_to(status: u16, body: &str) -> HttpAnswer {
         let url = stub(status, body.to_owned());
         let hook = Hook::with_variables(&[("TWILIO_VERIFY_URL", &url)]);
         hook.ask(&sms())
@@ -91,9 +91,9 @@ mod odd_answers {
                 let body = format!(
                     r#"{{"to":7,"status":null,"channel":[],"send_code_attempts":{attempts},"lookup":"\ud83d","sid":"{SID}"}}"#
                 );
-                let answer = answer_to(status, &body);
-                assert_eq!(verdict(&answer), "SUCCESSFUL", "{status} {attempts}");
-                let value = &answer.body["commands"][0]["value"][0];
+                let response = response_to(status, &body);
+                assert_eq!(verdict(&response), "SUCCESSFUL", "{status} {attempts}");
+                let value = &response.body["commands"][0]["value"][0];
                 assert_eq!((&value["transactionId"], &value["transactionMetadata"]), (&json!(SID), &Value::Null));
             }
         }
@@ -103,9 +103,9 @@ mod odd_answers {
     fn an_odd_sid_does_not_lose_the_attempt() {
         for sid in ["null", "{}", "7", r#"["VE"]"#] {
             let body = format!(r#"{{"sid":{sid},"send_code_attempts":[7,{{"attempt_sid":"{ATTEMPT}"}}]}}"#);
-            let answer = answer_to(201, &body);
-            assert_eq!(verdict(&answer), "SUCCESSFUL", "{sid}");
-            let value = &answer.body["commands"][0]["value"][0];
+            let response = response_to(201, &body);
+            assert_eq!(verdict(&response), "SUCCESSFUL", "{sid}");
+            let value = &response.body["commands"][0]["value"][0];
             assert_eq!((&value["transactionId"], &value["transactionMetadata"]), (&Value::Null, &json!(ATTEMPT)));
         }
     }
@@ -119,7 +119,7 @@ mod odd_answers {
             (r#"{"code":{},"message":7}"#, "twilio_authentication"),
             ("[60605]", "twilio_authentication"),
         ] {
-            assert_eq!(verdict(&answer_to(403, body)), reason, "{body}");
+            assert_eq!(verdict(&response_to(403, body)), reason, "{body}");
         }
     }
 
@@ -149,8 +149,8 @@ mod time {
     fn a_request_that_okta_has_given_up_is_not_sent() {
         let hook = Hook::with_variables(&[("LOOKUP_FIELDS", "line_type_intelligence")]);
         for age_ms in [3_000, 3_500, 5_000, 29_000] {
-            let answer = hook.ask(&sms().taken_ago(Duration::from_millis(age_ms)));
-            assert_eq!(verdict(&answer), "out_of_time", "{age_ms}");
+            let response = hook.ask(&sms().taken_ago(Duration::from_millis(age_ms)));
+            assert_eq!(verdict(&response), "out_of_time", "{age_ms}");
         }
         assert!(hook.sends().is_empty());
         assert!(hook.deployment.twilio.requests_for(Operation::Lookup).is_empty(), "and no Lookup is paid for");
@@ -176,8 +176,8 @@ mod time {
         let function = function.timeout(Duration::from_millis(1_500)).spawn();
         function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
         deployment.twilio.fault(Operation::VerifyCreate, Fault::Delay(Duration::from_secs(8)), Times::Next(1));
-        let answer = HttpAnswer::of(function.invoke(&sms().event().build()));
-        assert_eq!(verdict(&answer), "twilio_timeout");
+        let response = HttpAnswer::of(function.invoke(&sms().event().build()));
+        assert_eq!(verdict(&response), "twilio_timeout");
         let log = function.log_lines().into_iter().find(|line| line["message"] == "otp_failed").expect("a line");
         assert!(log["duration_ms"].as_u64().unwrap() < 1_500);
     }
@@ -193,9 +193,9 @@ mod protection {
     fn twilios_blocks_are_suppressed_like_the_policys_refusals() {
         let hook = Hook::with_variables(&[("DENY_RESPONSE", "swallow")]);
         for (number, reason) in [(FRAUD, "blocked_as_fraud"), (GEO, "country_blocked_by_twilio")] {
-            let answer = hook.ask(&TelephonyRequest::sms(number, CODE));
-            assert_eq!(verdict(&answer), "SUCCESSFUL");
-            let value = &answer.body["commands"][0]["value"][0];
+            let response = hook.ask(&TelephonyRequest::sms(number, CODE));
+            assert_eq!(verdict(&response), "SUCCESSFUL");
+            let value = &response.body["commands"][0]["value"][0];
             assert_eq!(value["transactionMetadata"], format!("refused:{reason}"));
             assert_eq!(value["transactionId"], Value::Null);
             let log = hook.last_log("otp_refused");
@@ -232,7 +232,7 @@ mod replacing {
         assert_eq!(hook.last_log("otp_sent")["replaced"], "nothing_pending");
         let second = hook.ask(&TelephonyRequest::sms(NUMBER, "112233"));
         assert_eq!(hook.last_log("otp_sent")["replaced"], "canceled");
-        let sid = |answer: &HttpAnswer| answer.body["commands"][0]["value"][0]["transactionId"].clone();
+        let sid = |response: &HttpAnswer| response.body["commands"][0]["value"][0]["transactionId"].clone();
         assert_ne!(sid(&first), sid(&second), "a new verification with its own code");
         let updates = updates(&hook);
         assert_eq!(updates.len(), 2, "404 is not a failure");
@@ -266,8 +266,8 @@ mod replacing {
         ] {
             let hook = replacing();
             hook.deployment.twilio.fault(Operation::VerifyUpdate, fault, Times::UntilCleared);
-            let answer = hook.ask(&sms());
-            assert_eq!(verdict(&answer), "SUCCESSFUL", "{reason}");
+            let response = hook.ask(&sms());
+            assert_eq!(verdict(&response), "SUCCESSFUL", "{reason}");
             let log = hook.last_log("otp_sent");
             assert_eq!((&log["replaced"], &log["replace_failure"]), (&json!("failed"), &json!(reason)));
             assert_eq!((updates(&hook).len(), hook.sends().len()), (1, 1), "{reason}");
@@ -388,9 +388,9 @@ mod account {
     fn without_a_service_every_request_is_refused() {
         for service_sid in [json!(null), json!(""), json!("VA123"), json!("AC00000000000000000000000000000000")] {
             let hook = with_service_in_secret(&service_sid);
-            let answer = hook.ask(&sms());
-            assert_eq!(answer.status, 503, "{service_sid}");
-            assert_eq!(answer.body["error"]["errorCauses"][0]["reason"], "secret_unavailable");
+            let response = hook.ask(&sms());
+            assert_eq!(response.status, 503, "{service_sid}");
+            assert_eq!(response.body["error"]["errorCauses"][0]["reason"], "secret_unavailable");
             assert!(hook.sends().is_empty());
         }
     }

@@ -138,8 +138,8 @@ impl Hook {
     /// Delivers this batch as Lambda, and returns the response.
     pub(crate) fn hand_over(&self, batch: &(impl Display + ?Sized)) -> Value {
         match self.function.invoke(batch).outcome {
-            Outcome::Response(answer) => answer,
-            outcome => panic!("no answer: {outcome:?}"),
+            Outcome::Response(response) => response,
+            outcome => panic!("no response: {outcome:?}"),
         }
     }
 

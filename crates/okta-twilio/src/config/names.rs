@@ -52,7 +52,7 @@ pub const PROXY_VARIABLES: &[&str] =
 
 /// A variable that is set but unused, and whose name is close to the name of a known variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MisspeltVariable {
+pub struct MisspelledVariable {
     /// Its name.
     pub name: SafeId,
     /// The variable that was probably meant.
@@ -60,11 +60,11 @@ pub struct MisspeltVariable {
 }
 
 /// The misspelled names among all variables that are set.
-pub fn misspelt(names: impl Iterator<Item = String>) -> Vec<MisspeltVariable> {
+pub fn misspelled(names: impl Iterator<Item = String>) -> Vec<MisspelledVariable> {
     let is_foreign = |name: &str| ["AWS_", "LAMBDA_", "_"].iter().any(|prefix| name.starts_with(prefix));
     let unknown = names.filter(|name| !VARIABLES.contains(&name.as_str()) && !is_foreign(name));
     unknown
-        .filter_map(|name| Some(MisspeltVariable { meant: nearest(&name, VARIABLES)?, name: SafeId::parse(&name)? }))
+        .filter_map(|name| Some(MisspelledVariable { meant: nearest(&name, VARIABLES)?, name: SafeId::parse(&name)? }))
         .collect()
 }
 
@@ -168,7 +168,7 @@ mod tests {
             assert_eq!(nearest(name, VARIABLES), meant, "{name}");
         }
         let names = ["HOOKS_SECRET_ID", "AWS_LOG_LEVEL", "LOG_LEVLE", "PATH", "DENY RESPONSE"].map(str::to_owned);
-        let found = misspelt(names.into_iter());
+        let found = misspelled(names.into_iter());
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].name.as_str(), found[0].meant), ("LOG_LEVLE", "LOG_LEVEL"));
     }

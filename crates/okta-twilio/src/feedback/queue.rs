@@ -83,7 +83,7 @@ enum NewMessage<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueueError {
     /// SQS did not respond in time, or it failed.
-    #[error("SQS cannot be reached or failed")]
+    #[error("SQS was unreachable or failed")]
     Unavailable,
     /// SQS or the queue's KMS key throttles requests.
     #[error("SQS throttles the requests")]
@@ -243,7 +243,7 @@ fn result_in(response: &SendMessageBatchOutput, id: &str) -> Result<(), QueueErr
         return Ok(());
     }
     let failed = response.failed().iter().find(|entry| entry.id() == id);
-    // A message that the response does not list may be stored or not. A retry is safe, because the queue drops a
+    // A message that the response does not list could be stored or not. A retry is safe, because the queue drops a
     // duplicate. The sender's fault matters only for an unknown code, because SQS also blames the sender for
     // throttling.
     Err(failed.map_or(QueueError::Unavailable, |failed| {
@@ -274,7 +274,7 @@ pub struct QueueMessage {
 
 /// The event looks like a batch, but its messages cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the event is no batch of SQS messages")]
+#[error("the event is not a batch of SQS messages")]
 pub struct NotABatch;
 
 /// The messages of a batch. `None` if the event is not a batch. An event with `Records` is never treated as a request.

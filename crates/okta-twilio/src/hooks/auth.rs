@@ -60,7 +60,7 @@ impl TokenRule {
     fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         const SCOPE: &str = "JWT_SCOPE";
         let scope_help = ("must be one scope, without blanks, quotes or brackets", "telephony");
-        let client_help = ("must be a client id of Okta: letters, digits, - and _", "0oa1example2Client3d7");
+        let client_help = ("must be an Okta client id: letters, digits, - and _", "0oa1example2Client3d7");
         // RFC 6749, section 3.3, without the brackets that the gateway uses for lists.
         let is_part = |byte: u8| byte.is_ascii_graphic() && !b"\"\\[],".contains(&byte);
         variables.required(SCOPE, scope_help.1)?;
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn tokens_need_a_scope() {
         let error = mode(&[("AUTH_MODE", "jwt")]).unwrap_err().to_string();
-        assert_eq!(error, "JWT_SCOPE: is required and not set; for example JWT_SCOPE=telephony");
+        assert_eq!(error, "JWT_SCOPE: is required but not set; for example JWT_SCOPE=telephony");
     }
 
     fn accepts(list: &[(&'static str, &'static str)], claims: &Value) -> bool {

@@ -8,7 +8,7 @@ use std::{
 use tracing::Level;
 
 use crate::{
-    config::{self, ConfigError, MisspeltVariable, StartError, Variables},
+    config::{self, ConfigError, MisspelledVariable, StartError, Variables},
     id::SafeId,
     telemetry::{ConfigurationWarning, Log, LogEvent, StackName, log},
     time::clock::Clock,
@@ -45,7 +45,7 @@ impl Function {
     /// Warns about variables that look like mistakes. No variable is ignored silently.
     fn warn(&self) {
         let warn = |warning| self.log.emit(&LogEvent::ConfigurationWarning(warning));
-        for MisspeltVariable { name, meant } in config::misspelt(config::names_in_environment()) {
+        for MisspelledVariable { name, meant } in config::misspelled(config::names_in_environment()) {
             let problem = "a variable is not used, but its name is close to the name of a known variable";
             warn(ConfigurationWarning {
                 variable: Some(name),
@@ -62,7 +62,7 @@ impl Function {
         let is_jwt = variables.optional("AUTH_MODE").is_some_and(|mode| mode == "jwt");
         for variable in ["JWT_SCOPE", "JWT_CLIENT_ID"] {
             if !is_jwt && variables.optional(variable).is_some() {
-                let problem = "the variable is not used: tokens are checked with AUTH_MODE=jwt only";
+                let problem = "the variable is not used: tokens are checked only with AUTH_MODE=jwt";
                 warn(ConfigurationWarning { variable: SafeId::parse(variable), ..ConfigurationWarning::of(problem) });
             }
         }

@@ -38,10 +38,10 @@ pub enum NotARequest {
     #[error("the event is a ping")]
     Ping,
     /// The gateway is a REST API, a load balancer, or an HTTP API that is set to payload format 1.0.
-    #[error("the event is a request in another payload format than 2.0")]
+    #[error("the event is a request in a payload format other than 2.0")]
     PayloadFormat,
     /// Anything else.
-    #[error("the event is no request of an API Gateway HTTP API")]
+    #[error("the event is not a request from an API Gateway HTTP API")]
     Other,
 }
 

@@ -86,7 +86,7 @@ pub enum OktaError {
     #[error("the private key cannot sign")]
     Signing,
     /// The token endpoint does not know the service app or its key.
-    #[error("Okta does not accept the service app's key")]
+    #[error("Okta rejected the service app's key")]
     ClientRefused,
     /// The service app does not have the scope.
     #[error("the service app lacks the scope okta.users.read")]
@@ -95,7 +95,7 @@ pub enum OktaError {
     #[error("the service app requires DPoP")]
     DpopRequired,
     /// 401: the token is wrong, expired or revoked.
-    #[error("Okta does not accept the token")]
+    #[error("Okta rejected the token")]
     Unauthorized,
     /// 403: the token's owner lacks permission to read the user.
     #[error("access to the user is denied")]
@@ -113,7 +113,7 @@ pub enum OktaError {
     #[error("Okta failed with {0}")]
     Failed(u16),
     /// Any other status, or a body that is not from Okta.
-    #[error("Okta's answer of {0} is not understood")]
+    #[error("Okta's response with status {0} is not understood")]
     NotUnderstood(u16),
     /// There was no response.
     #[error(transparent)]
@@ -270,7 +270,7 @@ impl OktaClient {
                     None => Err(error),
                 }
             }
-            answered => answered,
+            other => other,
         }
     }
 
@@ -386,7 +386,7 @@ impl OktaClient {
     }
 }
 
-/// A body of the expected type. A truncated body may be complete the next time.
+/// A body of the expected type. A truncated body is probably complete the next time.
 fn body_of<T: serde::de::DeserializeOwned>(response: &HttpResponse) -> Result<T, OktaError> {
     if response.body.is_none() {
         return Err(OktaError::NoResponse(CallError::Interrupted));

@@ -116,7 +116,7 @@ pub enum DeliveryError {
     #[error("the body is not a JSON object")]
     NotJson,
     /// This field shows that it is something else.
-    #[error("{0} is not that of a delivery")]
+    #[error("{0} is not valid for a delivery")]
     Field(&'static str),
 }
 
@@ -455,8 +455,8 @@ pub(crate) mod tests {
         // A malformed id is not replaced by the admin's.
         let odd = with(by_admin, "/target/0/id", json!("../../admins"));
         assert_eq!(user(odd), Some(Err(Reason::EventWithoutUser)));
-        let nobody = with(with(classic("sms"), "/target", Value::Null), "/actor", Value::Null);
-        assert_eq!(user(nobody), Some(Err(Reason::EventWithoutUser)));
+        let no_user = with(with(classic("sms"), "/target", Value::Null), "/actor", Value::Null);
+        assert_eq!(user(no_user), Some(Err(Reason::EventWithoutUser)));
     }
 
     #[test]

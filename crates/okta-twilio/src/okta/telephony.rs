@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn answer_sent() {
+    fn response_sent() {
         let verdict = Verdict::Sent {
             verification_sid: SafeId::parse("VEaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
             attempt_sid: SafeId::parse("VLaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
@@ -478,18 +478,18 @@ mod tests {
     }
 
     #[test]
-    fn answer_not_sent() {
+    fn response_not_sent() {
         let verdict = Verdict::NotSent { location: Some(PHONE_NUMBER) };
         insta::assert_json_snapshot!(ResponseBody::of_verdict(&verdict, debug_context(Reason::PhoneNumberInvalid)));
     }
 
     #[test]
-    fn answer_swallowed() {
+    fn response_suppressed() {
         insta::assert_json_snapshot!(ResponseBody::of_verdict(&Verdict::Suppressed, debug_context(Reason::Landline)));
     }
 
     #[test]
-    fn answer_rejected() {
+    fn response_rejected() {
         insta::assert_json_snapshot!(ResponseBody::of_rejection(Reason::NotAHookRequest, Some(OTP_CODE)));
     }
 

@@ -55,7 +55,7 @@ pub(super) struct Attempts<'a> {
     pub(super) to: &'a PhoneNumber,
     /// The region of the number.
     pub(super) region: Region,
-    /// Whether a message that WhatsApp cannot deliver may be sent as SMS.
+    /// Whether a message that WhatsApp cannot deliver can be sent as SMS.
     pub(super) may_fall_back_to_sms: bool,
     pub(super) deadline: &'a Deadline,
     pub(super) log: &'a Log,
@@ -137,7 +137,7 @@ enum RetryKind {
 fn retry_kind(error: &TwilioError, channel: Channel, had_locale: bool) -> Option<RetryKind> {
     let refusal = match error {
         TwilioError::NoResponse(CallError::NotConnected) => return Some(RetryKind::Connect),
-        // The message may be on its way, or nothing was sent and there are no credentials for a retry.
+        // Either the message is on its way, or nothing was sent and there are no credentials for a retry.
         TwilioError::NoResponse(CallError::TimedOut | CallError::Interrupted)
         | TwilioError::Unreadable
         | TwilioError::NoCredentials(_) => return None,

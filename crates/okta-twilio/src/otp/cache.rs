@@ -53,7 +53,7 @@ impl Cache {
         (entry.stored.elapsed() < TIME_TO_LIVE).then(|| entry.facts.clone())
     }
 
-    /// Stores the facts that may be cached.
+    /// Stores the facts that are safe to cache.
     pub(super) fn insert(&mut self, number: &PhoneNumber, facts: &NumberFacts) {
         let Some(fingerprint) = self.fingerprint(number) else {
             return;

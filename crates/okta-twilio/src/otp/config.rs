@@ -151,7 +151,7 @@ impl LocaleChoice {
         match self {
             Self::Okta => locale::for_okta(request.locale.as_deref()?, channel),
             Self::Auto => None,
-            // A locale of another channel may be missing in this one.
+            // A locale of another channel can be missing in this one.
             Self::Fixed(fixed) => locale::for_okta(fixed, channel),
         }
     }

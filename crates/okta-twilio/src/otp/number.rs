@@ -94,7 +94,7 @@ fn problem_with(name: &str) -> &'static str {
     match name {
         "reassigned_number" => "cannot have reassigned_number: it needs a date of consent, which Okta does not send",
         "phone_number_quality_score" => {
-            "cannot have phone_number_quality_score: Twilio documents no values to decide by; use sms_pumping_risk"
+            "cannot have phone_number_quality_score: Twilio documents no values for a decision; use sms_pumping_risk"
         }
         "caller_name" | "identity_match" | "pre_fill" => {
             "cannot have caller_name, identity_match or pre_fill: they describe the person, not the delivery"
@@ -249,7 +249,7 @@ impl NumberLookup {
         response.map_err(|error| failure_of(&error))
     }
 
-    /// Stores the facts that may be cached, and adds those that were cached before.
+    /// Stores the facts that are safe to cache, and adds those that were cached before.
     fn remember(
         &self,
         asked: &DialableNumber,

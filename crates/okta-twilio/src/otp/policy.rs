@@ -31,7 +31,7 @@
 //!
 //! Rules 4 to 10 fail open: they pass a number without data from Lookup. Rules 2 and 3 never fail open, because the
 //! number itself shows its country. If Lookup returns another country, that country must be allowed, and neither
-//! country may be blocked.
+//! country can be blocked.
 //!
 //! A number that Lookup reports as invalid does not reach the policy, so no exemption can send to it.
 
@@ -270,7 +270,7 @@ impl Policy {
     /// Fails at the first invalid variable, and for a rule whose package is missing.
     pub fn from_variables(variables: &Variables<'_>, available: Option<&Packages>) -> Result<Self, ConfigError> {
         let line_types_help = (
-            "must be line types of Twilio: landline, mobile, fixedVoip, nonFixedVoip, personal, tollFree, premium, \
+            "must be Twilio line types: landline, mobile, fixedVoip, nonFixedVoip, personal, tollFree, premium, \
              sharedCost, uan, voicemail, pager, unknown",
             "premium,tollFree,nonFixedVoip",
         );
@@ -356,7 +356,7 @@ impl Policy {
 }
 
 const COUNTRIES_HELP: (&str, &str) = (
-    "must be country codes of two letters (ISO 3166-1 alpha-2; the United Kingdom is GB), or 001 for numbers of no \
+    "must be country codes of two letters (ISO 3166-1 alpha-2; the United Kingdom is GB), or 001 for numbers without a \
      country; ALLOWED_COUNTRIES may have * for every country",
     "US,CA,GB",
 );

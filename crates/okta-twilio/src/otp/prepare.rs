@@ -48,7 +48,7 @@ pub(super) enum Stop {
     Failed(SendFailure),
 }
 
-/// The facts about a number that may be logged.
+/// The facts about a number that are safe to log.
 #[derive(Default)]
 pub(super) struct LoggedNumber {
     pub(super) phone: Option<MaskedPhone>,

@@ -130,13 +130,13 @@ pub enum PhoneError {
     #[error("the number is empty")]
     Empty,
     /// A control character, or a character that no phone number notation uses.
-    #[error("the number has a character that is neither digit nor separator")]
+    #[error("the number has a character that is neither a digit nor a separator")]
     Character,
     /// Too few or too many digits.
     #[error("the number has too few or too many digits")]
     Length,
     /// The text is ambiguous.
-    #[error("the number can be read in more than one way")]
+    #[error("the number is ambiguous")]
     Ambiguous,
     /// The extension cannot be dialed. Only a call needs it.
     #[error("the extension is not 1 to 15 digits")]
@@ -149,7 +149,7 @@ pub type ParsedExtension = Result<Option<Extension>, PhoneError>;
 /// Parses a number and its extension as people write them.
 ///
 /// - A control character makes the text invalid. Invisible characters are dropped.
-/// - All Unicode dashes and blanks are separators, as are dots, slashes and brackets. Digits may be of any script.
+/// - All Unicode dashes and blanks are separators, as are dots, slashes and brackets. Digits can be of any script.
 /// - `+` or `00` starts an international number. `tel:` may come before it, and parameters of RFC 3966 after it.
 /// - A bracketed zero after the country code (`+44 (0)20 …`) is the trunk prefix and is dropped.
 /// - `,` `;` `p` `w` `x` `#` and words such as `ext.` start an extension.

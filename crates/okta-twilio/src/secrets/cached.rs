@@ -465,7 +465,7 @@ mod tests {
         assert_eq!(source.fetches(), 2);
         seconds(10).await;
         assert_eq!(newer(&seen).await, Some(2));
-        assert_eq!(newer(&seen).await, Some(2), "at hand, without a fetch");
+        assert_eq!(newer(&seen).await, Some(2), "cached, without a fetch");
         assert_eq!(source.fetches(), 3);
     }
 

@@ -87,7 +87,7 @@ fn callers(fields: &SecretFields<'_>) -> Result<Vec<SecretDigest>, SecretError> 
         list(json).ok_or(UNUSABLE)?
     } else {
         let text = fields.text(Field::AuthSecret)?.ok_or(UNUSABLE)?;
-        // The console of Secrets Manager stores only texts, so an array may be inside a text.
+        // The console of Secrets Manager stores only texts, so an array can be inside a text.
         list(text.expose_secret()).unwrap_or_else(|| vec![text])
     };
     if !(1..=4).contains(&secrets.len()) {

@@ -3,7 +3,7 @@
 //! | To change | Look at |
 //! |---|---|
 //! | the text of an event, or add an event | [`catalogue`], [`record`], and `docs/logging.md` |
-//! | which types may be logged | [`safe`] |
+//! | which types are safe to log | [`safe`] |
 //! | the keys that every line has, or how a line is printed | [`log`] |
 //! | a metric, its unit or its dimensions | [`metrics`] |
 

@@ -40,10 +40,10 @@ pub(super) struct CallOptions {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TwilioError {
     /// Twilio refused the request.
-    #[error("Twilio answered {}", .0.status)]
+    #[error("Twilio responded with {}", .0.status)]
     Refused(Refusal),
     /// The response reports success but cannot be parsed.
-    #[error("Twilio's answer cannot be read")]
+    #[error("Twilio's response cannot be parsed")]
     Unreadable,
     /// There was no response.
     #[error(transparent)]

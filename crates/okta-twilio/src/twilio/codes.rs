@@ -1,4 +1,4 @@
-//! Twilio's error codes: what an Okta admin can do about each, and whether the request may be repeated.
+//! Twilio's error codes: what an Okta admin can do about each, and whether the request can be repeated.
 //!
 //! Sources: Twilio, "Error and warning dictionary" and Verify's own list of codes. The table also has codes of
 //! Messaging and Voice that Verify could pass on. It does not have the codes of configuration calls, email, push and
@@ -44,7 +44,7 @@ pub enum Class {
     Unknown,
 }
 
-/// Whether a request may be repeated after this code.
+/// Whether a request can be repeated after this code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retry {
     /// Never. The response would be the same, or a second message could be sent.

@@ -89,9 +89,9 @@ impl Drop for Hook {
 }
 
 /// `SUCCESSFUL`, or the reason in the error object.
-pub(crate) fn verdict(answer: &HttpAnswer) -> &str {
-    assert_eq!(answer.status, 200);
-    let status = answer.body.pointer("/commands/0/value/0/status");
-    let reason = answer.body.pointer("/error/errorCauses/0/reason");
+pub(crate) fn verdict(response: &HttpAnswer) -> &str {
+    assert_eq!(response.status, 200);
+    let status = response.body.pointer("/commands/0/value/0/status");
+    let reason = response.body.pointer("/error/errorCauses/0/reason");
     status.or(reason).and_then(Value::as_str).expect("commands or error")
 }

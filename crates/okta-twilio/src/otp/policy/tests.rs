@@ -215,7 +215,7 @@ fn countries() {
         (&both[..], None, None, refused(Reason::CountryNotAllowed)),
         (&both[..], Some("GB"), None, refused(Reason::CountryBlocked)),
         (&both[..], Some("US"), None, sent(Channel::Sms)),
-        // Lookup's country must be allowed, and neither country may be blocked.
+        // Lookup's country must be allowed, and neither country can be blocked.
         (&both[..1], Some("CA"), Some("US"), sent(Channel::Sms)),
         (&both[..1], Some("US"), Some("CA"), refused(Reason::CountryNotAllowed)),
         (&both[..1], None, Some("US"), sent(Channel::Sms)),
