@@ -271,7 +271,7 @@ mod without_a_queue {
     }
 
     #[test]
-    fn okta_in_trouble() {
+    fn okta_fails() {
         let _alone = run_alone();
         for (user, status, reason) in [
             ("throttled", 503, "okta_rate_limited"),
@@ -383,7 +383,7 @@ mod okta_credentials {
     }
 
     #[test]
-    fn a_token_is_used_again_and_replaced_once_when_it_is_refused() {
+    fn a_token_is_reused_and_replaced_once_after_a_rejection() {
         let key = ServiceAppKey::p256("key-1");
         let hook = Hook::with(options(&key), &secret(&key.private_jwk()), &[]);
         let events: Vec<_> = (0..20).map(|_| sign_in(USER, "SMS_FACTOR")).collect();
@@ -470,7 +470,7 @@ mod storing {
     }
 
     #[test]
-    fn two_hundred_events_are_stored_in_well_under_a_second() {
+    fn two_hundred_events_are_stored_in_less_than_a_second() {
         let _alone = run_alone();
         let hook = Hook::with_queue();
         let users: Vec<_> = (0..200).map(|number| format!("00uburst{number:012}")).collect();
@@ -490,7 +490,7 @@ mod storing {
     }
 
     #[test]
-    fn a_queue_that_is_down_is_a_503_and_the_second_delivery_loses_and_doubles_nothing() {
+    fn an_unavailable_queue_returns_503_and_the_redelivery_stores_each_event_once() {
         let _alone = run_alone();
         let hook = Hook::with_queue();
         let events: Vec<_> = (0..12).map(|_| sign_in(USER, "SMS_FACTOR")).collect();
@@ -549,7 +549,7 @@ mod working_off {
     }
 
     #[test]
-    fn twilio_down_for_longer_than_the_visibility_time_out_delays_and_loses_nothing() {
+    fn an_outage_of_twilio_beyond_the_visibility_timeout_delays_but_loses_nothing() {
         let hook = Hook::with_queue();
         let users = users(&hook, 12);
         deliver(&hook, &users);
@@ -624,7 +624,7 @@ mod working_off {
     }
 
     #[test]
-    fn a_message_that_is_not_ours_is_left_to_the_dead_letter_queue() {
+    fn a_foreign_message_ends_in_the_dead_letter_queue() {
         let hook = Hook::with_queue();
         hook.send_code(NUMBER);
         let foreign = json!({"version": "2", "event_uuid": "a", "user_id": USER, "channel": "sms"}).to_string();

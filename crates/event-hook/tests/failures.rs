@@ -123,7 +123,7 @@ mod aws_in_trouble {
     }
 
     #[test]
-    fn a_queue_that_throttles_is_asked_a_dozen_times_at_most() {
+    fn a_throttling_queue_gets_at_most_twelve_requests() {
         let _alone = run_alone();
         for code in ["RequestThrottled", "KmsThrottled", "InternalError", "ServiceUnavailable", "ThrottlingException"] {
             let hook = Hook::with_queue();

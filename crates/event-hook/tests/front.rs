@@ -24,7 +24,7 @@ fn another_payload_format_is_named() {
 }
 
 #[test]
-fn a_ping_is_quiet() {
+fn a_ping_logs_nothing() {
     let hook = Hook::start();
     let before = hook.function.log_lines().len();
     for event in [

@@ -195,7 +195,7 @@ fn a_function_killed_in_the_middle_of_a_batch_loses_nothing() {
 }
 
 #[test]
-fn okta_and_twilio_may_be_down_for_longer_than_the_visibility_time_out() {
+fn okta_and_twilio_may_be_unavailable_for_longer_than_the_visibility_timeout() {
     let mut bench = Bench::start();
     let user = bench.user_with_code(1);
     let twilio = &bench.deployment.twilio;
@@ -212,7 +212,7 @@ fn okta_and_twilio_may_be_down_for_longer_than_the_visibility_time_out() {
 }
 
 #[test]
-fn a_queue_that_is_down_makes_okta_deliver_once_more() {
+fn an_unavailable_queue_makes_okta_redeliver() {
     let mut bench = Bench::start();
     let users: Vec<_> = (0..30).map(|number| bench.user_with_code(number)).collect();
     let events: Vec<_> = users.iter().map(|user| bench.sign_in(user)).collect();

@@ -153,7 +153,7 @@ mod choosing {
     }
 
     #[test]
-    fn an_event_before_the_item_is_visible_and_a_send_that_was_not_remembered() {
+    fn an_event_before_its_item_is_visible_and_a_send_that_was_not_stored() {
         let hook = Hook::with_table();
         hook.send_code(NUMBER);
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);

@@ -97,7 +97,7 @@ mod tests {
     use crate::http_client::tests::{black_hole, client_of, server};
 
     #[tokio::test]
-    async fn two_dead_addresses_of_four_are_survived() {
+    async fn two_unreachable_addresses_of_four_are_tolerated() {
         let alive = server(r#"{"SecretString":"{}"}"#);
         let at = |last: u8| SocketAddr::from(([127, 0, 0, last], alive.port()));
         let _dead = [black_hole(at(5)), black_hole(at(6))];

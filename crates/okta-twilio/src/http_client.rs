@@ -293,7 +293,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn two_dead_addresses_of_four_are_survived() {
+    async fn two_unreachable_addresses_of_four_are_tolerated() {
         let alive = server("");
         let at = |last: u8| SocketAddr::from(([127, 0, 0, last], alive.port()));
         let _dead = [black_hole(at(2)), black_hole(at(3))];
@@ -308,7 +308,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn one_dead_address_costs_no_try() {
+    async fn one_unreachable_address_needs_no_retry() {
         let alive = server("");
         let at = |last: u8| SocketAddr::from(([127, 0, 0, last], alive.port()));
         let _dead = black_hole(at(2));

@@ -310,7 +310,7 @@ mod twilio_in_trouble {
     }
 
     #[test]
-    fn with_no_time_left_nothing_is_sent() {
+    fn nothing_is_sent_without_time_left() {
         let hook = Hook::start();
         let response = hook.ask(&sms().taken_ago(Duration::from_millis(2_550)));
         assert_eq!(verdict(&response), "out_of_time");
@@ -397,7 +397,7 @@ mod twilio_in_trouble {
     }
 
     #[test]
-    fn a_rate_limit_of_the_service_is_not_tried_again() {
+    fn a_rate_limit_of_the_service_is_not_retried() {
         let hook = Hook::start();
         let fault = Fault::Throttle { reached_rate_limit: true, retry_after: Some(1) };
         assert_eq!(verdict(&ask_with_fault(&hook, fault, Times::Next(1))), "rate_limited");
@@ -415,7 +415,7 @@ mod twilio_in_trouble {
     }
 
     #[test]
-    fn a_failure_that_may_have_sent_is_not_repeated() {
+    fn a_failure_after_a_possible_send_is_not_repeated() {
         for status in [500, 502, 504] {
             let hook = Hook::start();
             assert_eq!(verdict(&ask_with_fault(&hook, Fault::Status(status), Times::Next(1))), "twilio_failed");
@@ -436,7 +436,7 @@ mod twilio_in_trouble {
     }
 
     #[test]
-    fn a_language_that_twilio_refuses() {
+    fn a_language_that_twilio_rejects() {
         // Responds with 60200 about `Locale` to any request that has one.
         let refusing = sandbox::MAGIC_NUMBERS.iter().find(|magic| {
             matches!(magic.effect, sandbox::Effect::Verify(sandbox::VerifyEffect::Refuse(refusal))
@@ -588,7 +588,7 @@ mod secrets {
     }
 
     #[test]
-    fn an_attacker_cannot_drive_the_fetches() {
+    fn an_attacker_cannot_cause_many_fetches() {
         let hook = Hook::start();
         for _ in 0..50 {
             assert_eq!(hook.ask(&sms().secret(Some("a-wrong-secret-value"))).status, 401);
@@ -601,7 +601,7 @@ mod configuration {
     use super::*;
 
     #[test]
-    fn a_value_that_cannot_be_used_ends_the_start_with_one_line() {
+    fn an_invalid_value_aborts_startup_with_one_line() {
         for (variable, value) in [
             ("HOOKS_SECRET_ID", ""),
             ("VERIFY_SERVICE_SID", "MG0123456789abcdef0123456789abcdef"),

@@ -94,7 +94,7 @@ mod numbers {
     }
 
     #[test]
-    fn of_a_landline_with_such_an_extension_are_not_called_in_place_of_a_message() {
+    fn of_a_landline_with_such_an_extension_get_no_call_instead_of_a_message() {
         // A magic number of the sandbox. Lookup reports it as a landline.
         let landline = "+15005552001";
         let variables = [("LOOKUP_FIELDS", "line_type_intelligence"), ("LANDLINE_TO_CALL", "true")];
@@ -151,7 +151,7 @@ mod unneeded_values {
     }
 
     #[test]
-    fn of_fields_that_are_needed_are_not_guessed() {
+    fn of_required_fields_are_not_guessed() {
         let hook = Hook::start();
         let response = ask_with(&hook, "/data/messageProfile/phoneNumber", r#""+1202555012\ud83d3""#);
         assert_eq!(verdict(&response), "phone_number_invalid");
@@ -178,7 +178,7 @@ mod unneeded_values {
     }
 
     #[test]
-    fn of_the_gateway_lose_nothing() {
+    fn of_the_gateway_do_no_harm() {
         let hook = Hook::start();
         for (pointer, value) in [
             ("/routeKey", json!(7)),
@@ -243,7 +243,7 @@ mod tokens {
     }
 
     #[test]
-    fn may_be_of_one_client_only() {
+    fn can_be_limited_to_one_client() {
         let client = [("AUTH_MODE", "jwt"), ("JWT_SCOPE", "telephony"), ("JWT_CLIENT_ID", "0oaHook1")];
         let hook = Hook::with_variables(&client);
         assert_eq!(verdict(&ask(&hook, &json!({"scp": "[telephony]", "cid": "0oaHook1"}))), "SUCCESSFUL");
@@ -254,7 +254,7 @@ mod tokens {
     }
 
     #[test]
-    fn that_nobody_checks_are_warned_of() {
+    fn that_nothing_checks_cause_a_warning() {
         let warnings = |variables: &[(&str, &str)]| {
             let hook = Hook::with_variables(variables);
             let lines = hook.function.log_lines().into_iter().filter(|line| line["message"] == "configuration_warning");
@@ -266,7 +266,7 @@ mod tokens {
     }
 
     #[test]
-    fn without_a_scope_to_ask_for_do_not_start() {
+    fn without_a_required_scope_abort_startup() {
         for (variables, variable) in [
             (&[("AUTH_MODE", "jwt")][..], "JWT_SCOPE"),
             (&[("AUTH_MODE", "jwt"), ("JWT_SCOPE", "a b")], "JWT_SCOPE"),
@@ -323,7 +323,7 @@ mod wiring {
     }
 
     #[test]
-    fn of_a_ping_is_quiet() {
+    fn of_a_ping_logs_nothing() {
         let hook = Hook::start();
         let before = hook.function.log_lines().len();
         for event in [
@@ -405,7 +405,7 @@ mod countries {
     }
 
     #[test]
-    fn that_cannot_be_read_end_the_start() {
+    fn that_are_invalid_abort_startup() {
         for (variable, value) in [
             ("ALLOWED_COUNTRIES", "US,1"),
             ("ALLOWED_COUNTRIES", "US,**"),
@@ -481,7 +481,7 @@ mod rules_by_country {
     }
 
     #[test]
-    fn that_cannot_be_read_end_the_start_and_name_country_and_field() {
+    fn that_are_invalid_abort_startup_and_name_country_and_field() {
         let whatsapp = format!(r#"{{"DE":{{"channel":"whatsapp","template":"{TEMPLATE}"}}}}"#);
         let long = format!("{{{}}}", " ".repeat(2_560));
         for (value, named) in [
@@ -541,7 +541,7 @@ mod observing {
     }
 
     #[test]
-    fn does_not_send_what_nobody_could_receive() {
+    fn does_not_send_to_an_impossible_number() {
         let hook = Hook::with_variables(&[("POLICY_MODE", "observe"), ("LOOKUP_FIELDS", "basic")]);
         let expired =
             TelephonyRequest::sms(NUMBER, CODE).with("/data/messageProfile/otpExpires", "2022-01-28T21:48:34.321Z");

@@ -64,7 +64,7 @@ mod lookup {
     use super::*;
 
     #[test]
-    fn without_variables_it_is_never_asked() {
+    fn without_variables_it_is_never_called() {
         let hook = Hook::start();
         for number in [NUMBER, PREMIUM, INVALID] {
             assert_eq!(verdict(&hook.ask(&sms(number))), "SUCCESSFUL");
@@ -73,7 +73,7 @@ mod lookup {
     }
 
     #[test]
-    fn unset_it_is_never_asked_whatever_else_is_set() {
+    fn unset_it_is_never_called_whatever_else_is_set() {
         let hook = Hook::with_variables(&[("BLOCKED_COUNTRIES", "GB"), ("LOOKUP_TIMEOUT_MS", "2000")]);
         assert_eq!(hook.deployment.twilio.connections(), 1, "to Verify");
         assert_eq!(verdict(&hook.ask(&sms(NUMBER))), "SUCCESSFUL");
@@ -86,7 +86,7 @@ mod lookup {
     }
 
     #[test]
-    fn basic_asks_for_no_package() {
+    fn basic_requests_no_package() {
         let hook = Hook::with_variables(&[("LOOKUP_FIELDS", "basic")]);
         assert_eq!(verdict(&hook.ask(&sms(NUMBER))), "SUCCESSFUL");
         let [request] = &lookups(&hook)[..] else { panic!("one Lookup") };
@@ -390,7 +390,7 @@ mod national_numbers {
     }
 
     #[test]
-    fn that_are_none_are_refused() {
+    fn that_are_invalid_are_refused() {
         let hook = hook(&[]);
         assert_eq!(verdict(&hook.ask(&sms("020 7946"))), "phone_number_invalid");
         assert_nothing_sent(&hook);
@@ -487,7 +487,7 @@ mod lookup_in_trouble {
     }
 
     #[test]
-    fn an_answer_within_its_time_counts() {
+    fn a_response_within_the_timeout_counts() {
         let hook = hook(&[]);
         let response = ask_with_fault(&hook, Fault::Delay(Duration::from_millis(350)), Times::Next(1));
         assert_eq!(verdict(&response), "line_type_blocked");
@@ -509,7 +509,7 @@ mod lookup_in_trouble {
     }
 
     #[test]
-    fn after_a_slow_cold_start_it_is_left_out() {
+    fn after_a_slow_cold_start_it_is_skipped() {
         let hook = hook(&[]);
         let response = hook.ask(&sms(PREMIUM).taken_ago(Duration::from_millis(2_080)));
         assert_eq!(verdict(&response), "SUCCESSFUL");
@@ -558,7 +558,7 @@ mod lookup_in_trouble {
     }
 
     #[test]
-    fn slow_secrets_do_not_keep_the_send_waiting() {
+    fn slow_secrets_do_not_delay_the_send() {
         let _alone = run_alone();
         let hook = hook(&[("LOOKUP_TIMEOUT_MS", "300")]);
         hook.deployment.secrets.delay(Duration::from_secs(30));

@@ -48,7 +48,7 @@ mod init {
     use super::*;
 
     #[test]
-    fn that_failed_costs_the_first_request_nothing_but_its_own_fetch() {
+    fn that_failed_lets_the_first_request_fetch_without_a_delay() {
         for code in ["ThrottlingException", "InternalServiceError", "AccessDeniedException"] {
             let deployment = deployment();
             deployment.secrets.refuse_next(code, TRIES);
@@ -60,7 +60,7 @@ mod init {
     }
 
     #[test]
-    fn a_secret_that_was_broken_is_read_again_by_the_first_request() {
+    fn a_broken_secret_is_fetched_again_by_the_first_request() {
         let deployment = deployment();
         deployment.secrets.put_text(HOOKS_SECRET_ID, "{");
         let hook = Hook::on(deployment, &[]);
@@ -69,7 +69,7 @@ mod init {
     }
 
     #[test]
-    fn trouble_that_may_pass_is_met_by_each_request_with_a_fetch_of_its_own() {
+    fn after_a_transient_failure_each_request_fetches_again() {
         let deployment = deployment();
         deployment.secrets.refuse("ThrottlingException");
         let hook = Hook::on(deployment, &[]);
@@ -115,7 +115,7 @@ mod init {
     }
 
     #[test]
-    fn a_half_made_connection_is_not_waited_for_frozen_or_not() {
+    fn a_half_open_connection_causes_no_wait_frozen_or_not() {
         for is_frozen in [false, true] {
             let deployment = deployment();
             let url = silent_at_first(&deployment.twilio.https_url());
@@ -194,7 +194,7 @@ mod refusals {
     use super::*;
 
     #[test]
-    fn are_told_by_their_code() {
+    fn have_a_reason_each() {
         for (code, reason) in [
             ("ThrottlingException", "throttled"),
             ("InternalServiceError", "unreachable"),
@@ -297,12 +297,12 @@ mod warnings {
     use super::*;
 
     #[test]
-    fn nothing_odd_gives_none() {
+    fn a_valid_configuration_logs_none() {
         assert!(events(&Hook::start(), "configuration_warning").is_empty());
     }
 
     #[test]
-    fn a_misspelt_variable_and_an_unused_proxy_are_named_once() {
+    fn a_misspelled_variable_and_an_unused_proxy_are_logged_once() {
         let proxy = "http://proxy-user:proxy-password@proxy.example.com:3128";
         let hook = Hook::with_variables(&[
             ("BLOCKED_COUNTRY", "NG"),

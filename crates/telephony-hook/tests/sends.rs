@@ -62,7 +62,7 @@ fn number(item: &Item, name: &str) -> i64 {
 }
 
 #[test]
-fn an_accepted_message_is_remembered_with_ids_and_times_only() {
+fn an_accepted_message_is_stored_with_only_ids_and_times() {
     let remembering = Remembering::start();
     let response = remembering.hook.ask(&TelephonyRequest::sms(NUMBER, "867530"));
     assert_eq!(verdict(&response), "SUCCESSFUL");
@@ -104,7 +104,7 @@ fn a_resend_keeps_the_time_of_the_first_message() {
 }
 
 #[test]
-fn the_delivery_is_what_okta_asked_for_and_the_channel_what_twilio_was_asked_for() {
+fn the_item_has_oktas_delivery_and_twilios_channel() {
     let variables = [("LOOKUP_FIELDS", "line_type_intelligence"), ("LANDLINE_TO_CALL", "true")];
     let remembering = Remembering::with(&variables);
     let response = remembering.hook.ask(&TelephonyRequest::sms("+15005552001", "867530"));

@@ -64,7 +64,7 @@ mod pause {
     }
 
     #[test]
-    fn beats_exemptions_and_observation_and_is_counted() {
+    fn overrides_exemptions_and_observe_mode_and_is_counted() {
         let variables = [("POLICY_EXEMPT_REQUEST_TYPES", "mfa-verification"), ("POLICY_MODE", "observe")];
         let hook = paused(&json!(["US"]), &variables);
         assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms(US, CODE))), "paused");
@@ -80,7 +80,7 @@ mod pause {
     }
 
     #[test]
-    fn is_answered_as_the_policy_is() {
+    fn has_the_same_response_as_a_refusal_by_the_policy() {
         let hook = paused(&json!(true), &[("DENY_RESPONSE", "swallow")]);
         let response = hook.ask(&TelephonyRequest::sms(US, CODE));
         assert_eq!(verdict(&response), "SUCCESSFUL");
@@ -89,7 +89,7 @@ mod pause {
     }
 
     #[test]
-    fn asks_lookup_for_nothing_where_the_country_is_enough() {
+    fn makes_no_lookup_if_the_country_is_enough() {
         let hook = paused(&json!(["US"]), &[("LOOKUP_FIELDS", "line_type_intelligence")]);
         assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms(US, CODE))), "paused");
         assert!(logged(&hook, "metrics").iter().all(|line| line.get("Lookups").is_none()));
@@ -182,7 +182,7 @@ mod ladder {
     }
 
     #[test]
-    fn leaves_calls_alone_and_asks_the_table_nothing_for_them() {
+    fn does_not_apply_to_calls_or_query_the_table_for_them() {
         let climbing = Climbing::start(&[]);
         assert_eq!(climbing.channel(&TelephonyRequest::call(US, "111111")), "call");
         assert_eq!(climbing.table.requests(), ["UpdateItem"]);
@@ -198,7 +198,7 @@ mod ladder {
     }
 
     #[test]
-    fn takes_the_first_way_where_the_table_does_not_answer() {
+    fn uses_the_first_channel_if_the_table_does_not_respond() {
         let climbing = Climbing::start(&[]);
         for code in ["111111", "222222"] {
             climbing.channel(&TelephonyRequest::sms(US, code));
@@ -214,7 +214,7 @@ mod ladder {
     }
 
     #[test]
-    fn the_variable_without_a_table_ends_the_start() {
+    fn the_variable_without_a_table_aborts_startup() {
         let deployment = Deployment::start(Options::default());
         let function = deployment.function(env!("CARGO_BIN_EXE_telephony-hook")).env("RESEND_CHANNELS", "call").spawn();
         assert!(function.wait_until_ready(Duration::from_secs(10)).is_err());

@@ -258,7 +258,7 @@ mod replacing {
     }
 
     #[test]
-    fn a_failure_to_cancel_stops_nothing() {
+    fn a_failure_to_cancel_does_not_stop_the_send() {
         for (fault, reason) in [
             (Fault::Status(500), "twilio_failed"),
             (Fault::Delay(Duration::from_secs(8)), "twilio_timeout"),
@@ -342,7 +342,7 @@ mod account {
     }
 
     #[test]
-    fn a_key_that_lookup_refused_is_not_tried_at_verify() {
+    fn a_key_that_lookup_rejected_is_not_used_at_verify() {
         let hook = Hook::with_variables(&[("LOOKUP_FIELDS", "line_type_intelligence")]);
         hook.deployment.twilio.fault(Operation::Lookup, Fault::Unauthorized, Times::Next(1));
         let options = Options::default();

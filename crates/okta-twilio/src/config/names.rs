@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_name_is_noticed() {
+    fn a_misspelled_name_is_noticed() {
         for (name, meant) in [
             ("HOOK_SECRET_ID", Some("HOOKS_SECRET_ID")),
             ("HOOKS_SECRET_ARN", Some("HOOKS_SECRET_ID")),

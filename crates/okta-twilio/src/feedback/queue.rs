@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entrys_code_decides_and_not_whose_fault_it_is() {
+    fn the_code_of_an_entry_decides_and_not_the_senders_fault() {
         let failed = |code: &str, sender_fault| {
             let entry =
                 aws_sdk_sqs::types::BatchResultErrorEntry::builder().id("0").code(code).sender_fault(sender_fault);
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_a_group_is_one_by_itself() {
+    fn a_message_without_a_group_forms_its_own() {
         let mut lone = record(MESSAGE);
         lone["attributes"] = Value::Null;
         let lone = read(&[lone]).unwrap().pop().unwrap();

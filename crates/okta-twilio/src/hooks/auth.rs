@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_the_default() {
+    fn the_default_is_a_header() {
         assert_eq!(mode(&[]).unwrap(), AuthMode::Header(HeaderName::parse("auth_secret").unwrap()));
     }
 
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_compared_whole_and_by_case() {
+    fn a_scope_is_compared_exactly() {
         for scopes in [
             json!("openid profile"),
             json!("Okta.Telephony"),

@@ -57,7 +57,7 @@ pub struct HookContext {
 
 impl std::fmt::Debug for HookContext {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Parts").field("auth", &self.auth).finish_non_exhaustive()
+        formatter.debug_struct("HookContext").field("auth", &self.auth).finish_non_exhaustive()
     }
 }
 

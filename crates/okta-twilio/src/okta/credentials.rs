@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_app_signs_who_it_is() {
+    fn a_service_app_signs_its_assertion() {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let public = key.public_key().as_ref().to_vec();
         let verify = |message: &[u8], signature: &[u8]| {

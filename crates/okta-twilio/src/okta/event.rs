@@ -372,7 +372,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_message_holds_ids_and_times_only() {
+    fn a_message_has_only_ids_and_times() {
         insta::assert_json_snapshot!(one(classic("SMS_FACTOR")).unwrap().unwrap(), @r#"
         {
           "event_uuid": "5f1c2a3b-c921-11f1-8754-050a89ee763e",

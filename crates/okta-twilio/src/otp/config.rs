@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn warns_of_sends_without_a_limit() {
+    fn warns_about_sends_without_a_limit() {
         let warnings = |list: &[_]| read(list).unwrap().warnings();
         assert!(warnings(&[]).is_empty());
         assert!(warnings(&[("REPLACE_PENDING", "true")])[0].contains("VERIFY_RATE_LIMITS"));

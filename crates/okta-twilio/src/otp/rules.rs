@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resend_goes_before_the_country_and_the_country_before_the_rest() {
+    fn a_resend_overrides_the_country_and_the_country_overrides_the_default() {
         let by_country = CountryRule { channel: Some(Channel::WhatsApp), ..CountryRule::default() };
         let by_sms = CountryRule { channel: Some(Channel::Sms), ..CountryRule::default() };
         let none = CountryRule::default();

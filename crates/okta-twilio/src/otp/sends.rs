@@ -352,12 +352,12 @@ mod tests {
     use super::*;
     use crate::{config::tests::lookup, phone::DialableNumber};
 
-    const NOW: i64 = 1_800_000_000_000;
-    const EVENT: i64 = NOW - 5_000;
+    const NOW_MS: i64 = 1_800_000_000_000;
+    const EVENT_MS: i64 = NOW_MS - 5_000;
 
     /// A verification with messages this many seconds before the event. It expires 15 minutes after the last message.
     fn send(name: &str, delivery: DeliveryChannel, first: i64, last: i64) -> StoredVerification {
-        let at = |seconds: i64| Timestamp::from_millis(EVENT - seconds * 1_000);
+        let at = |seconds: i64| Timestamp::from_millis(EVENT_MS - seconds * 1_000);
         StoredVerification {
             verification_sid: SafeId::parse(name).unwrap(),
             delivery,
@@ -368,7 +368,7 @@ mod tests {
     }
 
     fn chosen(channel: PhoneChannel, remembered: &[StoredVerification]) -> Vec<&str> {
-        let found = candidates(remembered, channel, Timestamp::from_millis(EVENT), Timestamp::from_millis(NOW));
+        let found = candidates(remembered, channel, Timestamp::from_millis(EVENT_MS), Timestamp::from_millis(NOW_MS));
         found.into_iter().map(|send| send.verification_sid.as_str()).collect()
     }
 
@@ -420,9 +420,9 @@ mod tests {
             ("user_id", s("00u1")),
             ("verification_sid", s("VEa")),
             ("delivery", s("sms")),
-            ("first_sent_at", n(NOW - 2)),
-            ("sent_at", n(NOW - 1)),
-            ("expires_at", n(NOW / 1_000 + 900)),
+            ("first_sent_at", n(NOW_MS - 2)),
+            ("sent_at", n(NOW_MS - 1)),
+            ("expires_at", n(NOW_MS / 1_000 + 900)),
         ];
         let read = |name: &str, value: Option<AttributeValue>| {
             let mut item = item(&good);
@@ -442,7 +442,7 @@ mod tests {
             }
         }
         // This field is not needed to choose.
-        assert_eq!(read("sent_at", None).unwrap().sent_at, Timestamp::from_millis(NOW - 2));
+        assert_eq!(read("sent_at", None).unwrap().sent_at, Timestamp::from_millis(NOW_MS - 2));
         assert!(read("request_type", Some(n(7))).is_some());
     }
 

@@ -294,7 +294,7 @@ mod tests {
         time::UNIX_EPOCH,
     };
 
-    const TTL: u64 = 300;
+    const TTL_SECONDS: u64 = 300;
 
     #[derive(PartialEq, Debug)]
     struct Numbered(usize);
@@ -328,7 +328,7 @@ mod tests {
 
         fn cached(self: &Arc<Self>) -> Arc<Cached<Numbered>> {
             let source = Arc::clone(self);
-            Cached::new(Duration::from_secs(TTL), move |_limit| {
+            Cached::new(Duration::from_secs(TTL_SECONDS), move |_limit| {
                 source.fetches.fetch_add(1, Ordering::Relaxed);
                 let value = source.value.load(Ordering::Relaxed);
                 let delay = Duration::from_millis(source.delay_ms.load(Ordering::Relaxed));
@@ -388,7 +388,7 @@ mod tests {
         assert!(secret.prepare(&budget(), &log()).await);
         source.set(2);
         source.set_delay(40);
-        seconds(TTL - 1).await;
+        seconds(TTL_SECONDS - 1).await;
         assert_eq!((request(&secret).await, source.fetches()), ((Ok(1), 0, 0), 1));
         seconds(1).await;
         assert_eq!(request(&secret).await, (Ok(1), 0, 40), "the old value at once, the refresh before the response");
@@ -402,7 +402,7 @@ mod tests {
         secret.prepare(&budget(), &log()).await;
         source.set(2);
         source.set_delay(1_200);
-        seconds(2 * TTL).await;
+        seconds(2 * TTL_SECONDS).await;
         assert_eq!(request(&secret).await, (Ok(2), 1_200, 0));
     }
 
@@ -412,7 +412,7 @@ mod tests {
         let secret = source.cached();
         secret.prepare(&budget(), &log()).await;
         source.set(2);
-        assert_eq!(secret.get(&budget(), &log_at(2 * TTL)).await.map(|value| value.0), Ok(2));
+        assert_eq!(secret.get(&budget(), &log_at(2 * TTL_SECONDS)).await.map(|value| value.0), Ok(2));
     }
 
     #[tokio::test(start_paused = true)]
@@ -422,7 +422,7 @@ mod tests {
         secret.prepare(&budget(), &log()).await;
         source.set(2);
         source.set_delay(60_000);
-        seconds(2 * TTL).await;
+        seconds(2 * TTL_SECONDS).await;
         assert_eq!(request(&secret).await, (Ok(1), 1_300, 1_300), "half the budget, and the rest before the response");
         assert_eq!(secret.state().error, Some(SecretError::Unreachable));
         assert_eq!(request(&secret).await, (Ok(1), 0, 0), "not again so soon");
@@ -470,20 +470,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refresh_under_way_is_waited_for_and_no_second_one_forced() {
+    async fn a_request_waits_for_a_refresh_in_progress_and_forces_no_second_one() {
         let source = Source::with(1);
         let (secret, log) = (source.cached(), log());
         secret.prepare(&budget(), &log).await;
         source.set(2);
         source.set_delay(40);
-        seconds(TTL).await;
+        seconds(TTL_SECONDS).await;
         let seen = secret.get(&budget(), &log).await.unwrap();
         let newer = secret.newer_than(&seen, &budget(), &log).await.unwrap();
         assert_eq!((seen.0, newer.0, source.fetches()), (1, 2, 2));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_start_that_failed_costs_the_first_request_nothing_but_its_own_fetch() {
+    async fn after_a_failed_start_the_first_request_fetches_without_a_delay() {
         for at_the_start in [DOWN, BROKEN] {
             let source = Source::with(at_the_start);
             let secret = source.cached();
@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_may_pass_is_tried_by_every_request_and_what_is_broken_once_a_second() {
+    async fn a_transient_failure_is_retried_by_every_request_and_a_broken_secret_once_a_second() {
         for (value, error, fetches) in [(DOWN, SecretError::Throttled, 10), (BROKEN, SecretError::NotJson, 1)] {
             let source = Source::with(value);
             let secret = source.cached();
@@ -522,7 +522,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_secret_is_waited_for_until_the_deadline() {
+    async fn a_request_waits_for_a_slow_secret_until_the_deadline() {
         let source = Source::with(1);
         source.set_delay(1_200);
         assert_eq!(request(&source.cached()).await, (Ok(1), 1_200, 0));

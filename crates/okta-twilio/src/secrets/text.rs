@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_value() {
+    fn blank_and_null_are_no_value() {
         for text in ["{}", r#"{"okta_api_token":null}"#, r#"{"okta_api_token":" "}"#, r#"{"okta_api_token":"\r\n"}"#] {
             assert_eq!(token(text), Ok(None), "{text}");
         }

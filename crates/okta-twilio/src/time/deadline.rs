@@ -110,12 +110,12 @@ fn age(now: Timestamp, gateway_time: Option<Timestamp>) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    const NOW: i64 = 1_800_000_000_000;
+    const NOW_MS: i64 = 1_800_000_000_000;
 
     fn remaining_after(gateway_age_ms: Option<i64>) -> u128 {
-        let gateway = gateway_age_ms.map(|age| Timestamp::from_millis(NOW - age));
+        let gateway = gateway_age_ms.map(|age| Timestamp::from_millis(NOW_MS - age));
         let budget = Duration::from_millis(2_600);
-        Deadline::starting(budget, Timestamp::from_millis(NOW), gateway).remaining().as_millis()
+        Deadline::starting(budget, Timestamp::from_millis(NOW_MS), gateway).remaining().as_millis()
     }
 
     #[tokio::test(start_paused = true)]
@@ -130,32 +130,32 @@ mod tests {
     async fn an_implausible_time_does_not_count() {
         assert_eq!(remaining_after(Some(3_001)), 2_600);
         assert_eq!(remaining_after(Some(-50)), 2_600);
-        assert_eq!(remaining_after(Some(NOW)), 2_600);
+        assert_eq!(remaining_after(Some(NOW_MS)), 2_600);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_okta_has_given_up_is_over() {
         let remaining = |age_ms: i64| {
-            let gateway = Some(Timestamp::from_millis(NOW - age_ms));
+            let gateway = Some(Timestamp::from_millis(NOW_MS - age_ms));
             let budget = Duration::from_millis(2_600);
-            Deadline::while_okta_waits(budget, Timestamp::from_millis(NOW), gateway).remaining().as_millis()
+            Deadline::while_okta_waits(budget, Timestamp::from_millis(NOW_MS), gateway).remaining().as_millis()
         };
         for (age_ms, expected) in
             [(0, 2_600), (400, 2_200), (2_900, 0), (3_000, 0), (3_001, 0), (5_000, 0), (30_000, 0)]
         {
             assert_eq!(remaining(age_ms), expected, "{age_ms}");
         }
-        for age_ms in [30_001, 3_600_000, NOW, -1, -5_000, i64::MIN / 2] {
+        for age_ms in [30_001, 3_600_000, NOW_MS, -1, -5_000, i64::MIN / 2] {
             assert_eq!(remaining(age_ms), 2_600, "counted from arrival: {age_ms}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn lambdas_end_counts_if_it_is_earlier() {
-        let (now, margin) = (Timestamp::from_millis(NOW), Duration::from_millis(100));
+        let (now, margin) = (Timestamp::from_millis(NOW_MS), Duration::from_millis(100));
         let deadline = Deadline::starting(Duration::from_millis(2_600), now, None);
         for (end, expected) in
-            [(NOW + 1_500, 1_400), (NOW + 10_000, 2_600), (NOW + 50, 0), (NOW, 2_600), (600_000, 2_600)]
+            [(NOW_MS + 1_500, 1_400), (NOW_MS + 10_000, 2_600), (NOW_MS + 50, 0), (NOW_MS, 2_600), (600_000, 2_600)]
         {
             let remaining = deadline.before_end(Timestamp::from_millis(end), now, margin).remaining();
             assert_eq!(remaining.as_millis(), expected, "{end}");
@@ -165,11 +165,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_end_may_be_given() {
-        let left = |end| Deadline::until(Timestamp::from_millis(end), Timestamp::from_millis(NOW)).remaining();
-        assert_eq!(left(NOW + 700), Duration::from_millis(700));
-        assert_eq!(left(NOW - 1), Duration::ZERO);
-        let deadline = Deadline::until(Timestamp::from_millis(NOW + 700), Timestamp::from_millis(NOW));
+    async fn a_deadline_can_have_a_given_end() {
+        let left = |end| Deadline::until(Timestamp::from_millis(end), Timestamp::from_millis(NOW_MS)).remaining();
+        assert_eq!(left(NOW_MS + 700), Duration::from_millis(700));
+        assert_eq!(left(NOW_MS - 1), Duration::ZERO);
+        let deadline = Deadline::until(Timestamp::from_millis(NOW_MS + 700), Timestamp::from_millis(NOW_MS));
         assert_eq!(deadline.earlier_by(Duration::from_millis(200)).remaining(), Duration::from_millis(500));
         assert_eq!(deadline.earlier_by(Duration::from_secs(1)).remaining(), Duration::ZERO);
     }
@@ -177,11 +177,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn required_work_has_time_until_the_last_moment() {
         let (min, max) = (Duration::from_millis(150), Duration::from_millis(300));
-        let now = Timestamp::from_millis(NOW);
+        let now = Timestamp::from_millis(NOW_MS);
         let left = |age: i64, end: Option<i64>| {
-            let gateway = Some(Timestamp::from_millis(NOW - age));
+            let gateway = Some(Timestamp::from_millis(NOW_MS - age));
             let deadline = Deadline::starting(Duration::from_millis(2_600), now, gateway);
-            let end = end.map_or(now, |end| Timestamp::from_millis(NOW + end));
+            let end = end.map_or(now, |end| Timestamp::from_millis(NOW_MS + end));
             deadline.before_end(end, now, Duration::from_millis(100)).for_duty(min, max).as_millis()
         };
         assert_eq!(left(0, None), 300);
@@ -195,14 +195,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_can_end_earlier() {
-        let deadline = Deadline::starting(Duration::from_millis(100), Timestamp::from_millis(NOW), None);
+        let deadline = Deadline::starting(Duration::from_millis(100), Timestamp::from_millis(NOW_MS), None);
         assert_eq!(deadline.within(Duration::from_millis(60)).remaining(), Duration::from_millis(60));
         assert_eq!(deadline.within(Duration::from_millis(160)).remaining(), Duration::from_millis(100));
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_ends() {
-        let deadline = Deadline::starting(Duration::from_millis(100), Timestamp::from_millis(NOW), None);
+        let deadline = Deadline::starting(Duration::from_millis(100), Timestamp::from_millis(NOW_MS), None);
         tokio::time::advance(Duration::from_millis(60)).await;
         assert_eq!(deadline.remaining(), Duration::from_millis(40));
         assert_eq!(deadline.remaining_up_to(Duration::from_millis(10)), Duration::from_millis(10));

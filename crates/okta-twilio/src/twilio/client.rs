@@ -229,7 +229,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_refusal_keeps_no_message() {
+    fn a_refusal_does_not_keep_twilios_message() {
         let body = r#"{"code":60200,"message":"Invalid parameter `To`: +12025550123","status":400}"#;
         let refusal = Refusal::of(&response(400, body));
         assert_eq!((refusal.code, refusal.parameter), (Some(60200), Some(Parameter::To)));

@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_package_is_no_data() {
+    fn an_odd_package_counts_as_missing_data() {
         for odd in [json!(null), json!([]), json!("x"), json!(7), json!({}), json!({"type": null, "status": "unknown"})]
         {
             for package in Package::VARIANTS.iter().copied() {
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_that_was_not_asked_for_is_not_read() {
+    fn an_unrequested_package_is_not_read() {
         let response = read(&response(), &Packages::new()).unwrap();
         let LookupResponse::Valid { facts, without_data, .. } = response else { panic!() };
         assert!(facts.country.is_some() && without_data.is_empty());

@@ -18,7 +18,7 @@ fn without_fields_there_is_no_lookup() {
 }
 
 #[test]
-fn basic_is_no_package() {
+fn basic_is_not_a_package() {
     let config = read(&[("LOOKUP_FIELDS", "basic")]).unwrap().unwrap();
     assert!(config.packages.is_empty() && config.default_country.is_none());
     assert_eq!(config.timeout, Duration::from_millis(700));

@@ -6,14 +6,14 @@ use strum::VariantArray as _;
 use super::*;
 use crate::config::tests::lookup;
 
-const NOW: i64 = 1_800_000_000;
+const NOW_SECONDS: i64 = 1_800_000_000;
 
 fn now() -> Timestamp {
-    Timestamp::from_millis(NOW * 1_000)
+    Timestamp::from_millis(NOW_SECONDS * 1_000)
 }
 
 fn hours_ago(hours: i64) -> SimSwap {
-    SimSwap::At(Timestamp::from_millis((NOW - hours * 3_600) * 1_000))
+    SimSwap::At(Timestamp::from_millis((NOW_SECONDS - hours * 3_600) * 1_000))
 }
 
 fn country(code: &str) -> CountryCode {
@@ -173,7 +173,7 @@ fn of_two_rules_the_first_decides() {
 
 /// Numbers without a country, with each combination of the allow list and the block list.
 #[test]
-fn numbers_of_no_country() {
+fn numbers_without_a_country() {
     let allowed: [(&str, Option<bool>); 6] = [
         ("", None),
         ("US", Some(false)),
@@ -348,7 +348,7 @@ fn an_exempt_request_type_skips_every_refusal_but_not_the_call() {
 }
 
 #[test]
-fn asks_only_for_packages_that_matter() {
+fn requests_only_packages_that_matter() {
     use Package::{CallForwarding, LineTypeIntelligence};
     let exempt = [("POLICY_EXEMPT_REQUEST_TYPES", "mfa-verification"), ("LANDLINE_TO_CALL", "true")];
     let call = PolicyRequest { channel: Channel::Call, ..SMS };

@@ -158,7 +158,7 @@ fn only_real_country_codes_are_read() {
 }
 
 #[test]
-fn all_codes_of_iso_3166_and_no_others_are_listed() {
+fn exactly_the_codes_of_iso_3166_are_listed() {
     let codes: Vec<_> = ASSIGNED.split_terminator(' ').collect();
     assert_eq!(codes.len(), 249);
     assert!(codes.is_sorted_by(|code, next| code < next));
