@@ -291,7 +291,7 @@ mod without_a_queue {
     }
 
     #[test]
-    fn twilio_in_trouble() {
+    fn twilio_fails() {
         let _alone = run_alone();
         for (fault, status, reason) in [
             (Fault::Status(500), 503, "twilio_failed"),

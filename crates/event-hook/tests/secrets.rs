@@ -46,7 +46,7 @@ mod init {
     }
 
     #[test]
-    fn with_a_queue_prepares_what_storing_needs_and_nothing_else() {
+    fn with_a_queue_prepares_only_what_storing_needs() {
         let hook = Hook::with_queue();
         let started = hook.logged_once("started");
         assert_eq!((&started["secret"], &started["connection"]), (&json!("ready"), &json!("ready")));

@@ -57,7 +57,7 @@ mod choosing {
     }
 
     #[test]
-    fn without_the_variable_not_one_byte_goes_to_the_table() {
+    fn without_the_variable_the_table_is_not_called() {
         let hook = Hook::start();
         hook.send_and_remember(USER, NUMBER, "sms", seconds(20));
         assert_eq!(hook.deliver(&[sign_in(USER, "SMS_FACTOR")]).status, 200);
@@ -244,7 +244,7 @@ mod trouble {
     ];
 
     #[test]
-    fn without_a_queue_okta_delivers_once_more() {
+    fn without_a_queue_okta_redelivers() {
         // Also if Okta could return the number, because the number could have another verification.
         for variables in [&TABLE_ONLY[..], &TABLE_ONLY[..1]] {
             for (code, reason) in TROUBLE {

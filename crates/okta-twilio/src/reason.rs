@@ -175,7 +175,7 @@ impl Reason {
     }
 
     /// Whether the reason is a failure of the sends table.
-    pub fn is_tables(self) -> bool {
+    pub fn is_table_failure(self) -> bool {
         matches!(self, Self::TableUnavailable | Self::TableForbidden | Self::TableNotFound | Self::TableRefused)
     }
 

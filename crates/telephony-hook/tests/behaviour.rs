@@ -103,7 +103,7 @@ mod sending {
     }
 
     #[test]
-    fn whatsapp_that_is_not_set_up_goes_by_sms() {
+    fn without_whatsapp_the_code_goes_by_sms() {
         let options = Options { whatsapp_configured: false, ..Options::default() };
         let hook = Hook::with(options, &[("SMS_CHANNEL", "whatsapp")]);
         assert_eq!(verdict(&hook.ask(&sms())), "SUCCESSFUL");
@@ -284,7 +284,7 @@ mod callers {
     }
 }
 
-mod twilio_in_trouble {
+mod twilio_fails {
     use super::*;
 
     #[test]

@@ -55,7 +55,7 @@ mod numbers {
     }
 
     #[test]
-    fn with_a_control_character_or_two_readings_reach_nobody() {
+    fn with_a_control_character_or_two_readings_are_rejected() {
         let hook = Hook::start();
         for text in [
             "+12025550123\n",
@@ -81,7 +81,7 @@ mod numbers {
     }
 
     #[test]
-    fn with_an_extension_that_cannot_be_dialled_get_messages_and_no_calls() {
+    fn with_an_invalid_extension_get_messages_and_no_calls() {
         let hook = Hook::start();
         for text in ["+1 501 712 2661 ext. 5 (lobby)", "+15017122661 x", "+15017122661 x1234567890123456"] {
             hook.deployment.twilio.reset();
@@ -107,7 +107,7 @@ mod numbers {
     }
 
     #[test]
-    fn with_an_extension_are_called_and_it_is_dialled() {
+    fn with_an_extension_get_a_call_that_dials_it() {
         let hook = Hook::start();
         for (after, keys) in [
             (",,77#", "wwww77#"),

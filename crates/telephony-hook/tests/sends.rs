@@ -174,7 +174,7 @@ fn a_silent_table_times_out() {
 }
 
 #[test]
-fn without_the_variable_not_one_byte_goes_to_the_table() {
+fn without_the_variable_the_table_is_not_called() {
     let table = DynamoDb::start();
     let hook = Hook::with_variables(&[("AWS_ENDPOINT_URL_DYNAMODB", table.url().as_str())]);
     assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms(NUMBER, "867530"))), "SUCCESSFUL");

@@ -136,7 +136,7 @@ impl FeedbackOutcome {
 
     /// Whether redelivery can help. Okta redelivers after a 503. A table without access counts too, because a new
     /// policy of the role takes some seconds to apply.
-    pub fn wants_another_delivery(&self) -> bool {
+    pub fn needs_redelivery(&self) -> bool {
         use Reason::{TableForbidden, TableNotFound, TableRefused};
         let Self::Failed(failure) = self else { return false };
         failure.is_transient || matches!(failure.reason, TableForbidden | TableNotFound | TableRefused)
@@ -280,7 +280,7 @@ impl Search<'_> {
         let feedback = self.feedback;
         let mut unfound = Reason::NotRemembered;
         if let Some(sends) = &feedback.sends {
-            match self.ask_table(sends).await {
+            match self.query_table(sends).await {
                 Ok(outcome) => return outcome,
                 Err(reason) => unfound = reason,
             }
@@ -288,13 +288,13 @@ impl Search<'_> {
         match &feedback.okta {
             None => FeedbackOutcome::NotNeeded(unfound),
             Some(_) if self.too_old => FeedbackOutcome::NotNeeded(Reason::EventTooOld),
-            Some(okta) => self.ask_okta(okta).await,
+            Some(okta) => self.query_okta(okta).await,
         }
     }
 
     /// Tries the stored verifications of the user until Twilio finds one pending, and deletes the used ones. An error
     /// is the reason why nothing was found, if Okta may still help.
-    async fn ask_table(&mut self, sends: &SendsTable) -> Result<FeedbackOutcome, Reason> {
+    async fn query_table(&mut self, sends: &SendsTable) -> Result<FeedbackOutcome, Reason> {
         let (user_id, happened) = (&self.success.user_id, self.success.published);
         let remembered = match sends.verifications_of(user_id, self.deadline.remaining_up_to(TABLE_TIMEOUT)).await {
             Ok(remembered) => remembered,
@@ -333,7 +333,7 @@ impl Search<'_> {
     }
 
     /// Queries one source after another and tries one number after another, until Twilio finds a pending verification.
-    async fn ask_okta(mut self, okta: &OktaClient) -> FeedbackOutcome {
+    async fn query_okta(mut self, okta: &OktaClient) -> FeedbackOutcome {
         let mut tried = Vec::new();
         let mut failure = None;
         for source in &self.feedback.config.sources {
@@ -434,7 +434,7 @@ impl Search<'_> {
                 self.record.twilio_request_id = refusal.request_id;
                 FeedbackFailure {
                     reason: code.reason,
-                    is_transient: may_pass(&code, refusal.status),
+                    is_transient: is_transient_refusal(&code, refusal.status),
                     retry_after: refusal.retry_after,
                 }
             }
@@ -443,7 +443,7 @@ impl Search<'_> {
 }
 
 /// Whether Twilio may accept the feedback later. A known code decides, because a proxy can return any status.
-fn may_pass(code: &ErrorCode, status: u16) -> bool {
+fn is_transient_refusal(code: &ErrorCode, status: u16) -> bool {
     matches!(code.class, Class::Limit | Class::Service) || status == 408
 }
 
@@ -503,7 +503,7 @@ mod tests {
             (Some(99_999), 400, false),
             (None, 404, false),
         ] {
-            assert_eq!(may_pass(&ErrorCode::of(code, status), status), passes, "{code:?} {status}");
+            assert_eq!(is_transient_refusal(&ErrorCode::of(code, status), status), passes, "{code:?} {status}");
         }
     }
 

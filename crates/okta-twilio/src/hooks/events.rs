@@ -184,8 +184,8 @@ impl EventHook {
     ) -> (Vec<(&'a PhoneSuccess, FeedbackOutcome)>, bool) {
         let give = |success| async move { (success, self.feedback.give(success, None, deadline, log).await) };
         let outcomes: Vec<_> = stream::iter(successes).map(give).buffer_unordered(CONCURRENCY).collect().await;
-        let can_be_mended = outcomes.iter().any(|(_, outcome)| outcome.wants_another_delivery());
-        (outcomes, !can_be_mended)
+        let redelivery_helps = outcomes.iter().any(|(_, outcome)| outcome.needs_redelivery());
+        (outcomes, !redelivery_helps)
     }
 
     /// Processes a batch from the queue: different users in parallel, the events of one user in order. A failed message
@@ -199,7 +199,7 @@ impl EventHook {
         let deadline = batch_deadline(end, self.context.clock.now());
         let mut tally = Tally::default();
         let response = if let Ok(records) = records {
-            let work = |group| self.work_through(group, &deadline, log);
+            let work = |group| self.process_group(group, &deadline, log);
             let groups = stream::iter(groups(records)).map(work).buffer_unordered(CONCURRENCY);
             let worked: Vec<GroupResult> = groups.collect().await;
             let mut failed = Vec::new();
@@ -218,12 +218,12 @@ impl EventHook {
         response
     }
 
-    async fn work_through(&self, group: Vec<QueueMessage>, deadline: &Deadline, log: &Log) -> GroupResult {
+    async fn process_group(&self, group: Vec<QueueMessage>, deadline: &Deadline, log: &Log) -> GroupResult {
         let mut worked = GroupResult::default();
         let mut records = group.into_iter();
         while let Some(record) = records.next() {
             let channel = record.message.as_ref().map(|success| success.channel);
-            let outcome = self.work_on(&record, deadline, log).await;
+            let outcome = self.process(&record, deadline, log).await;
             worked.outcomes.push((channel, outcome));
             let FeedbackOutcome::Failed(failure) = outcome else { continue };
             let is_unreadable = record.message.is_none();
@@ -240,7 +240,7 @@ impl EventHook {
         worked
     }
 
-    async fn work_on(&self, record: &QueueMessage, deadline: &Deadline, log: &Log) -> FeedbackOutcome {
+    async fn process(&self, record: &QueueMessage, deadline: &Deadline, log: &Log) -> FeedbackOutcome {
         match &record.message {
             None => unreadable(Some(record), log),
             Some(success) => self.feedback.give(success, Some(record.receive_count), deadline, log).await,

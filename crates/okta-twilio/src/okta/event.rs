@@ -188,8 +188,8 @@ fn look_at(event: &Value, made: Timestamp) -> Option<Result<PhoneSuccess, Unusab
     let unusable = |reason| Some(Err(UnusableEvent { event_uuid: event_uuid(event), reason }));
     let Some(channel) = phone_channel(event) else {
         // Okta may have changed its wording, so an admin should know.
-        let puzzling = kind == Kind::Authentication && enrollments(event).any(is_phone);
-        return if puzzling { unusable(Reason::EventNotClassified) } else { None };
+        let ambiguous = kind == Kind::Authentication && enrollments(event).any(is_phone);
+        return if ambiguous { unusable(Reason::EventNotClassified) } else { None };
     };
     let Some(user_id) = user_id(event) else { return unusable(Reason::EventWithoutUser) };
     Some(Ok(PhoneSuccess {

@@ -268,7 +268,7 @@ async fn remember(table: &SendsTable, request: &OtpRequest, accepted: &Accepted<
                 sent_at,
                 to_mac: to_mac.as_ref(),
             };
-            let limit = deadline.for_duty(MIN_REMEMBER_TIME, MAX_REMEMBER_TIME);
+            let limit = deadline.for_required_work(MIN_REMEMBER_TIME, MAX_REMEMBER_TIME);
             match table.remember(&send, limit).await {
                 Ok(()) => return,
                 Err(error) => (error.reason(), Some(error.advice())),

@@ -170,7 +170,7 @@ impl Metrics {
                 }
                 metrics.set("Reason", reason).count(Metric::WouldRefuse, 1);
             }),
-            LogEvent::SendNotRemembered { reason, .. } if reason.is_tables() => measure(&|metrics| {
+            LogEvent::SendNotRemembered { reason, .. } if reason.is_table_failure() => measure(&|metrics| {
                 metrics.set("Reason", reason).count(Metric::TableFailures, 1);
             }),
             LogEvent::OtpSent(record) | LogEvent::OtpRefused(record) | LogEvent::OtpFailed(record)

@@ -7,13 +7,13 @@ use tokio::time::Instant;
 use crate::time::clock::Timestamp;
 
 /// The response must leave within this time after the request reached the gateway, so that Okta still waits for it.
-const LAST_MOMENT: Duration = Duration::from_millis(2_850);
+const RESPONSE_LIMIT: Duration = Duration::from_millis(2_850);
 
 /// How long Okta waits for a response.
-const OKTAS_PATIENCE: Duration = Duration::from_secs(3);
+const OKTA_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A gateway time older than this comes from a recorded event or a wrong clock.
-const OLDEST_REQUEST: Duration = Duration::from_secs(30);
+const MAX_REQUEST_AGE: Duration = Duration::from_secs(30);
 
 /// The time by which the response must leave.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ impl Deadline {
     /// Counts `budget` from the gateway's time if that lies within the last 3 s, so that a cold start counts too.
     /// Otherwise counts from now.
     pub fn starting(budget: Duration, now: Timestamp, gateway_time: Option<Timestamp>) -> Self {
-        let age = age(now, gateway_time).filter(|age| *age <= OKTAS_PATIENCE).unwrap_or_default();
+        let age = age(now, gateway_time).filter(|age| *age <= OKTA_TIMEOUT).unwrap_or_default();
         Self::starting_ago(age, budget)
     }
 
@@ -36,7 +36,7 @@ impl Deadline {
     /// back.
     pub fn while_okta_waits(budget: Duration, now: Timestamp, gateway_time: Option<Timestamp>) -> Self {
         match age(now, gateway_time) {
-            Some(age) if age > OKTAS_PATIENCE && age <= OLDEST_REQUEST => Self::starting_ago(age, Duration::ZERO),
+            Some(age) if age > OKTA_TIMEOUT && age <= MAX_REQUEST_AGE => Self::starting_ago(age, Duration::ZERO),
             _ => Self::starting(budget, now, gateway_time),
         }
     }
@@ -44,7 +44,7 @@ impl Deadline {
     fn starting_ago(age: Duration, budget: Duration) -> Self {
         let arrived = Instant::now();
         let started = arrived.checked_sub(age).unwrap_or(arrived);
-        Self { started, at: arrived + budget.saturating_sub(age), last: started + LAST_MOMENT }
+        Self { started, at: arrived + budget.saturating_sub(age), last: started + RESPONSE_LIMIT }
     }
 
     /// Ends at a given time, such as the end of a Lambda invocation.
@@ -90,7 +90,7 @@ impl Deadline {
 
     /// The time for work that must happen even if the budget is used up. It is at most `max` and at least `min`, but
     /// never passes the time by which the response must leave.
-    pub fn for_duty(&self, min: Duration, max: Duration) -> Duration {
+    pub fn for_required_work(&self, min: Duration, max: Duration) -> Duration {
         self.remaining_up_to(max).max(min).min(self.last.saturating_duration_since(Instant::now()))
     }
 
@@ -182,7 +182,7 @@ mod tests {
             let gateway = Some(Timestamp::from_millis(NOW_MS - age));
             let deadline = Deadline::starting(Duration::from_millis(2_600), now, gateway);
             let end = end.map_or(now, |end| Timestamp::from_millis(NOW_MS + end));
-            deadline.before_end(end, now, Duration::from_millis(100)).for_duty(min, max).as_millis()
+            deadline.before_end(end, now, Duration::from_millis(100)).for_required_work(min, max).as_millis()
         };
         assert_eq!(left(0, None), 300);
         assert_eq!(left(2_400, None), 200, "what the budget has left");
