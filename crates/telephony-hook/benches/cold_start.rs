@@ -1,4 +1,4 @@
-//! What a cold and a warm request cost, compared with a function that does nothing, and what the sends table adds.
+//! The cost of a cold and a warm request, compared with a function that does nothing, and the cost of the sends table.
 //!
 //! All are release binaries that run in turns in one measurement, with Twilio and AWS on the loopback interface. The
 //! ratios show what this project adds, not what a network or Lambda adds. `make bench` runs it.
@@ -20,11 +20,11 @@ use sandbox::{
 const COLD_STARTS: usize = 30;
 const WARM_REQUESTS: usize = 200;
 
-/// What one process took.
+/// The measurements of one process.
 struct Run {
     /// From its start until it asked for its first invocation.
     init: Duration,
-    /// The first answer.
+    /// The duration of the first response.
     first: Duration,
     /// The median of the following ones.
     warm: Duration,

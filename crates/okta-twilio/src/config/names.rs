@@ -81,13 +81,13 @@ pub fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     distances.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }
 
-/// Whether two names can be within `limit` edits, by how often each letter occurs: one edit changes at most two counts by
-/// one. It rules out nearly every name, and INIT has no time for the rest.
+/// Whether two names can be within `limit` edits, judged by their letter counts. One edit changes at most two counts by
+/// one. This excludes nearly every name, because INIT has no time to compare all of them.
 fn may_be_near(one: &[u8], other: &[u8], limit: usize) -> bool {
     if one.len().abs_diff(other.len()) > limit {
         return false;
     }
-    // Letters and the underscore have a place each in their lower five bits.
+    // Each letter and the underscore have their own value in the lower five bits.
     let mut counts = [0_i32; 32];
     let mut count = |names: &[u8], step: i32| {
         for byte in names {
