@@ -55,8 +55,9 @@ impl Request {
     /// # Errors
     /// If it is not a request in payload format 2.0, or its body is not what it claims to be.
     pub fn from_event(event: &str) -> Result<Self, NotARequest> {
-        let Some(Value::Object(mut event)) = json::read(event.as_bytes()) else {
-            return Err(NotARequest::Other);
+        let mut event = match json::read(event.as_bytes()) {
+            Some(Value::Object(event)) => event,
+            _ => return Err(NotARequest::Other),
         };
         let context = event.remove("requestContext").unwrap_or_default();
         let Some(method) = context.pointer("/http/method").and_then(Value::as_str) else {
@@ -138,7 +139,7 @@ impl Response {
             headers.insert(ALLOW.as_str(), allow);
         }
         let (status_code, body) = (self.status.as_u16(), self.body.unwrap_or_default());
-        GatewayResponse { status_code, headers, body, is_base64_encoded: false }
+        GatewayResponse { status_code, headers, cookies: [], body, is_base64_encoded: false }
     }
 }
 
@@ -148,6 +149,8 @@ impl Response {
 pub struct GatewayResponse {
     status_code: u16,
     headers: BTreeMap<&'static str, &'static str>,
+    /// None are ever set, but cargo-lambda reads no answer without the list.
+    cookies: [&'static str; 0],
     body: String,
     is_base64_encoded: bool,
 }
@@ -294,7 +297,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(response.into_event()).unwrap(),
             json!({
-                "statusCode": 405, "isBase64Encoded": false, "body": "{\"a\":1}",
+                "statusCode": 405, "isBase64Encoded": false, "cookies": [], "body": "{\"a\":1}",
                 "headers": {"allow": "POST", "cache-control": "no-store", "content-type": "application/json"}
             })
         );
