@@ -47,9 +47,9 @@ REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(TOOLS)/local-stack.stamp ## Run both functions here, send them recorded requests and tell what happens
+demo: $(TOOLS)/local-stack.stamp ## Tell six stories of both functions, run here, and send them every recorded event (ALL=1 shows each)
 	cargo build --workspace --locked
-	$(LOCAL_STACK) demo
+	@$(LOCAL_STACK) demo $(if $(ALL),--all)
 
 dev: $(TOOLS)/local-stack.stamp ## Run both functions here until Ctrl-C, built anew when the source changes
 	cargo build --workspace --locked

@@ -47,6 +47,10 @@ impl Operation {
         Self { service: "sqs", target, content_type: "application/x-amz-json-1.0" }
     }
 
+    pub(crate) const fn dynamodb(target: &'static str) -> Self {
+        Self { service: "dynamodb", target, content_type: "application/x-amz-json-1.0" }
+    }
+
     pub(crate) const fn secrets_manager(target: &'static str) -> Self {
         Self { service: "secretsmanager", target, content_type: "application/x-amz-json-1.1" }
     }

@@ -12,11 +12,13 @@
 use crate::aws::{self, AwsError, Operation};
 pub use crate::aws::{ACCESS_KEY, REGION};
 use crate::guard::Guard;
+use crate::loopback::HeldPort;
 use crate::queue::Queue;
+use crate::random;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use serde_json::{Value, json};
 use std::io::{Read, Seek, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,9 +29,14 @@ use std::time::{Duration, Instant};
 const START_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
+/// The emulator says in its health what this variable holds, and makes no other use of it.
+const MARK_VARIABLE: &str = "MINISTACK_EDITION";
+const MARK_FIELD: &str = "edition";
+
 /// A running emulator.
 pub struct AwsEmulator {
-    port: u16,
+    port: HeldPort,
+    mark: String,
     process: Mutex<Option<Process>>,
 }
 
@@ -85,14 +92,15 @@ impl AwsEmulator {
     pub fn start() -> Self {
         let program = program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_or_else(|problem| panic!("{problem}"));
         let mut output = tempfile::tempfile().expect("a temporary file");
-        let port = free_port();
-        let mut command = command(&program, port);
+        let port = HeldPort::take(Ipv4Addr::LOCALHOST.into(), 0).expect("a free port on 127.0.0.1");
+        let mark = mark();
+        let mut command = command(&program, port.number(), &mark);
         command.process_group(0).stdin(Stdio::null());
         command.stdout(output.try_clone().expect("a handle for stdout"));
         command.stderr(output.try_clone().expect("a handle for stderr"));
         let child = command.spawn().expect("the AWS emulator");
         let guard = Guard::start(child.id()).expect("sh");
-        let emulator = Self { port, process: Mutex::new(Some(Process { child, guard })) };
+        let emulator = Self { port, mark, process: Mutex::new(Some(Process { child, guard })) };
         let deadline = Instant::now() + START_LIMIT;
         while !emulator.answers() {
             if Instant::now() > deadline || emulator.has_ended() {
@@ -107,7 +115,7 @@ impl AwsEmulator {
 
     /// For `AWS_ENDPOINT_URL`, or `AWS_ENDPOINT_URL_SQS`.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port.number())
     }
 
     /// Makes a FIFO queue, whose name must not end in `.fifo` yet, and its dead-letter queue. A message that has been
@@ -144,8 +152,7 @@ impl AwsEmulator {
     }
 
     fn answers(&self) -> bool {
-        let health = aws::agent(Duration::from_secs(1)).get(format!("{}/_ministack/health", self.url())).call();
-        health.is_ok_and(|answer| answer.status() == 200)
+        answers(&self.url(), &self.mark)
     }
 
     fn has_ended(&self) -> bool {
@@ -177,10 +184,37 @@ pub fn create_secret(endpoint: &str, name: &str, secret: &Value) -> Result<(), A
     aws::call(endpoint, operation, &parameters, Duration::ZERO).map(drop)
 }
 
+/// Makes the sends table.
+///
+/// # Errors
+/// If the emulator does not do it.
+pub fn create_sends_table(endpoint: &str, name: &str) -> Result<(), AwsError> {
+    let keys = [("user_id", "HASH"), ("verification_sid", "RANGE")];
+    let attributes = keys.map(|(name, _)| json!({ "AttributeName": name, "AttributeType": "S" }));
+    let schema = keys.map(|(name, key)| json!({ "AttributeName": name, "KeyType": key }));
+    let parameters = json!({
+        "TableName": name, "AttributeDefinitions": attributes, "KeySchema": schema, "BillingMode": "PAY_PER_REQUEST",
+    });
+    aws::call(endpoint, Operation::dynamodb("DynamoDB_20120810.CreateTable"), &parameters, Duration::ZERO).map(drop)
+}
+
+/// Something that only the emulator says that was started with it.
+pub fn mark() -> String {
+    random::hex()
+}
+
+/// Whether the emulator with this mark answers. Another one, of somebody else, does not count.
+pub fn answers(endpoint: &str, mark: &str) -> bool {
+    let health = aws::agent(Duration::from_secs(1)).get(format!("{endpoint}/_ministack/health")).call();
+    let body = health.and_then(|mut answer| answer.body_mut().read_to_string()).unwrap_or_default();
+    serde_json::from_str::<Value>(&body).is_ok_and(|health| health.get(MARK_FIELD) == Some(&json!(mark)))
+}
+
 /// What starts the emulator on this port of 127.0.0.1.
-pub fn command(program: &Path, port: u16) -> Command {
+pub fn command(program: &Path, port: u16, mark: &str) -> Command {
     let mut command = Command::new(program);
     command
+        .env(MARK_VARIABLE, mark)
         // Its default is every interface.
         .env("BIND_HOST", "127.0.0.1")
         .env("GATEWAY_PORT", port.to_string())
@@ -202,11 +236,6 @@ fn program(crate_folder: &Path) -> Result<PathBuf, String> {
     } else {
         Err(format!("the AWS emulator is not installed at {}: run `make tools`", program.display()))
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on 127.0.0.1");
-    listener.local_addr().expect("the listener's address").port()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub mod events;
 pub mod exclusive;
 pub mod guard;
 pub mod lambda;
-mod loopback;
+pub mod loopback;
 mod okta;
 mod options;
 pub mod queue;

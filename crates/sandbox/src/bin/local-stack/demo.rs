@@ -1,156 +1,298 @@
-//! `make demo`: sends the recorded events through the front door, and tells the story of some and the outcome of all.
+//! `make demo`: six stories, then every other recorded event through the front door, counted by group, and a closing.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use sandbox::recorded_events::{self, Feedback, RecordedEvent, Sending};
+use sandbox::{
+    Options,
+    deployment::AUTH_SECRET,
+    loopback::HeldPort,
+    recorded_events::{self, PrivateValue, RecordedEvent},
+};
 
 use crate::{
     error::Error,
     events::{Events, Waiter},
     feedback,
-    functions::{EVENT_HOOK, Function, Functions, Mode, TELEPHONY_HOOK},
+    functions::{EVENT_HOOK, Function, Functions, Mode, TELEPHONY_HOOK, Variables},
+    output::Output,
     outside::Outside,
+    request::Request,
     scene::Scene,
-    sending,
+    sending::{self, Observed},
+    stories,
     terminal::{self, Terminal},
 };
 
-/// The events whose story is told; of the others the outcome only.
-const STORIES: &[&str] = &[
-    "telephony-sms-mfa-verification",
-    "telephony-call-voice-call",
-    "telephony-sms-locale-portuguese",
-    "telephony-twilio-60205-landline",
-    "telephony-twilio-60410-fraud-guard",
-    "telephony-twilio-timeout",
-    "telephony-rejected-secret-wrong",
-    "telephony-whatsapp-mfa-verification",
-    "telephony-policy-country-blocked",
-    "telephony-policy-number-national",
-    "telephony-policy-line-landline",
-    "telephony-policy-line-premium",
-    "telephony-policy-pumping-high",
-    "telephony-policy-pumping-swallowed",
-    "telephony-policy-sim-swapped",
+/// The groups of recorded events: how a name begins, and what the group shows. The first that fits counts.
+const GROUPS: &[(&str, &str)] = &[
+    ("telephony-sms-", "A code by SMS"),
+    ("telephony-call-", "A code by voice call"),
+    ("telephony-whatsapp-", "A code by WhatsApp"),
+    ("telephony-preview-", "Previews of Okta's Admin Console"),
+    ("telephony-rejected-", "Requests that are turned away"),
+    ("telephony-unfit-", "Numbers and codes of no use"),
+    ("telephony-policy-", "The policy decides"),
+    ("telephony-twilio-", "Twilio refuses, fails or hangs"),
+    ("event-verification", "Okta verifies its event hook"),
+    ("event-factor-", "Sign-ins without a phone"),
+    ("event-rejected-", "Deliveries that are turned away"),
+    ("event-", "Okta reports what became of codes"),
 ];
 
-/// Variables of the functions, by name.
-type Variables = BTreeMap<String, String>;
+/// Width of the longest title above, and of the longest name.
+const TITLE_WIDTH: usize = 34;
+const NAME_WIDTH: usize = 46;
 
-/// The events that need the same variables.
-#[derive(Default)]
-struct Group {
-    sendings: Vec<RecordedEvent<Sending>>,
-    feedbacks: Vec<RecordedEvent<Feedback>>,
-}
+/// After so long without a line, one says how far it is.
+const SILENCE: Duration = Duration::from_secs(5);
 
-/// How many stories were told, and how many did not end as expected.
-#[derive(Default)]
-struct Tally {
-    told: usize,
-    unexpected: usize,
+/// How long Okta waits. (Source: Okta, "Telephony inline hook".)
+const OKTA_WAITS: Duration = Duration::from_secs(3);
+
+/// What the demo is run in.
+struct Stage<'a> {
+    outside: &'a Outside,
+    events: &'a Events,
+    waiter: &'a Waiter,
+    terminal: Terminal,
+    port: HeldPort,
 }
 
 /// Sends all, and returns how many had another outcome than expected.
-pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal: Terminal) -> Result<usize, Error> {
-    let (groups, left_out) = by_variables(recorded_events::of_telephony_hook(), recorded_events::of_event_hook());
+pub(crate) fn run(
+    outside: &Outside,
+    events: &Events,
+    waiter: &Waiter,
+    terminal: Terminal,
+    shows_all: bool,
+) -> Result<usize, Error> {
+    let mut stage = Stage { outside, events, waiter, terminal, port: Functions::hold_port()? };
     let mut tally = Tally::default();
-    for (variables, group) in groups {
-        let mode = Mode::Recorded(&variables);
-        let functions = Functions::start(&mode, group.functions(), outside, events, waiter)?;
-        let scene = Scene { functions, outside, waiter, terminal };
-        scene.introduce(&variables);
-        scene.tell(&group, &mut tally)?;
-    }
-    let hooks = [&TELEPHONY_HOOK, &EVENT_HOOK];
-    let functions = Functions::start(&Mode::EndToEnd, &hooks, outside, events, waiter)?;
-    let scene = Scene { functions, outside, waiter, terminal };
-    tally.add(feedback::tell_round_trip(&scene)?);
+    tally.must_not_show(secrets());
+    let variables = stories::variables();
+    let scene = stage.scene(&Mode::Deployed(&variables), &[&TELEPHONY_HOOK, &EVENT_HOOK])?;
+    stories::tell(&scene, &mut tally)?;
+    tally.search(&scene.functions.output);
+    drop(scene);
 
-    let Tally { told, unexpected } = tally;
-    let conclusion = match unexpected {
-        0 => terminal.good(format!("All {told} stories ended as expected.")),
-        _ => terminal.bad(format!("{unexpected} of {told} stories did not end as expected.")),
-    };
-    println!("\n{conclusion}");
-    println!("{}", terminal.quiet(format!("{left_out} more cannot go through this door; `make test` sends them.")));
-    Ok(unexpected)
+    let (sendings, deliveries) =
+        (by_variables(recorded_events::of_telephony_hook()), by_variables(recorded_events::of_event_hook()));
+    let mut table = Table::new(terminal, shows_all, names(&sendings).chain(names(&deliveries)));
+    terminal.say(format!("\n{}", terminal.title("The other recorded events")))?;
+    for (variables, events) in &sendings {
+        let scene = stage.scene(&Mode::Sendings(variables), &[&TELEPHONY_HOOK])?;
+        for event in events {
+            outside.sandbox.reset();
+            tally.must_not_show(event.private_values());
+            let observed = sending::observe(&scene, Request::of(&event.event()))?;
+            tally.decided(&observed);
+            tally.answered(&event.name, observed.took);
+            let is_as_expected = observed.is_as_expected(&event.expected);
+            tally.add(is_as_expected);
+            table.add(&event.name, observed.took, &observed.outcome(), is_as_expected)?;
+        }
+        tally.search(&scene.functions.output);
+    }
+    // Nothing before this had Okta's API.
+    outside.create_okta_secret()?;
+    for (variables, events) in &deliveries {
+        let scene = stage.scene(&Mode::Deliveries(variables), &[&EVENT_HOOK])?;
+        for event in events {
+            tally.must_not_show(event.private_values());
+            let delivered = feedback::observe(&scene, event)?;
+            tally.answered(&event.name, delivered.took);
+            tally.add(delivered.is_as_expected);
+            table.add(&event.name, delivered.took, &delivered.outcome, delivered.is_as_expected)?;
+        }
+        tally.search(&scene.functions.output);
+    }
+    tally.close(terminal, shows_all)?;
+    Ok(tally.unexpected + tally.leaks.len() + usize::from(tally.slowest.0 > OKTA_WAITS))
+}
+
+impl<'a> Stage<'a> {
+    fn scene(&mut self, mode: &Mode<'_>, wanted: &[&'static Function]) -> Result<Scene<'a>, Error> {
+        let functions = Functions::start(mode, wanted, &mut self.port, self.outside, self.events, self.waiter)?;
+        Ok(Scene { functions, outside: self.outside, waiter: self.waiter, terminal: self.terminal })
+    }
 }
 
 /// Not through the front door: what has no file because of its size, what an authorizer adds to a request, what another
 /// gateway makes of it, and what comes from the queue.
-fn can_be_sent<Expected>(event: &RecordedEvent<Expected>) -> bool {
+pub(crate) fn can_be_sent<Expected>(event: &RecordedEvent<Expected>) -> bool {
     let is_of_another_gateway = event.name == "telephony-rejected-payload-format";
     let needs_authorizer = event.variables.contains_key("AUTH_MODE");
     event.kept && !needs_authorizer && !is_of_another_gateway && !event.name.starts_with("sqs-")
 }
 
-/// The events in groups that need the same variables of the function, the group without any first; and how many are in none.
-fn by_variables(
-    sendings: Vec<RecordedEvent<Sending>>,
-    feedbacks: Vec<RecordedEvent<Feedback>>,
-) -> (BTreeMap<Variables, Group>, usize) {
-    let mut groups: BTreeMap<Variables, Group> = BTreeMap::new();
-    let all = sendings.len() + feedbacks.len();
-    for event in sendings.into_iter().filter(can_be_sent) {
-        groups.entry(event.variables.clone()).or_default().sendings.push(event);
+/// Events that need the same variables of the function, those without any first.
+type ByVariables<Expected> = BTreeMap<Variables, Vec<RecordedEvent<Expected>>>;
+
+fn by_variables<Expected>(events: Vec<RecordedEvent<Expected>>) -> ByVariables<Expected> {
+    let mut result = ByVariables::new();
+    for event in events.into_iter().filter(|event| can_be_sent(event) && !stories::TOLD.contains(&event.name.as_str()))
+    {
+        result.entry(event.variables.clone()).or_default().push(event);
     }
-    for event in feedbacks.into_iter().filter(can_be_sent) {
-        groups.entry(event.variables.clone()).or_default().feedbacks.push(event);
-    }
-    let sent: usize = groups.values().map(|group| group.sendings.len() + group.feedbacks.len()).sum();
-    (groups, all - sent)
+    result
 }
 
-impl Group {
-    /// What has to run.
-    fn functions(&self) -> &'static [&'static Function] {
-        match (self.sendings.is_empty(), self.feedbacks.is_empty()) {
-            (_, true) => &[&TELEPHONY_HOOK],
-            (true, false) => &[&EVENT_HOOK],
-            (false, false) => &[&TELEPHONY_HOOK, &EVENT_HOOK],
+fn names<Expected>(events: &ByVariables<Expected>) -> impl Iterator<Item = &str> {
+    events.values().flatten().map(|event| event.name.as_str())
+}
+
+fn group(name: &str) -> &'static str {
+    GROUPS.iter().find(|(beginning, _title)| name.starts_with(beginning)).map_or("Others", |(_beginning, title)| title)
+}
+
+/// What the functions know and never show.
+fn secrets() -> Vec<PrivateValue> {
+    let options = Options::default();
+    let secrets = [AUTH_SECRET.to_owned(), options.api_key_secret, options.okta.api_token];
+    secrets.into_iter().map(|secret| PrivateValue::Text("secret", secret)).collect()
+}
+
+/// One row for each group, as soon as its last event is through; with `ALL=1`, one for each event.
+struct Table {
+    terminal: Terminal,
+    shows_all: bool,
+    groups: BTreeMap<&'static str, Group>,
+    done: usize,
+    all: usize,
+    last_line: Instant,
+}
+
+#[derive(Default)]
+struct Group {
+    all: usize,
+    done: usize,
+    as_expected: usize,
+}
+
+impl Table {
+    fn new<'a>(terminal: Terminal, shows_all: bool, names: impl Iterator<Item = &'a str>) -> Self {
+        let mut groups = BTreeMap::<_, Group>::new();
+        let mut all = 0;
+        for name in names {
+            groups.entry(group(name)).or_default().all += 1;
+            all += 1;
         }
+        Self { terminal, shows_all, groups, done: 0, all, last_line: Instant::now() }
     }
+
+    fn add(&mut self, name: &str, took: Duration, outcome: &str, is_as_expected: bool) -> Result<(), Error> {
+        self.done += 1;
+        if self.shows_all || !is_as_expected {
+            let verdict = if is_as_expected { "" } else { ", NOT as expected" };
+            let text = format!("{:>5} ms  {outcome}{verdict}", took.as_millis());
+            self.say(&self.terminal.table_row(name, NAME_WIDTH, &text))?;
+        }
+        let title = group(name);
+        let group = self.groups.entry(title).or_default();
+        group.done += 1;
+        group.as_expected += usize::from(is_as_expected);
+        if group.done == group.all && !self.shows_all {
+            let Group { all, as_expected, .. } = group;
+            let text = format!("{:>7} as expected", format!("{as_expected} of {all}"));
+            let text = if as_expected == all { text } else { self.terminal.bad(text) };
+            return self.say(&self.terminal.table_row(title, TITLE_WIDTH, &text));
+        }
+        if self.last_line.elapsed() > SILENCE {
+            let progress = self.terminal.coloured_row("2", "...", format!("{} of {} sent", self.done, self.all));
+            return self.say(&progress);
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, line: &str) -> Result<(), Error> {
+        self.last_line = Instant::now();
+        self.terminal.say(line)
+    }
+}
+
+/// What the closing says.
+#[derive(Default)]
+pub(crate) struct Tally {
+    all: usize,
+    unexpected: usize,
+    sent: usize,
+    refused: usize,
+    failed: usize,
+    rejected: usize,
+    slowest: (Duration, String),
+    /// What the functions met in the run that is under way, and in none may show.
+    private: Vec<PrivateValue>,
+    searched_lines: usize,
+    /// What kind of value was found.
+    leaks: Vec<&'static str>,
 }
 
 impl Tally {
-    fn add(&mut self, is_as_expected: bool) {
-        self.told += 1;
+    /// One story or event, and whether it ended as expected.
+    pub(crate) fn add(&mut self, is_as_expected: bool) {
+        self.all += 1;
         self.unexpected += usize::from(!is_as_expected);
     }
-}
 
-impl Scene<'_> {
-    /// What the functions run with, and how their cold start went, as they log it.
-    fn introduce(&self, variables: &Variables) {
-        let terminal = self.terminal;
-        if !variables.is_empty() {
-            let variables: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            println!("\n{}", terminal.title(format!("With {}", variables.join(" "))));
-        }
-        for line in self.functions.start_lines(terminal::LOG_LIMIT) {
-            let took = terminal::milliseconds(&line, "duration_ms");
-            println!("{}", terminal.row("cold start", took, terminal::in_short(&line)));
+    /// What became of a request to send a code.
+    pub(crate) fn decided(&mut self, observed: &Observed) {
+        match terminal::message(observed.decision()) {
+            "otp_sent" => self.sent += 1,
+            "otp_refused" => self.refused += 1,
+            "otp_failed" => self.failed += 1,
+            _ => self.rejected += 1,
         }
     }
 
-    fn tell(&self, group: &Group, tally: &mut Tally) -> Result<(), Error> {
-        let (stories, others): (Vec<_>, Vec<_>) =
-            group.sendings.iter().partition(|event| STORIES.contains(&event.name.as_str()));
-        for event in stories {
-            tally.add(sending::tell_story(self, event)?);
+    /// How long Okta waited.
+    pub(crate) fn answered(&mut self, what: &str, took: Duration) {
+        if took > self.slowest.0 {
+            self.slowest = (took, what.to_owned());
         }
-        if !others.is_empty() {
-            println!("\n{}", self.terminal.title("Further requests to send a code"));
-        }
-        for event in others {
-            tally.add(sending::tell_outcome(self, event)?);
-        }
-        if !group.feedbacks.is_empty() {
-            println!("\n{}", self.terminal.title("Deliveries of Okta's event hook"));
-        }
-        for event in &group.feedbacks {
-            tally.add(feedback::tell_outcome(self, event)?);
+    }
+
+    /// Values that the functions meet from now on.
+    pub(crate) fn must_not_show(&mut self, values: Vec<PrivateValue>) {
+        self.private.extend(values);
+    }
+
+    /// Looks for all these values in what the functions have written.
+    fn search(&mut self, output: &Output) {
+        let lines = output.all();
+        let lines: Vec<&String> = lines.iter().filter(|line| line.starts_with('{')).collect();
+        self.searched_lines += lines.len();
+        let found = self.private.iter().filter(|value| lines.iter().any(|line| value.is_in(line)));
+        self.leaks.extend(found.map(PrivateValue::kind));
+    }
+
+    fn close(&self, terminal: Terminal, shows_all: bool) -> Result<(), Error> {
+        let Self { sent, refused, failed, rejected, .. } = self;
+        terminal.say(format!("\n{}", terminal.title("In all")))?;
+        let codes =
+            format!("{sent} sent, {refused} refused by the policy, {failed} failed; {rejected} requests turned away");
+        terminal.say(terminal.row("codes", codes))?;
+        let (took, what) = &self.slowest;
+        let (took_ms, limit_ms) = (took.as_millis(), OKTA_WAITS.as_millis());
+        let slowest = format!("{took_ms} ms of the {limit_ms} ms that Okta waits ({what})");
+        terminal.say(terminal.row("slowest", slowest))?;
+        let lines = self.searched_lines;
+        let private = match self.leaks.as_slice() {
+            [] => format!("no private value, in {lines} lines"),
+            leaks => format!("PRIVATE VALUES: {}", leaks.join(", ")),
+        };
+        terminal.say(terminal.row("in the logs", private))?;
+        let conclusion = match self.unexpected {
+            0 => terminal.good(format!("All {} stories and events ended as expected.", self.all)),
+            unexpected => {
+                terminal.bad(format!("{unexpected} of {} stories and events did not end as expected.", self.all))
+            }
+        };
+        terminal.say(format!("\n{conclusion}"))?;
+        if !shows_all {
+            terminal.say(terminal.quiet("`make demo ALL=1` shows each event. `make dev` keeps everything running."))?;
         }
         Ok(())
     }
@@ -161,11 +303,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stories_are_recorded_events_that_the_demo_can_send() {
-        let events = recorded_events::of_telephony_hook();
-        for story in STORIES {
-            let event = events.iter().find(|event| event.name == *story);
-            assert!(event.is_some_and(can_be_sent), "{story}");
+    fn every_recorded_event_has_a_group_whose_title_fits() {
+        let names = recorded_events::of_telephony_hook().into_iter().filter(can_be_sent).map(|event| event.name);
+        let names =
+            names.chain(recorded_events::of_event_hook().into_iter().filter(can_be_sent).map(|event| event.name));
+        for name in names {
+            assert_ne!(group(&name), "Others", "{name}");
+            assert!(group(&name).len() <= TITLE_WIDTH && name.len() <= NAME_WIDTH, "{name}");
         }
+    }
+
+    #[test]
+    fn a_private_value_in_a_log_line_is_found_and_named_by_its_kind_only() {
+        let output = Output::default();
+        output.push(r#"{"message":"otp_sent","phone":"US…23"}"#.to_owned());
+        let mut tally = Tally::default();
+        tally.must_not_show(vec![PrivateValue::Number("12025550123".to_owned())]);
+        tally.search(&output);
+        assert!(tally.leaks.is_empty() && tally.searched_lines == 1);
+        output.push(r#"{"message":"otp_sent","phone":"+12025550123"}"#.to_owned());
+        tally.search(&output);
+        assert_eq!(tally.leaks, ["phone number"]);
     }
 }

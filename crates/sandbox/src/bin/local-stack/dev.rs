@@ -1,7 +1,6 @@
 //! `make dev`: says what to type, then shows what the functions log and what the phones get, until Ctrl-C.
 
 use std::{
-    net::IpAddr,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -13,110 +12,128 @@ use sandbox::{
     deployment::AUTH_SECRET,
 };
 
+use serde_json::Value;
+
 use crate::{
     error::Error,
     events::{Events, Waiter},
     functions::{self, EVENT_HOOK, Functions, Mode, TELEPHONY_HOOK},
-    outside::{Outside, TOOLS},
+    outside::Outside,
     terminal::{self, Terminal},
 };
 
-/// The recorded event that is named.
-const EVENT: &str = "telephony-sms-mfa-verification";
+/// The recorded events that are named: of the same user.
+const SENDING: &str = "telephony-sms-mfa-verification";
+const FEEDBACK: &str = "event-sms-identity-engine";
 
 /// How soon the threads that show something notice the end.
 const TICK: Duration = Duration::from_millis(200);
 
 /// Keeps the stack running.
 pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal: Terminal) -> Result<(), Error> {
-    let functions = Functions::start(&Mode::Watched, &[&TELEPHONY_HOOK, &EVENT_HOOK], outside, events, waiter)?;
-    explain(&functions, outside, terminal);
+    outside.create_okta_secret()?;
+    let mut port = Functions::hold_port()?;
+    let wanted = [&TELEPHONY_HOOK, &EVENT_HOOK];
+    let functions = Functions::start(&Mode::Watched, &wanted, &mut port, outside, events, waiter)?;
+    warn(&functions, terminal)?;
+    explain(&functions, outside, terminal)?;
     let over = AtomicBool::new(false);
+    let show = |shown: Result<(), Error>| {
+        if shown.is_err() {
+            // Nobody reads any more.
+            events.interrupt();
+        }
+    };
     thread::scope(|threads| {
-        threads.spawn(|| show_log(&functions, terminal, &over));
-        threads.spawn(|| show_messages(&outside.sandbox, terminal, &over));
+        threads.spawn(|| show(show_log(&functions, terminal, &over)));
+        threads.spawn(|| show(show_messages(&outside.sandbox, terminal, &over)));
         let ended = waiter.until_interrupted();
         over.store(true, Ordering::Relaxed);
         ended
     })
 }
 
-fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) {
-    let port = functions.port;
-    let make_port = if port == functions::PORT { String::new() } else { format!(" PORT={port}") };
-    let invoke_address = match functions::address() {
-        IpAddr::V4(address) => format!(" --invoke-address {address}"),
-        IpAddr::V6(_) => String::new(),
-    };
-    let invoke_port = if port == functions::PORT { String::new() } else { format!(" --invoke-port {port}") };
-    let invoke_options = format!("{invoke_address}{invoke_port}");
+/// A misspelt variable of a rule is a rule that is not there.
+fn warn(functions: &Functions, terminal: Terminal) -> Result<(), Error> {
+    for warning in functions.configuration_warnings() {
+        let text = |name: &str| warning.get(name).and_then(Value::as_str);
+        let subject = text("variable").or(text("secret")).unwrap_or_default();
+        let meant = text("meant").map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        let service = text("service").unwrap_or_default();
+        let problem = text("problem").unwrap_or_default();
+        terminal.say(terminal.bad(format!("Warning ({service}): {subject} {problem}{meant}")))?;
+    }
+    Ok(())
+}
+
+fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) -> Result<(), Error> {
     let sandbox = outside.sandbox.http_url();
-    println!("{}", terminal.title("The local stack is up; Ctrl-C ends it. In another terminal:"));
+    terminal.say(terminal.title("The local stack is up; Ctrl-C ends it. In another terminal:"))?;
     for (what, command) in [
-        ("Okta sends a recorded request", format!("make invoke EVENT=events/{EVENT}.json{make_port}")),
-        (
-            "the same by hand",
-            format!(
-                "{TOOLS}/cargo-lambda lambda invoke telephony-hook{invoke_options} --data-file events/{EVENT}.json"
-            ),
-        ),
-        (
-            "a request of your own",
-            format!(
-                "curl -sS '{}/lambda-url/telephony-hook/telephony' -H 'auth_secret: {AUTH_SECRET}' -d @body.json",
-                functions::base_url(port)
-            ),
-        ),
+        ("Okta asks to send a code", format!("make invoke EVENT=events/{SENDING}.json")),
+        ("the user has typed it: Okta's event", format!("make invoke EVENT=events/{FEEDBACK}.json")),
+        ("a request of your own", own_request(functions.port)),
         ("the phones, and what Twilio and Okta were asked", format!("{sandbox}/_sandbox/")),
         (
             "let Twilio fail once",
             format!(
-                r#"curl -sS {sandbox}/_sandbox/faults -d '{{"operation":"verify_create","fault":{{"status":503}},"times":1}}'"#
+                r#"curl -sS --noproxy '*' {sandbox}/_sandbox/faults -d '{{"operation":"verify_create","fault":{{"status":503}},"times":1}}'"#
             ),
         ),
         (
+            "with a policy: end this first, then",
+            "LOOKUP_FIELDS=sms_pumping_risk MAX_SMS_PUMPING_RISK=75 make dev".to_owned(),
+        ),
+        ("and the number that it refuses", "make invoke EVENT=events/telephony-policy-pumping-high.json".to_owned()),
+        (
             "put back what the queue has given up",
             format!(
-                "make redrive FEEDBACK_QUEUE_URL={} AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={} AWS_ACCESS_KEY_ID={} \
-                 AWS_SECRET_ACCESS_KEY={}",
+                "make redrive FEEDBACK_QUEUE_URL={} AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={REGION} \
+                 AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={ACCESS_KEY}",
                 outside.queues.queue.url(),
                 outside.aws_endpoint,
-                REGION,
-                ACCESS_KEY,
-                ACCESS_KEY
             ),
         ),
     ] {
-        println!("  {}\n    {command}", terminal.quiet(what));
+        terminal.say(terminal.command(what, &command))?;
     }
-    println!("{}", terminal.quiet("Below: the functions' log (metrics left out), the builds, and the phones."));
+    terminal.say(terminal.quiet("Below: the functions' log (metrics left out), the builds, and the phones."))
 }
 
-fn show_log(functions: &Functions, terminal: Terminal, over: &AtomicBool) {
-    let mut position = 0;
+/// A command with as little in it as the hook needs.
+fn own_request(port: u16) -> String {
+    let body = r#"{"eventType":"com.okta.telephony.provider","data":{"messageProfile":{"phoneNumber":"+12025550123","otpCode":"123456","deliveryChannel":"SMS"}}}"#;
+    format!(
+        "curl -sS --noproxy '*' '{}/lambda-url/telephony-hook/telephony' -H 'auth_secret: {AUTH_SECRET}' -d '{body}'",
+        functions::base_url(port)
+    )
+}
+
+fn show_log(functions: &Functions, terminal: Terminal, over: &AtomicBool) -> Result<(), Error> {
+    // What came before is about the requests that have started the functions.
+    let mut position = functions.output.position();
     while !over.load(Ordering::Relaxed) {
         let lines = functions.output.wait_for(position, TICK, |_line| true);
         position += lines.len();
         for line in lines {
             match terminal::log_line(&line) {
-                Some(log) => println!(
-                    "{}",
-                    terminal.row("log", terminal::milliseconds(&log, "duration_ms"), terminal::in_short(&log))
-                ),
+                Some(log) => terminal.say(terminal.row("log", terminal::in_short(&log)))?,
                 None if line.starts_with('{') => {}
-                None => println!("{}", terminal.quiet(line)),
+                None => terminal.say(terminal.quiet(line))?,
             }
         }
     }
+    Ok(())
 }
 
-fn show_messages(sandbox: &Sandbox, terminal: Terminal, over: &AtomicBool) {
+fn show_messages(sandbox: &Sandbox, terminal: Terminal, over: &AtomicBool) -> Result<(), Error> {
     let mut shown = 0;
     while !over.load(Ordering::Relaxed) {
         sandbox.wait_until(TICK, |sandbox| sandbox.messages().len() > shown);
         for message in sandbox.messages().into_iter().skip(shown) {
             shown += 1;
-            println!("{}", terminal::phone(terminal, &message));
+            terminal.say(terminal::phone(terminal, &message))?;
         }
     }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Why the local stack cannot go on.
 
-use std::{io, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 use crate::output::Output;
 
@@ -8,6 +8,14 @@ use crate::output::Output;
 pub(crate) enum Error {
     #[error("interrupted")]
     Interrupted,
+    /// As with `make demo | head`.
+    #[error("nobody reads the output any more")]
+    NobodyReads,
+    #[error("cannot write: {0}")]
+    Write(io::Error),
+    /// What the function says of its variables, which names one and gives an example.
+    #[error("{problem} ({function} does not start)")]
+    Configuration { function: &'static str, problem: String },
     #[error("{0}")]
     Usage(&'static str),
     #[error("cannot start {name}: {source}. `make tools` installs what is needed; this runs from the top folder")]
@@ -20,6 +28,8 @@ pub(crate) enum Error {
     Http { url: String, source: Box<ureq::Error> },
     #[error("no free port on the loopback interface: {0}")]
     Port(io::Error),
+    #[error("cannot write {}: {source}", .path.display())]
+    File { path: PathBuf, source: io::Error },
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
     #[error("a part of the local stack met a bug; its message is above")]
@@ -34,5 +44,12 @@ impl Error {
     pub(crate) fn ended(name: &'static str, output: &Output) -> Self {
         let output = output.tail();
         Self::Ended { name, output }
+    }
+
+    /// Whether somebody took the port before the child could.
+    pub(crate) fn is_address_in_use(&self) -> bool {
+        let Self::Ended { output, .. } = self else { return false };
+        let output = output.to_ascii_lowercase();
+        output.contains("address already in use") || output.contains("is already in use")
     }
 }

@@ -55,6 +55,11 @@ impl Events {
         Ok(())
     }
 
+    /// Ends a wait as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        let _ = self.0.send(Event::Interrupted);
+    }
+
     pub(crate) fn child_ended(&self, error: Error) {
         // Nobody waits any more while the children are ended on purpose.
         let _ = self.0.send(Event::ChildEnded(error));

@@ -2,22 +2,23 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::Command,
     sync::Arc,
     thread,
-    time::Duration,
 };
 
 use sandbox::{
     Options,
     aws_emulator::{ACCESS_KEY, REGION},
     deployment::{HOOKS_SECRET_ID, OKTA_SECRET_ID},
+    dynamodb::TABLE,
+    loopback::HeldPort,
     queue::{EventSourceMapping, HttpFunction},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use ureq::http::{HeaderMap, Method};
 
 use crate::{
@@ -26,10 +27,13 @@ use crate::{
     events::{Events, Waiter},
     http::{self, Answer},
     output::Output,
-    outside::{Outside, TOOLS, free_port},
+    outside::{Outside, STARTS, TOOLS, hold},
     request::Request,
-    terminal,
+    terminal::{self, LOG_LIMIT},
 };
+
+/// Variables of the functions, by name.
+pub(crate) type Variables = BTreeMap<String, String>;
 
 /// A function, and the path of the front door that leads to it.
 pub(crate) struct Function {
@@ -57,20 +61,35 @@ const FOREIGN_VARIABLES: &[&str] = &[
     "AWS_ENDPOINT_URL_DYNAMODB",
 ];
 
-/// How the functions are run.
+/// How the functions are run. Variables of whoever runs this count in the last case only.
 pub(crate) enum Mode<'a> {
-    /// For recorded events: from what is built now, with these variables and nobody's own. Feedback is given within the
-    /// request, so that its outcome can be seen at once.
-    Recorded(&'a BTreeMap<String, String>),
-    /// For a sign-in from end to end: from what is built now, with nobody's own variables. Feedback goes through the queue.
-    EndToEnd,
-    /// Built anew when the source changes, with the variables of whoever runs it. Feedback goes through the queue.
+    /// As the template deploys them, with these variables besides: each send is remembered in the sends table, feedback goes
+    /// through the queue, and there is nothing of Okta's API.
+    Deployed(&'a Variables),
+    /// For recorded requests to send a code, with these variables.
+    Sendings(&'a Variables),
+    /// For recorded deliveries, with these variables. No send went before them, so that Okta's API tells the number; feedback is
+    /// given within the request, so that its outcome can be seen at once.
+    Deliveries(&'a Variables),
+    /// Built anew when the source changes. The sends table first, Okta's API where it has no answer; with the queue.
     Watched,
 }
 
 impl Mode<'_> {
     fn has_queue(&self) -> bool {
-        !matches!(self, Self::Recorded(_))
+        matches!(self, Self::Deployed(_) | Self::Watched)
+    }
+
+    fn has_table(&self) -> bool {
+        !matches!(self, Self::Deliveries(_))
+    }
+
+    fn has_okta_api(&self) -> bool {
+        match self {
+            Self::Deployed(_) | Self::Sendings(_) => false,
+            Self::Deliveries(_) => true,
+            Self::Watched => own_variable("PHONE_SOURCE").is_none_or(|source| source != "none"),
+        }
     }
 }
 
@@ -79,27 +98,47 @@ pub(crate) struct Functions {
     /// Hands the queue's messages to event-hook, as Lambda does.
     _event_source_mapping: Option<EventSourceMapping>,
     _cargo_lambda: Child,
-    /// Name of the one that was started last.
-    last: &'static str,
     pub(crate) port: u16,
     /// What the functions and cargo-lambda write.
     pub(crate) output: Arc<Output>,
 }
 
 impl Functions {
-    /// Starts these functions and waits until they answer.
+    /// Holds the port that they listen on, until it is dropped.
+    pub(crate) fn hold_port() -> Result<HeldPort, Error> {
+        hold(address(), PORT)
+    }
+
+    /// Starts these functions on the port and waits until they answer. If somebody takes the port, it is exchanged.
     pub(crate) fn start(
+        mode: &Mode<'_>,
+        wanted: &[&'static Function],
+        port: &mut HeldPort,
+        outside: &Outside,
+        events: &Events,
+        waiter: &Waiter,
+    ) -> Result<Self, Error> {
+        let mut starts = 1;
+        loop {
+            match Self::start_on(port.number(), mode, wanted, outside, events, waiter) {
+                Err(error) if error.is_address_in_use() && starts < STARTS => *port = hold(address(), 0)?,
+                started => return started,
+            }
+            starts += 1;
+        }
+    }
+
+    fn start_on(
+        port: u16,
         mode: &Mode<'_>,
         wanted: &[&'static Function],
         outside: &Outside,
         events: &Events,
         waiter: &Waiter,
     ) -> Result<Self, Error> {
-        let port = free_port(address(), PORT)?;
         let output = Arc::default();
         let cargo_lambda = Child::start("cargo lambda watch", command(mode, port, outside), &output, events)?;
-        let last = wanted.last().map_or("", |function| function.name);
-        let functions = Self { _event_source_mapping: None, _cargo_lambda: cargo_lambda, last, port, output };
+        let functions = Self { _event_source_mapping: None, _cargo_lambda: cargo_lambda, port, output };
         functions.wait(wanted, waiter)?;
         let mapping = mode.has_queue().then(|| {
             let event_hook = HttpFunction::new(&base_url(port), EVENT_HOOK.name);
@@ -115,15 +154,8 @@ impl Functions {
         waiter.run(move || http::send(&method, &url, &headers, &body))?
     }
 
-    /// What each function has logged of its start.
-    pub(crate) fn start_lines(&self, limit: Duration) -> Vec<Value> {
-        let started = |line: &str| terminal::log_line(line).filter(|line| terminal::message(line) == "started");
-        // They answered one after the other, but the lines may still be on their way.
-        let is_last = |line: &str| started(line).is_some_and(|line| line.get("service") == Some(&json!(self.last)));
-        self.output.wait_for(0, limit, is_last).iter().filter_map(|line| started(line)).collect()
-    }
-
-    /// A function starts with its first request. This one it refuses, and does nothing else.
+    /// A function starts with its first request. This one it refuses, and does nothing else. That it says so proves that it is
+    /// the one that was started here, and not another program on the port.
     fn wait(&self, wanted: &[&'static Function], waiter: &Waiter) -> Result<(), Error> {
         let address = SocketAddr::from((address(), self.port));
         waiter.until_ready("cargo lambda watch", &self.output, || Ok(TcpStream::connect(address).ok()))?;
@@ -133,12 +165,36 @@ impl Functions {
             waiter.until_ready(function.name, &self.output, || {
                 // cargo-lambda would let the request wait for ever.
                 if self.output.contains(FUNCTION_ENDED) {
-                    return Err(Error::ended(function.name, &self.output));
+                    return Err(self.why_ended(function.name));
                 }
-                Ok(request.is_finished().then_some(()))
+                let has_refused = self.output.any(|line| terminal::is_refusal(line, function.name));
+                Ok((request.is_finished() && has_refused).then_some(()))
             })?;
         }
         Ok(())
+    }
+
+    /// A function that cannot use its variables says so in one line, which is better than all that surrounds it.
+    fn why_ended(&self, function: &'static str) -> Error {
+        let is_problem = |line: &str| {
+            terminal::log_line(line).is_some_and(|line| terminal::message(&line) == "configuration_invalid")
+        };
+        let lines = self.output.wait_for(0, LOG_LIMIT, is_problem);
+        let problem = lines
+            .iter()
+            .filter(|line| is_problem(line))
+            .find_map(|line| Some(terminal::log_line(line)?.get("problem")?.as_str()?.to_owned()));
+        match problem {
+            Some(problem) => Error::Configuration { function, problem },
+            None => Error::ended(function, &self.output),
+        }
+    }
+
+    /// What the functions warn about their variables, in their words.
+    pub(crate) fn configuration_warnings(&self) -> Vec<Value> {
+        let lines = self.output.all();
+        let lines = lines.iter().filter_map(|line| terminal::log_line(line));
+        lines.filter(|line| terminal::message(line) == "configuration_warning").collect()
     }
 
     fn url(&self, function: &Function, path: &str) -> String {
@@ -165,11 +221,10 @@ fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
         .args(["lambda", "watch", "--invoke-address", &address().to_string(), "--invoke-port"])
         .arg(port.to_string());
     match mode {
-        Mode::Recorded(variables) => {
+        Mode::Deployed(variables) | Mode::Sendings(variables) | Mode::Deliveries(variables) => {
             fix(&mut command);
             command.envs(*variables);
         }
-        Mode::EndToEnd => fix(&mut command),
         Mode::Watched => {
             for variable in FOREIGN_VARIABLES {
                 command.env_remove(variable);
@@ -185,14 +240,30 @@ fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
         .env("VERIFY_SERVICE_SID", options.service_sid)
         .env("TWILIO_VERIFY_URL", &sandbox)
         .env("TWILIO_LOOKUP_URL", &sandbox)
-        .env("OKTA_SECRET_ID", OKTA_SECRET_ID)
-        .env("OKTA_ORG_URL", options.okta.org_url)
-        .env("OKTA_API_URL", &sandbox)
         .env("EXTRA_CA_FILE", outside.sandbox.ca_file());
+    if mode.has_okta_api() {
+        command
+            .env("OKTA_SECRET_ID", OKTA_SECRET_ID)
+            .env("OKTA_ORG_URL", options.okta.org_url)
+            .env("OKTA_API_URL", &sandbox);
+    } else {
+        command.env_remove("OKTA_SECRET_ID").env_remove("OKTA_ORG_URL").env("PHONE_SOURCE", "none");
+    }
+    if mode.has_table() {
+        command.env("SENDS_TABLE", TABLE);
+    }
     if mode.has_queue() {
         command.env("FEEDBACK_QUEUE_URL", outside.queues.queue.url());
     }
     command
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what the functions would inherit, which is no configuration of this program"
+)]
+fn own_variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 /// Makes the functions independent of changes of the source and of somebody's own variables.

@@ -2,7 +2,7 @@
 //!
 //! Nothing of it needs an account or leaves 127.0.0.1. See `docs/local-stack.md`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a person at a terminal")]
+#![expect(clippy::print_stderr, reason = "a program for a person at a terminal")]
 
 mod child;
 mod demo;
@@ -17,6 +17,7 @@ mod outside;
 mod request;
 mod scene;
 mod sending;
+mod stories;
 mod terminal;
 
 use std::process::ExitCode;
@@ -28,7 +29,8 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     match run() {
-        Ok(0) => ExitCode::SUCCESS,
+        // `make demo | head` has what it wants.
+        Ok(0) | Err(Error::NobodyReads) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(Error::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {
@@ -40,20 +42,22 @@ fn main() -> ExitCode {
 
 /// Returns how much did not end as expected.
 fn run() -> Result<usize, Error> {
+    const USAGE: &str = "say `demo`, `demo --all`, `dev` or `invoke FILE`; `make` does, from the top folder";
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mode = arguments.iter().map(String::as_str).collect::<Vec<_>>();
-    let is_demo = match mode[..] {
-        ["demo"] => true,
-        ["dev"] => false,
-        _ => return Err(Error::Usage("say `demo` or `dev`; `make demo` and `make dev` do, from the top folder")),
+    let (is_demo, shows_all) = match mode[..] {
+        ["demo"] => (true, false),
+        ["demo", "--all"] => (true, true),
+        ["dev"] => (false, false),
+        _ => return Err(Error::Usage(USAGE)),
     };
     let terminal = Terminal::of_stdout();
     let (events, waiter) = events::channel();
     events.take_signals().map_err(Error::Signals)?;
-    println!("{}", terminal.quiet("Starting the AWS emulator, the sandbox and the functions ..."));
+    terminal.say(terminal.quiet("Starting the AWS emulator, the sandbox and the functions ..."))?;
     let outside = Outside::start(&events, &waiter)?;
     if is_demo {
-        demo::run(&outside, &events, &waiter, terminal)
+        demo::run(&outside, &events, &waiter, terminal, shows_all)
     } else {
         dev::run(&outside, &events, &waiter, terminal).map(|()| 0)
     }

@@ -32,16 +32,36 @@ impl Output {
 
     /// The lines from `position` on, once there is one that `wanted` accepts, or after `limit`.
     pub(crate) fn wait_for(&self, position: usize, limit: Duration, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        let (lines, _timed_out) = self
-            .written
-            .wait_timeout_while(self.lock(), limit, |lines| !lines.since(position).any(&wanted))
-            .unwrap_or_else(PoisonError::into_inner);
+        self.wait_for_several(1, position, limit, wanted)
+    }
+
+    /// The same for so many lines.
+    pub(crate) fn wait_for_several(
+        &self,
+        count: usize,
+        position: usize,
+        limit: Duration,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
+        let is_missing = |lines: &mut Lines| lines.since(position).filter(|line| wanted(line)).count() < count;
+        let (lines, _timed_out) =
+            self.written.wait_timeout_while(self.lock(), limit, is_missing).unwrap_or_else(PoisonError::into_inner);
         lines.since(position).map(str::to_owned).collect()
     }
 
     /// Whether a kept line contains `text`.
     pub(crate) fn contains(&self, text: &str) -> bool {
-        self.lock().kept.iter().any(|line| line.contains(text))
+        self.any(|line| line.contains(text))
+    }
+
+    /// Whether `wanted` accepts a kept line.
+    pub(crate) fn any(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        self.lock().kept.iter().any(|line| wanted(line))
+    }
+
+    /// All that is kept.
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.lock().kept.iter().cloned().collect()
     }
 
     /// The last lines, for an error's text.

@@ -1,16 +1,18 @@
 //! What the functions have around them: the AWS emulator with their secrets, and the sandbox.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr},
     path::Path,
     sync::Arc,
     time::Duration,
 };
 
 use sandbox::{
-    AwsError, Options, Sandbox,
+    Options, Sandbox,
     aws_emulator::{self, QueuePair},
     deployment::{self, AUTH_SECRET, HOOKS_SECRET_ID, OKTA_SECRET_ID},
+    dynamodb::TABLE,
+    loopback::HeldPort,
 };
 use serde_json::json;
 
@@ -18,7 +20,6 @@ use crate::{
     child::Child,
     error::Error,
     events::{Events, Waiter},
-    output::Output,
 };
 
 /// Where `make` installs the tools.
@@ -38,9 +39,14 @@ const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a message is handed over before it goes to the dead-letter queue: with the function's back-off, some minutes.
 const MAX_RECEIVE_COUNT: u32 = 8;
 
+/// How often a part is started on another port, if somebody takes the port before the part can.
+pub(crate) const STARTS: usize = 3;
+
 /// The running surroundings. Dropping them ends them.
 pub(crate) struct Outside {
     _emulator: Child,
+    /// Held while this runs, so that nobody else gets them.
+    _ports: [HeldPort; 3],
     /// Of the AWS emulator, for `AWS_ENDPOINT_URL`.
     pub(crate) aws_endpoint: String,
     /// Of event-hook, with its dead-letter queue.
@@ -49,41 +55,53 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    /// Starts everything and waits until it answers.
+    /// Starts everything and waits until it answers. There is no Okta secret yet.
     pub(crate) fn start(events: &Events, waiter: &Waiter) -> Result<Self, Error> {
-        let sandbox = Sandbox::try_start(Options {
-            https_port: free_port(LOOPBACK, SANDBOX_TLS_PORT)?,
-            http_port: free_port(LOOPBACK, SANDBOX_PORT)?,
-            ..Options::default()
-        })?;
-        let port = free_port(LOOPBACK, AWS_PORT)?;
-        let aws_endpoint = format!("http://127.0.0.1:{port}");
-        let output = Arc::default();
-        let emulator = aws_emulator::command(&Path::new(TOOLS).join("ministack"), port);
-        let emulator = Child::start("the AWS emulator", emulator, &output, events)?;
-        create_secrets(&aws_endpoint, &output, waiter)?;
+        let (https, http) = (hold(LOOPBACK, SANDBOX_TLS_PORT)?, hold(LOOPBACK, SANDBOX_PORT)?);
+        let options = Options { https_port: https.number(), http_port: http.number(), ..Options::default() };
+        let sandbox = Sandbox::try_start(options)?;
+        let (emulator, port) = start_emulator(events, waiter)?;
+        let aws_endpoint = endpoint(&port);
+        let hooks_secret = deployment::hooks_secret(&Options::default(), &[AUTH_SECRET]);
+        aws_emulator::create_secret(&aws_endpoint, HOOKS_SECRET_ID, &hooks_secret)?;
+        aws_emulator::create_sends_table(&aws_endpoint, TABLE)?;
         let queues = QueuePair::create(&aws_endpoint, "feedback", VISIBILITY_TIMEOUT, MAX_RECEIVE_COUNT)?;
-        Ok(Self { _emulator: emulator, aws_endpoint, queues, sandbox })
+        Ok(Self { _emulator: emulator, _ports: [https, http, port], aws_endpoint, queues, sandbox })
+    }
+
+    /// Makes what only a feedback by Okta's API needs.
+    pub(crate) fn create_okta_secret(&self) -> Result<(), Error> {
+        let okta_secret = json!({ "okta_api_token": Options::default().okta.api_token });
+        Ok(aws_emulator::create_secret(&self.aws_endpoint, OKTA_SECRET_ID, &okta_secret)?)
     }
 }
 
-/// Also finds out when the emulator is ready.
-fn create_secrets(endpoint: &str, output: &Output, waiter: &Waiter) -> Result<(), Error> {
-    let options = Options::default();
-    let hooks_secret = deployment::hooks_secret(&options, &[AUTH_SECRET]);
-    let create = || match aws_emulator::create_secret(endpoint, HOOKS_SECRET_ID, &hooks_secret) {
-        Ok(()) => Ok(Some(())),
-        Err(AwsError::NoAnswer(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    };
-    waiter.until_ready("the AWS emulator", output, create)?;
-    let okta_secret = json!({ "okta_api_token": options.okta.api_token });
-    Ok(aws_emulator::create_secret(endpoint, OKTA_SECRET_ID, &okta_secret)?)
+/// Waits until the emulator that was started here answers; another one's answer does not count.
+fn start_emulator(events: &Events, waiter: &Waiter) -> Result<(Child, HeldPort), Error> {
+    const NAME: &str = "the AWS emulator";
+    let mut preferred = AWS_PORT;
+    let mut starts = 0;
+    loop {
+        let port = hold(LOOPBACK, preferred)?;
+        let (endpoint, mark) = (endpoint(&port), aws_emulator::mark());
+        let output = Arc::default();
+        let command = aws_emulator::command(&Path::new(TOOLS).join("ministack"), port.number(), &mark);
+        let emulator = Child::start(NAME, command, &output, events)?;
+        starts += 1;
+        let is_ready = || Ok(aws_emulator::answers(&endpoint, &mark).then_some(()));
+        match waiter.until_ready(NAME, &output, is_ready) {
+            Ok(()) => return Ok((emulator, port)),
+            Err(error) if error.is_address_in_use() && starts < STARTS => preferred = 0,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn endpoint(port: &HeldPort) -> String {
+    format!("http://127.0.0.1:{}", port.number())
 }
 
 /// The preferred port, or any free one where it is taken.
-pub(crate) fn free_port(address: IpAddr, preferred: u16) -> Result<u16, Error> {
-    let listener =
-        TcpListener::bind((address, preferred)).or_else(|_| TcpListener::bind((address, 0))).map_err(Error::Port)?;
-    Ok(listener.local_addr().map_err(Error::Port)?.port())
+pub(crate) fn hold(address: IpAddr, preferred: u16) -> Result<HeldPort, Error> {
+    HeldPort::take(address, preferred).map_err(Error::Port)
 }

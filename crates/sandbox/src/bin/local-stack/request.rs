@@ -45,19 +45,11 @@ impl Request {
     /// What Okta asks for, in a few words.
     pub(crate) fn summary(&self) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
-        let text = |pointer: &str| match body.pointer(pointer) {
-            Some(Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
-            None => "?".to_owned(),
-        };
-        let request = format!("{} {}", self.method, self.path);
-        if body.pointer("/data/messageProfile").is_none() {
-            return request;
-        }
-        let reason = text("/requestType");
-        let reason = reason.rsplit('.').next().unwrap_or_default();
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
+        let flow = text("/requestType").rsplit('.').next().unwrap_or_default().to_owned();
+        let flow = if flow == "mfa-verification" { "sign-in".to_owned() } else { flow };
         format!(
-            "{request}: {reason}, {} to {}, locale {}",
+            "for a code by {} to {} ({flow}, {})",
             text("/data/messageProfile/deliveryChannel"),
             text("/data/messageProfile/phoneNumber"),
             text("/data/messageProfile/locale"),

@@ -1,9 +1,21 @@
 //! How things are written for a person: colours on a terminal only, everything aligned.
 
-use std::{fmt::Display, io::IsTerminal as _, time::Duration};
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
 
 use sandbox::Message;
 use serde_json::Value;
+
+use crate::error::Error;
+
+/// Lines are no longer than this, however wide the terminal is, and no shorter, however narrow.
+const WIDTH: (usize, usize) = (40, 99);
+
+/// Where the text of a row begins.
+const MARGIN: usize = 16;
 
 /// Fields that say nothing about a single decision, are shown elsewhere or are mere ids.
 const LEFT_OUT: &[&str] = &["timestamp", "level", "message", "service", "duration_ms", "verify_ms"];
@@ -11,56 +23,94 @@ const LEFT_OUT: &[&str] = &["timestamp", "level", "message", "service", "duratio
 /// A function writes its log line before it answers; the line only has to come through the pipes.
 pub(crate) const LOG_LIMIT: Duration = Duration::from_secs(2);
 
-/// Writes with colours, or without.
+/// Standard output: with colours, or without, and how wide.
 #[derive(Clone, Copy)]
 pub(crate) struct Terminal {
     colours: bool,
+    width: usize,
 }
 
 impl Terminal {
     /// Of this process's standard output. `NO_COLOR`: <https://no-color.org>.
     #[expect(clippy::disallowed_methods, reason = "asked of the terminal, which is no configuration of the functions")]
     pub(crate) fn of_stdout() -> Self {
-        let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { colours }
+        let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let (narrowest, widest) = WIDTH;
+        let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+        // A pipe has no width, and some terminals say 0.
+        let width = if columns == 0 { widest } else { columns.clamp(narrowest, widest) };
+        Self { colours, width }
+    }
+
+    /// Writes one line, or some.
+    pub(crate) fn say(self, text: impl Display) -> Result<(), Error> {
+        // `println!` would panic where nobody reads any more.
+        writeln!(io::stdout().lock(), "{text}").map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Error::NobodyReads,
+            _ => Error::Write(error),
+        })
     }
 
     pub(crate) fn title(self, text: impl Display) -> String {
-        self.paint("1", text)
+        self.lines("1", 0, "", &text.to_string())
     }
 
     pub(crate) fn good(self, text: impl Display) -> String {
-        self.paint("32", text)
+        self.lines("32", 0, "", &text.to_string())
     }
 
     pub(crate) fn bad(self, text: impl Display) -> String {
-        self.paint("31", text)
+        self.lines("31", 0, "", &text.to_string())
     }
 
     pub(crate) fn quiet(self, text: impl Display) -> String {
-        self.paint("2", text)
+        self.lines("2", 0, "", &text.to_string())
+    }
+
+    /// One row: who, and what.
+    pub(crate) fn row(self, label: &str, text: impl Display) -> String {
+        self.lines("", MARGIN, &format!("  {label}"), &text.to_string())
+    }
+
+    /// One row whose text matters most, or least (`1` is bold, `2` is dim, `32` green, `31` red).
+    pub(crate) fn coloured_row(self, code: &str, label: &str, text: impl Display) -> String {
+        self.lines(code, MARGIN, &format!("  {label}"), &text.to_string())
+    }
+
+    /// Words that are copied together stay in one line.
+    pub(crate) fn command(self, what: &str, command: &str) -> String {
+        format!("  {}\n    {command}", self.paint("2", what))
+    }
+
+    /// A row of a table: in two lines where one is too short.
+    pub(crate) fn table_row(self, name: &str, name_width: usize, text: &str) -> String {
+        let padded = format!("  {name:<name_width$}  {text}");
+        if padded.chars().count() <= self.width { padded } else { format!("  {name}\n      {text}") }
+    }
+
+    /// Breaks the text between words. The lines begin below each other, behind the label.
+    fn lines(self, code: &str, margin: usize, label: &str, text: &str) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        for paragraph in text.split('\n') {
+            let mut line = String::new();
+            for word in paragraph.split(' ') {
+                let is_first = line.is_empty();
+                if !is_first && margin + line.chars().count() + 1 + word.chars().count() > self.width {
+                    lines.push(std::mem::take(&mut line));
+                } else if !is_first {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            lines.push(line);
+        }
+        let painted: Vec<String> = lines.iter().map(|line| self.paint(code, line)).collect();
+        let label = if label.is_empty() { String::new() } else { self.paint("2", format!("{label:<margin$}")) };
+        format!("{label}{}", painted.join(&format!("\n{:margin$}", "")))
     }
 
     fn paint(self, code: &str, text: impl Display) -> String {
-        if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
-    }
-
-    /// Whether a story ended as expected.
-    pub(crate) fn verdict(self, is_as_expected: bool) -> String {
-        if is_as_expected { self.good("as expected") } else { self.bad("NOT as expected") }
-    }
-
-    /// A story in one row.
-    pub(crate) fn outcome(self, name: &str, took: Duration, outcome: &str, is_as_expected: bool) -> String {
-        let took = took.as_millis();
-        let verdict = if is_as_expected { String::new() } else { format!(", {}", self.verdict(false)) };
-        format!("   {name:<44} {took:>6} ms  {outcome}{verdict}")
-    }
-
-    /// One row: who, how long it took, and what.
-    pub(crate) fn row(self, label: &str, took: Option<Duration>, text: impl Display) -> String {
-        let took = took.map_or_else(String::new, |took| format!("{} ms", took.as_millis()));
-        format!("   {}  {took:>8}  {text}", self.quiet(format!("{label:<12}")))
+        if self.colours && !code.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }
 }
 
@@ -75,12 +125,20 @@ pub(crate) fn message(line: &Value) -> &str {
     line.get("message").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// A line of the metrics that says that this function has refused a request. Metrics are printed at every `LOG_LEVEL`.
+pub(crate) fn is_refusal(line: &str, function: &str) -> bool {
+    let line: Value = serde_json::from_str(line).unwrap_or_default();
+    line.get("Rejected").is_some() && line.get("Hook").and_then(Value::as_str) == Some(function)
+}
+
 /// A log line in short: the event's name and what is particular about it.
 pub(crate) fn in_short(line: &Value) -> String {
     let fields = line.as_object().into_iter().flatten();
     let fields = fields.filter(|(name, value)| {
-        let is_id = name.ends_with("_id") || name.ends_with("_sid");
-        !is_id && !LEFT_OUT.contains(&name.as_str()) && **value != Value::Bool(false)
+        let is_id = name.ends_with("_id") || name.ends_with("_sid") || name.ends_with("_uuid");
+        // Recorded events are of the end of the century.
+        let is_in_the_future = value.as_i64().is_some_and(|number| number < 0);
+        !is_id && !is_in_the_future && !LEFT_OUT.contains(&name.as_str()) && **value != Value::Bool(false)
     });
     let fields: Vec<String> = fields
         .map(|(name, value)| match value {
@@ -88,16 +146,64 @@ pub(crate) fn in_short(line: &Value) -> String {
             value => format!("{name}={value}"),
         })
         .collect();
-    format!("{}  {}", message(line), fields.join(" "))
+    let took =
+        milliseconds(line, "duration_ms").map_or_else(String::new, |took| format!(" in {} ms", took.as_millis()));
+    format!("{}{took}  {}", message(line), fields.join(" "))
 }
 
 /// What a phone got.
 pub(crate) fn phone(terminal: Terminal, message: &Message) -> String {
-    let text = format!("{} to {}: {}", message.channel.name(), message.to, terminal.title(&message.text));
-    terminal.row("phone shows", None, text)
+    terminal.coloured_row(
+        "1",
+        "phone shows",
+        format!("{} ({} to {})", message.text, message.channel.name(), message.to),
+    )
 }
 
 /// A number of milliseconds in a log line.
 pub(crate) fn milliseconds(line: &Value, field: &str) -> Option<Duration> {
     line.get(field).and_then(Value::as_u64).map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn narrow() -> Terminal {
+        Terminal { colours: false, width: 40 }
+    }
+
+    #[test]
+    fn a_row_is_broken_between_words_and_goes_on_below_its_text() {
+        let row = narrow().row("Okta asks", "for a code by SMS to +12025550123 (sign-in)");
+        assert_eq!(row, "  Okta asks     for a code by SMS to\n                +12025550123 (sign-in)");
+    }
+
+    #[test]
+    fn a_word_is_never_broken() {
+        let word = "x".repeat(60);
+        assert_eq!(narrow().title(format!("a {word} b")), format!("a\n{word}\nb"));
+    }
+
+    #[test]
+    fn colours_stand_around_each_line_of_the_text() {
+        let terminal = Terminal { colours: true, width: 40 };
+        let row = terminal.coloured_row("1", "phone shows", "Your Example verification code is: 314159");
+        let lines: Vec<_> = row.split('\n').collect();
+        assert_eq!(
+            lines,
+            [
+                "\x1b[2m  phone shows   \x1b[0m\x1b[1mYour Example\x1b[0m",
+                "                \x1b[1mverification code is:\x1b[0m",
+                "                \x1b[1m314159\x1b[0m",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_age_before_the_event_is_not_shown() {
+        let line =
+            serde_json::json!({"message": "feedback_approved", "age_seconds": -2_306_873_443_i64, "source": "sends"});
+        assert_eq!(in_short(&line), "feedback_approved  source=sends");
+    }
 }
