@@ -150,7 +150,7 @@ pub struct GatewayResponse {
     headers: BTreeMap<&'static str, &'static str>,
     body: String,
     is_base64_encoded: bool,
-    /// None; `cargo lambda watch` expects the field.
+    /// Always empty, but `cargo lambda watch` requires the field.
     cookies: [&'static str; 0],
 }
 
