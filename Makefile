@@ -1,18 +1,18 @@
 # Everything a person does here, one target each. `make` alone lists them.
-# Needed beforehand: Rust (rustup with rustfmt and clippy), Python 3.10 or later, Node and make. All else is installed, pinned,
-# into .tools/ by the target that needs it, and `make clean` removes it again.
+# Needed beforehand: Rust 1.94.1 or newer (rustup takes the pinned one), a C compiler, Python 3.10 or newer with venv, and make;
+# Node for the targets of the CDK and of the workflows only. All else is installed, pinned, into .tools/ by the target that
+# needs it, and `make clean` removes it again.
+#
+# Paths are relative wherever make reads them, since it would take a path with a blank in it for two.
 
 ARCH ?= arm64
 EVENT ?= events/telephony-sms-mfa-verification.json
-FUNCTION ?= $(if $(findstring telephony,$(notdir $(EVENT))),telephony-hook,event-hook)
-PORT ?= 9000
-
 SECONDS_EACH ?= 60
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
-TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
-TOOLS := $(CURDIR)/.tools
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+TOOLS := .tools
 VENV := $(TOOLS)/venv
 INFRA_VENV := $(TOOLS)/infra-venv
 LINT_WORKFLOWS := $(TOOLS)/lint-workflows
@@ -21,23 +21,23 @@ CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION).stamp
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 
 # The tools find each other, and keep what they cache beside themselves.
-export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
+export PATH := $(CURDIR)/$(TOOLS)/bin:$(CURDIR)/$(VENV)/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-export XDG_CACHE_HOME := $(TOOLS)/cache
-export CARGO_ZIGBUILD_CACHE_DIR := $(TOOLS)/cache/cargo-zigbuild
-export ZIG_GLOBAL_CACHE_DIR := $(TOOLS)/cache/zig
+export XDG_CACHE_HOME := $(CURDIR)/$(TOOLS)/cache
+export CARGO_ZIGBUILD_CACHE_DIR := $(CURDIR)/$(TOOLS)/cache/cargo-zigbuild
+export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/$(TOOLS)/cache/zig
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 PIP_INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 
-LOCAL_STACK := $(TARGET_DIR)/debug/local-stack
+LOCAL_STACK := "$(TARGET_DIR)/debug/local-stack"
 FUNCTIONS := telephony-hook event-hook
 RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_64-unknown-linux-gnu,$(ARCH)))
 
 # Panic messages hold the paths of source files. With these, a binary does not say where it was built, and is the same
 # wherever the same compiler builds it. (The C code of AWS-LC does this by itself.) The last one that fits counts.
 REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
-	--remap-path-prefix=$(CURDIR)=/okta-twilio --remap-path-prefix=$(TARGET_DIR)=/target
+	--remap-path-prefix=$(CURDIR)=/okta-twilio --remap-path-prefix=$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)=/target
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -55,8 +55,9 @@ dev: $(TOOLS)/local-stack.stamp ## Run both functions here until Ctrl-C, built a
 	cargo build --workspace --locked
 	$(LOCAL_STACK) dev
 
-invoke: $(TOOLS)/local-stack.stamp ## Send EVENT=events/....json to the functions that `make dev` runs
-	cargo lambda invoke $(FUNCTION) $(if $(ADDRESS),--invoke-address $(ADDRESS)) --invoke-port $(PORT) --data-file $(EVENT)
+invoke: ## Send EVENT=events/....json to the functions that `make dev` runs
+	@test -x $(LOCAL_STACK) || { echo "The local stack is not running here: start \`make dev\` in another terminal" >&2; exit 1; }
+	@$(LOCAL_STACK) invoke "$(EVENT)" $(if $(FUNCTION),--function $(FUNCTION)) $(if $(PORT),--port $(PORT))
 
 build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build each function's zip for Lambda into target/lambda (ARCH=arm64 or x86_64)
 	@# The two architectures share their output folders: what another build left there would be packed or deployed.
@@ -64,8 +65,8 @@ build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build
 	RUSTFLAGS="$(REMAP_PATHS)" cargo lambda build --release --locked --target $(RUST_TARGET) --output-format zip \
 		--lambda-dir target/lambda $(FUNCTIONS:%=--package %)
 	tools/normalise-zip $(FUNCTIONS:%=target/lambda/%/bootstrap.zip)
-	tools/check-build-paths $(TARGET_DIR)/$(RUST_TARGET)/release $(FUNCTIONS)
-	tools/check-jitter-entropy $(TARGET_DIR)/$(RUST_TARGET)/release
+	tools/check-build-paths "$(TARGET_DIR)/$(RUST_TARGET)/release" $(FUNCTIONS)
+	tools/check-jitter-entropy "$(TARGET_DIR)/$(RUST_TARGET)/release"
 	tools/check-zip-size target/lambda $(FUNCTIONS)
 
 deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with SAM; asks for what that file does not say yet (BUILT=1: with the zips that are there)
@@ -130,7 +131,7 @@ lint: $(CARGO_DENY) ## Check format, floor plan, clippy, docs, dependencies, lic
 	tools/third-party-notices --check
 	tools/release check
 	cargo build --workspace --locked
-	tools/check-jitter-entropy $(TARGET_DIR)/debug
+	tools/check-jitter-entropy "$(TARGET_DIR)/debug"
 
 lint-workflows: $(LINT_WORKFLOWS)/installed.stamp ## Lint the GitHub workflows with zizmor and actionlint
 	$(LINT_WORKFLOWS)/bin/zizmor --offline --quiet .github

@@ -18,6 +18,7 @@ use crate::{
     error::Error,
     events::{Events, Waiter},
     functions::{self, EVENT_HOOK, Functions, Mode, TELEPHONY_HOOK},
+    invoke::Announcement,
     outside::Outside,
     terminal::{self, Terminal},
 };
@@ -35,6 +36,7 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
     let mut port = Functions::hold_port()?;
     let wanted = [&TELEPHONY_HOOK, &EVENT_HOOK];
     let functions = Functions::start(&Mode::Watched, &wanted, &mut port, outside, events, waiter)?;
+    let _announcement = Announcement::make(functions.port)?;
     warn(&functions, terminal)?;
     explain(&functions, outside, terminal)?;
     let over = AtomicBool::new(false);

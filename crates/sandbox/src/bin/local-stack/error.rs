@@ -28,6 +28,12 @@ pub(crate) enum Error {
     Http { url: String, source: Box<ureq::Error> },
     #[error("no free port on the loopback interface: {0}")]
     Port(io::Error),
+    #[error("EVENT={file}: {problem}. `ls events` shows what there is")]
+    Event { file: String, problem: String },
+    #[error("the local stack is not running here: start `make dev` in another terminal")]
+    NotRunning,
+    #[error("{base_url}: {why}. PORT=... asks another port")]
+    NoAnswer { base_url: String, why: &'static str },
     #[error("cannot write {}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("cannot listen to signals: {0}")]

@@ -151,7 +151,7 @@ impl Functions {
     pub(crate) fn send(&self, waiter: &Waiter, function: &Function, request: Request) -> Result<Answer, Error> {
         let Request { method, path, headers, body } = request;
         let url = self.url(function, &path);
-        waiter.run(move || http::send(&method, &url, &headers, &body))?
+        waiter.run(move || http::send(&method, &url, &headers, &body, http::LIMIT))?
     }
 
     /// A function starts with its first request. This one it refuses, and does nothing else. That it says so proves that it is
@@ -161,7 +161,7 @@ impl Functions {
         waiter.until_ready("cargo lambda watch", &self.output, || Ok(TcpStream::connect(address).ok()))?;
         for function in wanted {
             let url = self.url(function, function.path);
-            let request = thread::spawn(move || http::send(&Method::GET, &url, &HeaderMap::new(), ""));
+            let request = thread::spawn(move || http::send(&Method::GET, &url, &HeaderMap::new(), "", http::LIMIT));
             waiter.until_ready(function.name, &self.output, || {
                 // cargo-lambda would let the request wait for ever.
                 if self.output.contains(FUNCTION_ENDED) {

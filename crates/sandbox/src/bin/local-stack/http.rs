@@ -10,7 +10,7 @@ use ureq::{
 use crate::error::Error;
 
 /// Longer than any function may take: a first request waits for `cargo run` as well.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// An answer, whatever its status.
 pub(crate) struct Answer {
@@ -19,9 +19,15 @@ pub(crate) struct Answer {
 }
 
 /// Sends a request and reads the whole answer.
-pub(crate) fn send(method: &Method, url: &str, headers: &HeaderMap, body: &str) -> Result<Answer, Error> {
+pub(crate) fn send(
+    method: &Method,
+    url: &str,
+    headers: &HeaderMap,
+    body: &str,
+    limit: Duration,
+) -> Result<Answer, Error> {
     let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(LIMIT))
+        .timeout_global(Some(limit))
         .http_status_as_error(false)
         // A machine's proxy settings are not meant for loopback.
         .proxy(None)

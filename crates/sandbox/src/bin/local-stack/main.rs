@@ -1,4 +1,4 @@
-//! `make demo` and `make dev`: both functions on this machine, between an AWS emulator and the sandbox.
+//! `make demo`, `make dev` and `make invoke`: both functions on this machine, between an AWS emulator and the sandbox.
 //!
 //! Nothing of it needs an account or leaves 127.0.0.1. See `docs/local-stack.md`.
 
@@ -12,6 +12,7 @@ mod events;
 mod feedback;
 mod functions;
 mod http;
+mod invoke;
 mod output;
 mod outside;
 mod request;
@@ -22,7 +23,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use crate::{error::Error, outside::Outside, terminal::Terminal};
+use crate::{error::Error, invoke::Invocation, outside::Outside, terminal::Terminal};
 
 /// The status of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -42,16 +43,20 @@ fn main() -> ExitCode {
 
 /// Returns how much did not end as expected.
 fn run() -> Result<usize, Error> {
-    const USAGE: &str = "say `demo`, `demo --all`, `dev` or `invoke FILE`; `make` does, from the top folder";
+    const USAGE: &str = "say `demo`, `demo --all`, `dev` or `invoke FILE [--function NAME] [--port PORT]`; `make` does, from the top folder";
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mode = arguments.iter().map(String::as_str).collect::<Vec<_>>();
+    let terminal = Terminal::of_stdout();
     let (is_demo, shows_all) = match mode[..] {
+        ["invoke", ref invocation @ ..] => {
+            let invocation = Invocation::parse(invocation).ok_or(Error::Usage(USAGE))?;
+            return invocation.run(terminal).map(|()| 0);
+        }
         ["demo"] => (true, false),
         ["demo", "--all"] => (true, true),
         ["dev"] => (false, false),
         _ => return Err(Error::Usage(USAGE)),
     };
-    let terminal = Terminal::of_stdout();
     let (events, waiter) = events::channel();
     events.take_signals().map_err(Error::Signals)?;
     terminal.say(terminal.quiet("Starting the AWS emulator, the sandbox and the functions ..."))?;
