@@ -18,6 +18,7 @@ use crate::{
     events::{Events, Waiter},
     functions::{self, EVENT_HOOK, Functions, Mode, TELEPHONY_HOOK},
     outside::{Outside, TOOLS},
+    page,
     terminal::{self, Terminal},
 };
 
@@ -25,15 +26,17 @@ use crate::{
 const EVENT: &str = "telephony-sms-mfa-verification";
 
 /// How soon the threads that show something notice the end.
-const TICK: Duration = Duration::from_millis(200);
+pub(crate) const TICK: Duration = Duration::from_millis(200);
 
 /// Keeps the stack running.
 pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal: Terminal) -> Result<(), Error> {
     let functions = Functions::start(&Mode::Watched, &[&TELEPHONY_HOOK, &EVENT_HOOK], outside, events, waiter)?;
+    page::connect(&functions, &outside.sandbox);
     explain(&functions, outside, terminal);
     let over = AtomicBool::new(false);
     thread::scope(|threads| {
         threads.spawn(|| show_log(&functions, terminal, &over));
+        threads.spawn(|| page::feed(&functions, &outside.sandbox, &over));
         threads.spawn(|| show_messages(&outside.sandbox, terminal, &over));
         let ended = waiter.until_interrupted();
         over.store(true, Ordering::Relaxed);
@@ -51,6 +54,7 @@ fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) {
     let invoke_port = if port == functions::PORT { String::new() } else { format!(" --invoke-port {port}") };
     let invoke_options = format!("{invoke_address}{invoke_port}");
     let sandbox = outside.sandbox.http_url();
+    println!("{}  {}", terminal.title("See and send on the page"), outside.sandbox.page_url());
     println!("{}", terminal.title("The local stack is up; Ctrl-C ends it. In another terminal:"));
     for (what, command) in [
         ("Okta sends a recorded request", format!("make invoke EVENT=events/{EVENT}.json{make_port}")),
@@ -67,7 +71,6 @@ fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) {
                 functions::base_url(port)
             ),
         ),
-        ("the phones, and what Twilio and Okta were asked", format!("{sandbox}/_sandbox/")),
         (
             "let Twilio fail once",
             format!(

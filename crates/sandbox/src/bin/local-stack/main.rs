@@ -14,6 +14,7 @@ mod functions;
 mod http;
 mod output;
 mod outside;
+mod page;
 mod request;
 mod scene;
 mod sending;
