@@ -139,7 +139,7 @@ impl Response {
             headers.insert(ALLOW.as_str(), allow);
         }
         let (status_code, body) = (self.status.as_u16(), self.body.unwrap_or_default());
-        GatewayResponse { status_code, headers, body, is_base64_encoded: false }
+        GatewayResponse { status_code, headers, cookies: [], body, is_base64_encoded: false }
     }
 }
 
@@ -149,6 +149,8 @@ impl Response {
 pub struct GatewayResponse {
     status_code: u16,
     headers: BTreeMap<&'static str, &'static str>,
+    /// None are ever set, but cargo-lambda reads no answer without the list.
+    cookies: [&'static str; 0],
     body: String,
     is_base64_encoded: bool,
 }
@@ -295,7 +297,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(response.into_event()).unwrap(),
             json!({
-                "statusCode": 405, "isBase64Encoded": false, "body": "{\"a\":1}",
+                "statusCode": 405, "isBase64Encoded": false, "cookies": [], "body": "{\"a\":1}",
                 "headers": {"allow": "POST", "cache-control": "no-store", "content-type": "application/json"}
             })
         );
