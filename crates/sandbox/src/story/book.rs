@@ -6,7 +6,7 @@
 use super::{Asked, Decided, FeedbackStep, Hook, Outcome, Story, Told, TwilioStep, texts};
 use crate::clock::{Clock, Moment};
 use crate::twilio::faults::Operation;
-use crate::twilio::records::{Message, RecordedRequest, Status};
+use crate::twilio::records::{Channel, Message, RecordedRequest, Status};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -240,7 +240,10 @@ impl Book {
             let step = FeedbackStep::of_line(outcome, &line);
             story.outcome = Outcome::Reported;
             story.give_feedback(step.clone());
-            if let Some(sending) = self.of_sending(&line).and_then(|id| self.touch(id)) {
+            let sending = self.of_sending(&line);
+            // While the event waited in the queue, only its user was known, who may have got several codes.
+            self.take_back(&step, sending);
+            if let Some(sending) = sending.and_then(|id| self.touch(id)) {
                 sending.log.push(line);
                 sending.give_feedback(step);
             }
@@ -300,10 +303,31 @@ impl Book {
     fn of_sending(&self, line: &Value) -> Option<u64> {
         let (sid, user) = (text(line, "verification_sid"), text(line, "user_id"));
         let by_sid = |story: &Story| story.hook == Hook::Telephony && sid.is_some() && story.verification_sid == sid;
+        let channel = text(line, "channel").unwrap_or_default();
+        let fits = |message: &Message| match channel.as_str() {
+            "sms" => message.channel != Channel::Call,
+            "call" => message.channel == Channel::Call,
+            _ => true,
+        };
         let by_user = |story: &Story| {
-            story.outcome == Outcome::Sent && sid.is_none() && user.is_some() && story.asked.user_id == user
+            story.outcome == Outcome::Sent
+                && sid.is_none()
+                && user.is_some()
+                && story.asked.user_id == user
+                && story.phone.last().is_some_and(fits)
         };
         self.newest(by_sid).or_else(|| self.newest(by_user))
+    }
+
+    /// Removes feedback from the requests for a code that it is not about after all.
+    fn take_back(&mut self, step: &FeedbackStep, sending: Option<u64>) {
+        for story in self.stories.values_mut().filter(|story| story.hook == Hook::Telephony) {
+            let is_same = |known: &FeedbackStep| step.event_uuid.is_some() && known.event_uuid == step.event_uuid;
+            if Some(story.id) != sending && story.feedback.iter().any(is_same) {
+                story.feedback.retain(|known| !is_same(known));
+                self.changed.insert(story.id);
+            }
+        }
     }
 
     fn twilio(&mut self, Traffic { request, message }: Traffic) {
