@@ -1,13 +1,16 @@
-//! The control plane under `/_sandbox/`: look into the inbox, order faults, set the clock. It shows every code to whoever
-//! can open a connection, so it is served on loopback only, and only to requests that name loopback as their host: a web
-//! page elsewhere cannot read it through a name that it points here.
+//! The control plane under `/_sandbox/`: look into the inbox, order faults, set the clock, send. It shows every code to
+//! whoever can open a connection, so it is served on loopback only, and only to requests that name loopback as their host: a
+//! web page elsewhere cannot read it through a name that it points here. Nor can it order anything: a request that another
+//! page's script sends names that page as its origin, and is refused.
+
+mod sending;
 
 use crate::server::{Reply, Request};
 use crate::site::Site;
 use crate::twilio::faults::{Fault, Operation, Times};
 use http::{Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 const PREFIX: &str = "/_sandbox";
@@ -27,6 +30,9 @@ struct OrderedFault {
     fault: Fault,
     /// With how many requests; none: with every one until the faults are cleared.
     times: Option<u32>,
+    /// Instead: for how long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seconds: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,10 +50,21 @@ pub(crate) fn handle(site: &Site, request: &Request) -> Option<Reply> {
     if !names_loopback(request) {
         return Some(failure(StatusCode::FORBIDDEN, "the control plane is for localhost only"));
     }
+    if !comes_from_own_page(request) {
+        return Some(failure(StatusCode::FORBIDDEN, "the control plane is not for other pages"));
+    }
     let (get, post, delete) = (&Method::GET, &Method::POST, &Method::DELETE);
     let method = &request.method;
     let reply = match resource {
         "" | "/" if method == get => page(),
+        "/stream" if method == get => stream(site),
+        "/stories" if method == get => {
+            site.settle();
+            list(&site.stories.all())
+        }
+        "/events" if method == get => sending::recorded_events(),
+        "/send" if method == post => sending::send_recorded(site, request),
+        "/type" if method == post => sending::type_code(site, request),
         "/inbox" if method == get => list(&site.twilio.messages()),
         "/requests" if method == get => list(&site.twilio.requests()),
         "/okta-requests" if method == get => list(&site.okta.requests()),
@@ -56,6 +73,7 @@ pub(crate) fn handle(site: &Site, request: &Request) -> Option<Reply> {
         "/faults" if method == post => order(site, request),
         "/faults" if method == delete => {
             site.clear_faults();
+            publish_state(site);
             faults(site)
         }
         "/connections" if method == delete => Reply { closes_idle_connections: true, ..done() },
@@ -63,10 +81,13 @@ pub(crate) fn handle(site: &Site, request: &Request) -> Option<Reply> {
         "/clock" if method == post => set_clock(site, request),
         "/reset" if method == post => {
             site.reset();
+            publish_state(site);
             done()
         }
-        "" | "/" | "/inbox" | "/requests" | "/okta-requests" | "/verifications" | "/faults" | "/connections"
-        | "/clock" | "/reset" => failure(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this resource"),
+        "" | "/" | "/stream" | "/stories" | "/events" | "/send" | "/type" | "/inbox" | "/requests"
+        | "/okta-requests" | "/verifications" | "/faults" | "/connections" | "/clock" | "/reset" => {
+            failure(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this resource")
+        }
         _ => failure(StatusCode::NOT_FOUND, "there is no such resource; see /_sandbox/"),
     };
     Some(reply.with("cache-control", "no-store"))
@@ -76,6 +97,14 @@ fn names_loopback(request: &Request) -> bool {
     let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
     matches!(name, "localhost" | "127.0.0.1")
+}
+
+/// Scripts and people name no origin; a browser does for whatever is not a plain read from the same page.
+fn comes_from_own_page(request: &Request) -> bool {
+    let text = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = text(header::ORIGIN) else { return !request.headers.contains_key(header::ORIGIN) };
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    authority.is_some() && authority == text(header::HOST)
 }
 
 fn page() -> Reply {
@@ -89,18 +118,48 @@ fn list(records: &impl Serialize) -> Reply {
     }
 }
 
+/// All stories, and then each change as it comes.
+fn stream(site: &Site) -> Reply {
+    site.settle();
+    let (all, changes) = site.stories.read(&state(site));
+    Reply::new(StatusCode::OK, "text/event-stream", all).followed_by(changes)
+}
+
+/// What the page shows besides stories.
+fn state(site: &Site) -> Value {
+    json!({
+        "sends": site.door.get().is_some(),
+        "ahead_seconds": site.ahead().as_secs(),
+        "faults": ordered_faults(site),
+    })
+}
+
+/// Tells the pages that are open.
+pub(crate) fn publish_state(site: &Site) {
+    site.stories.publish("state", &state(site));
+}
+
 fn faults(site: &Site) -> Reply {
-    let times = |times| match times {
-        Times::Next(times) => Some(times),
-        Times::UntilCleared => None,
-    };
+    list(&ordered_faults(site))
+}
+
+fn ordered_faults(site: &Site) -> Vec<OrderedFault> {
+    let now = site.twilio.now();
     let ordered = site.faults().into_iter();
-    let ordered = ordered.map(|(operation, fault, left)| OrderedFault { operation, fault, times: times(left) });
-    list(&ordered.collect::<Vec<_>>())
+    let ordered = ordered.map(|(operation, fault, left)| {
+        let (times, seconds) = match left {
+            Times::Next(times) => (Some(times), None),
+            Times::UntilCleared => (None, None),
+            // Rounded up: as long as it lasts, there is something left.
+            Times::Until(end) => (None, Some(end.since(now).as_secs() + 1)),
+        };
+        OrderedFault { operation, fault, times, seconds }
+    });
+    ordered.collect()
 }
 
 fn order(site: &Site, request: &Request) -> Reply {
-    let OrderedFault { operation, fault, times } = match serde_json::from_slice(&request.body) {
+    let OrderedFault { operation, fault, times, seconds } = match serde_json::from_slice(&request.body) {
         Ok(ordered) => ordered,
         Err(error) => return failure(StatusCode::BAD_REQUEST, &error.to_string()),
     };
@@ -113,7 +172,17 @@ fn order(site: &Site, request: &Request) -> Reply {
         }
         _ => {}
     }
-    let closes_idle_connections = site.add_fault(operation, fault, times.map_or(Times::UntilCleared, Times::Next));
+    let times = match (times, seconds.map(Duration::from_secs)) {
+        (Some(_), Some(_)) => return failure(StatusCode::BAD_REQUEST, "it is either times or seconds"),
+        (_, Some(long)) if long > LONGEST_DELAY => {
+            return failure(StatusCode::BAD_REQUEST, "the fault lasts longer than a year");
+        }
+        (Some(times), None) => Times::Next(times),
+        (None, Some(duration)) => Times::Until(site.twilio.now().later(duration)),
+        (None, None) => Times::UntilCleared,
+    };
+    let closes_idle_connections = site.add_fault(operation, fault, times);
+    publish_state(site);
     Reply { closes_idle_connections, ..faults(site) }
 }
 
@@ -125,6 +194,7 @@ fn set_clock(site: &Site, request: &Request) -> Reply {
     match serde_json::from_slice::<ClockChange>(&request.body) {
         Ok(change) if Duration::from_secs(change.advance_seconds) <= LONGEST_DELAY => {
             site.advance(Duration::from_secs(change.advance_seconds));
+            publish_state(site);
             clock(site)
         }
         Ok(_too_far) => failure(StatusCode::BAD_REQUEST, "the clock is set forward by a year at most"),

@@ -24,6 +24,7 @@ pub mod secrets_manager;
 mod server;
 mod site;
 pub mod sqs;
+mod story;
 mod twilio;
 
 pub use crate::aws::AwsError;
@@ -37,6 +38,7 @@ pub use crate::okta::service_app::ServiceAppKey;
 pub use crate::okta::users::OktaUser;
 pub use crate::options::{Options, RateLimit, SecondCode, WhatsappUsers};
 pub use crate::sandbox::{Sandbox, StartError};
+pub use crate::story::{Asked, Decided, Door, FeedbackStep, Hook, OKTA_WAITS, Outcome, Story, Told, TwilioStep};
 pub use crate::twilio::faults::{Fault, Operation, Times};
 pub use crate::twilio::magic_numbers::{Effect, LookupEffect, MAGIC_NUMBERS, MagicNumber, Refusal, VerifyEffect, When};
 pub use crate::twilio::records::{Answered, Attempt, Channel, Message, RecordedRequest, Status, Verification};

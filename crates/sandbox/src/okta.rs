@@ -72,7 +72,8 @@ impl Okta {
     }
 
     pub(crate) fn faults(&self) -> Vec<(Operation, Fault, Times)> {
-        self.state().faults.left()
+        let state = self.state();
+        state.faults.left(state.clock.now())
     }
 
     pub(crate) fn clear_faults(&self) {
@@ -94,7 +95,7 @@ impl Okta {
         let call = Call::of(request);
         let mut state = self.state();
         let now = state.clock.now();
-        let fault = state.faults.for_request(call.operation);
+        let fault = state.faults.for_request(call.operation, now);
         let answer = self.answer(&mut state, &call, fault.as_ref(), now);
         // By the sandbox's clock, so that the time until the reset can be told from the answer alone.
         let reply = answer.reply.with("date", &httpdate::fmt_http_date(now.time()));

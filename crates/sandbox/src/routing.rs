@@ -1,7 +1,6 @@
 //! Which part of the site answers a request.
 
 use crate::control;
-use crate::okta::Okta;
 use crate::server::{Handler, Reply, Request};
 use crate::site::Site;
 
@@ -14,7 +13,7 @@ impl Handler for Site {
         if let Some(reply) = control::handle(self, &request) {
             return reply;
         }
-        let reply = if Okta::is_asked(&request) { self.okta.handle(&request) } else { self.twilio.handle(&request) };
+        let reply = self.answer(&request);
         self.activity.request_handled();
         reply
     }

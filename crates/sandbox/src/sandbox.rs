@@ -1,11 +1,13 @@
 //! The sandbox as a value: start it, look at what it saw, make it fail.
 
 use crate::certificate::{self, CertificateError};
+use crate::control;
 use crate::okta::records::OktaRequest;
 use crate::okta::users::OktaUser;
 use crate::options::Options;
 use crate::server::{Ports, Server};
 use crate::site::Site;
+use crate::story::{Door, Story};
 use crate::twilio::faults::{Fault, Operation, Times};
 use crate::twilio::records::{Message, RecordedRequest, Status, Verification};
 use std::io;
@@ -103,6 +105,28 @@ impl Sandbox {
         self.site.okta.requests()
     }
 
+    /// What became of each request of Okta's, newest first.
+    pub fn stories(&self) -> Vec<Story> {
+        self.site.settle();
+        self.site.stories.all()
+    }
+
+    /// Takes a line that a function wrote into the stories; what is no log line of an invocation is passed over.
+    pub fn record_log_line(&self, line: &str) {
+        self.site.stories.log_line(line);
+    }
+
+    /// Lets the page send to the functions. The first door stays.
+    pub fn connect(&self, door: Arc<dyn Door>) {
+        let _ = self.site.door.set(door);
+        control::publish_state(&self.site);
+    }
+
+    /// Where the page is.
+    pub fn page_url(&self) -> String {
+        format!("{}/_sandbox/", self.http_url())
+    }
+
     /// Adds a user to Okta, or changes one.
     pub fn put_okta_user(&self, user: OktaUser) {
         self.site.okta.put_user(user);
@@ -164,7 +188,7 @@ impl Sandbox {
         self.site.advance(duration);
     }
 
-    /// Forgets requests, messages, verifications, tokens, added users, counts and faults.
+    /// Forgets stories, requests, messages, verifications, tokens, added users, counts and faults.
     pub fn reset(&self) {
         self.site.reset();
     }

@@ -57,6 +57,8 @@ pub(crate) struct Reply {
     pub(crate) ending: Ending,
     /// Whether connections without a request in work are closed as well.
     pub(crate) closes_idle_connections: bool,
+    /// What follows the body, until its sender is gone.
+    pub(crate) stream: Option<mpsc::UnboundedReceiver<Bytes>>,
 }
 
 impl Reply {
@@ -68,7 +70,13 @@ impl Reply {
             delay: Duration::ZERO,
             ending: Ending::Whole,
             closes_idle_connections: false,
+            stream: None,
         }
+    }
+
+    /// Lets the body go on with what comes through the channel.
+    pub(crate) fn followed_by(self, stream: mpsc::UnboundedReceiver<Bytes>) -> Self {
+        Self { stream: Some(stream), ..self }
     }
 
     /// Adds a header; a value that no header can hold is left out.
@@ -375,7 +383,7 @@ async fn answer(
     busy: Arc<AtomicU64>,
     open: Arc<OpenConnections>,
 ) -> io::Result<http::Response<ReplyBody>> {
-    let _busy = Busy::new(busy);
+    let busy = Busy::new(busy);
     let (head, body) = request.into_parts();
     let reply = match Limited::new(body, REQUEST_BODY_LIMIT).collect().await {
         Ok(body) => handler.handle(Request {
@@ -395,7 +403,11 @@ async fn answer(
     if reply.ending == Ending::Closed {
         return Err(io::Error::other("closed on purpose"));
     }
-    let mut response = http::Response::new(ReplyBody::new(reply.body, reply.ending));
+    let body = match reply.stream {
+        None => ReplyBody::new(reply.body, reply.ending),
+        Some(stream) => ReplyBody { body: reply.body, declared: None, then: Then::Stream(stream, busy) },
+    };
+    let mut response = http::Response::new(body);
     *response.status_mut() = reply.status;
     response.headers_mut().extend(reply.headers);
     Ok(response)
@@ -430,6 +442,8 @@ enum Then {
     FlushAndCut,
     Cut,
     Blanks(u64),
+    /// The connection is not idle meanwhile.
+    Stream(mpsc::UnboundedReceiver<Bytes>, Busy),
 }
 
 impl ReplyBody {
@@ -454,7 +468,8 @@ impl Body for ReplyBody {
         if !self.body.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.body)))));
         }
-        match self.then {
+        match &mut self.then {
+            Then::Stream(stream, _busy) => stream.poll_recv(context).map(|data| data.map(|data| Ok(Frame::data(data)))),
             Then::End | Then::Blanks(0) => Poll::Ready(None),
             Then::FlushAndCut => {
                 self.then = Then::Cut;
@@ -463,8 +478,8 @@ impl Body for ReplyBody {
             }
             Then::Cut => Poll::Ready(Some(Err(io::Error::other("cut off on purpose")))),
             Then::Blanks(left) => {
-                let count = left.min(BLANKS.len() as u64);
-                self.then = Then::Blanks(left - count);
+                let count = (*left).min(BLANKS.len() as u64);
+                *left -= count;
                 let count = usize::try_from(count).unwrap_or(BLANKS.len());
                 Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&BLANKS).slice(..count)))))
             }

@@ -1,21 +1,48 @@
 //! Everything that is reachable on the sandbox's ports, and what concerns all parts of it.
 
 use crate::activity::Activity;
+use crate::clock::Clock;
 use crate::okta::Okta;
 use crate::options::Options;
+use crate::server::{Reply, Request};
+use crate::story::{Door, Stories};
 use crate::twilio::Twilio;
 use crate::twilio::faults::{Fault, Operation, Times};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub(crate) struct Site {
     pub(crate) twilio: Twilio,
     pub(crate) okta: Okta,
     pub(crate) activity: Activity,
+    pub(crate) stories: Arc<Stories>,
+    /// Where functions run that can be asked.
+    pub(crate) door: OnceLock<Arc<dyn Door>>,
 }
 
 impl Site {
     pub(crate) fn new(options: Options) -> Self {
-        Self { okta: Okta::new(options.okta.clone()), twilio: Twilio::new(options), activity: Activity::default() }
+        Self {
+            okta: Okta::new(options.okta.clone()),
+            twilio: Twilio::new(options),
+            activity: Activity::default(),
+            stories: Arc::default(),
+            door: OnceLock::new(),
+        }
+    }
+
+    /// Answers a request to Okta or Twilio, and adds it to its story.
+    pub(crate) fn answer(&self, request: &Request) -> Reply {
+        if Okta::is_asked(request) {
+            return self.okta.handle(request);
+        }
+        let (reply, traffic) = self.twilio.handle(request);
+        let ends_a_verification = traffic.request.operation == Operation::VerifyUpdate;
+        self.stories.twilio(traffic);
+        if ends_a_verification {
+            self.settle();
+        }
+        reply
     }
 
     /// Orders a fault; returns whether idle connections have to be closed for it.
@@ -45,11 +72,23 @@ impl Site {
     pub(crate) fn advance(&self, duration: Duration) {
         self.twilio.advance(duration);
         self.okta.advance(duration);
+        self.settle();
+    }
+
+    /// By how much the clock was set forward.
+    pub(crate) fn ahead(&self) -> Duration {
+        self.twilio.now().since(Clock::default().now())
     }
 
     /// Forgets everything but the clock.
     pub(crate) fn reset(&self) {
         self.twilio.reset();
         self.okta.reset();
+        self.stories.reset();
+    }
+
+    /// Brings the stories up to what has become of their verifications.
+    pub(crate) fn settle(&self) {
+        self.stories.settle(|sid| self.twilio.status(sid));
     }
 }

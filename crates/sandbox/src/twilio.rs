@@ -13,11 +13,12 @@ mod verify;
 use self::error::TwilioError;
 use self::exchange::Transport;
 use self::faults::{Fault, Faults, Operation, Times};
-use self::records::{Answered, Message, RecordedRequest, Verification};
+use self::records::{Answered, Message, RecordedRequest, Status, Verification};
 use self::verify::Verify;
 use crate::clock::{Clock, Moment};
 use crate::options::Options;
 use crate::server::{Ending, Reply, Request};
+use crate::story::Traffic;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::{Method, StatusCode, header};
@@ -63,6 +64,12 @@ impl Twilio {
         state.verify.verifications(state.clock.now(), self.options.verification_lifetime)
     }
 
+    /// How far a verification has come.
+    pub(crate) fn status(&self, sid: &str) -> Option<Status> {
+        let state = self.state();
+        state.verify.status(sid, state.clock.now(), self.options.verification_lifetime)
+    }
+
     /// Does what a request to send a code does.
     pub(crate) fn send_code(&self, number: &str, code: &str) -> Result<(), TwilioError> {
         let form = [("To", number), ("Channel", "sms"), ("CustomCode", code)];
@@ -78,7 +85,8 @@ impl Twilio {
     }
 
     pub(crate) fn faults(&self) -> Vec<(Operation, Fault, Times)> {
-        self.state().faults.left()
+        let state = self.state();
+        state.faults.left(state.clock.now())
     }
 
     pub(crate) fn clear_faults(&self) {
@@ -102,16 +110,19 @@ impl Twilio {
     }
 
     pub(crate) fn admits_connection(&self) -> bool {
-        !self.state().faults.for_connection()
+        let mut state = self.state();
+        let now = state.clock.now();
+        !state.faults.for_connection(now)
     }
 
-    /// Answers one request and remembers it.
-    pub(crate) fn handle(&self, request: &Request) -> Reply {
+    /// Answers one request and remembers it; also returns what it brought.
+    pub(crate) fn handle(&self, request: &Request) -> (Reply, Traffic) {
         let arrived = Instant::now();
         let call = Call::of(request, &self.options);
         let mut state = self.state();
         let now = state.clock.now();
-        let fault = state.faults.for_request(call.operation);
+        let fault = state.faults.for_request(call.operation, now);
+        let messages = state.verify.messages().len();
         let (reply, code) = self.answer(&mut state, &call, fault.as_ref(), now);
         let duration = arrived.elapsed() + reply.delay;
         let reply = reply
@@ -122,7 +133,7 @@ impl Twilio {
         if state.requests.len() >= MEMORY {
             state.requests.drain(..MEMORY / 2);
         }
-        state.requests.push(RecordedRequest {
+        let request = RecordedRequest {
             operation: call.operation,
             method: request.method.to_string(),
             path: request.path.clone(),
@@ -133,8 +144,11 @@ impl Twilio {
             fault,
             connection: request.connection,
             at: now,
-        });
-        reply
+        };
+        state.requests.push(request.clone());
+        let sent = state.verify.messages();
+        let message = (sent.len() != messages).then(|| sent.last().cloned()).flatten();
+        (reply, Traffic { request, message })
     }
 
     /// The answer with Twilio's error code, after the fault has had its way.

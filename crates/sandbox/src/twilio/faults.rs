@@ -1,5 +1,6 @@
 //! Faults to order: what goes wrong, with which requests to Twilio or Okta, and how often.
 
+use crate::clock::Moment;
 use crate::server::{Ending, Reply};
 use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -121,6 +122,18 @@ pub enum Times {
     Next(u32),
     /// With every request of the operation until the faults are cleared.
     UntilCleared,
+    /// With every request of the operation until this moment of the sandbox's clock.
+    Until(Moment),
+}
+
+impl Times {
+    fn are_over(self, now: Moment) -> bool {
+        match self {
+            Self::Next(left) => left == 0,
+            Self::UntilCleared => false,
+            Self::Until(end) => now >= end,
+        }
+    }
 }
 
 /// The ordered faults. Those of one operation happen one after the other, in the order in which they were set.
@@ -137,22 +150,22 @@ impl Faults {
     }
 
     /// Those that are still to happen.
-    pub(crate) fn left(&self) -> Vec<(Operation, Fault, Times)> {
-        self.0.iter().filter(|(_, _, times)| *times != Times::Next(0)).cloned().collect()
+    pub(crate) fn left(&self, now: Moment) -> Vec<(Operation, Fault, Times)> {
+        self.0.iter().filter(|(_, _, times)| !times.are_over(now)).cloned().collect()
     }
 
     /// The fault of the next request of this operation.
-    pub(crate) fn for_request(&mut self, operation: Operation) -> Option<Fault> {
-        self.take(|fault_operation, fault| fault_operation == operation && *fault != Fault::CloseBeforeReading)
+    pub(crate) fn for_request(&mut self, operation: Operation, now: Moment) -> Option<Fault> {
+        self.take(now, |fault_operation, fault| fault_operation == operation && *fault != Fault::CloseBeforeReading)
     }
 
     /// Whether the next connection is to be closed unread.
-    pub(crate) fn for_connection(&mut self) -> bool {
-        self.take(|_, fault| *fault == Fault::CloseBeforeReading).is_some()
+    pub(crate) fn for_connection(&mut self, now: Moment) -> bool {
+        self.take(now, |_, fault| *fault == Fault::CloseBeforeReading).is_some()
     }
 
-    fn take(&mut self, applies: impl Fn(Operation, &Fault) -> bool) -> Option<Fault> {
-        self.0.retain(|(_, _, times)| *times != Times::Next(0));
+    fn take(&mut self, now: Moment, applies: impl Fn(Operation, &Fault) -> bool) -> Option<Fault> {
+        self.0.retain(|(_, _, times)| !times.are_over(now));
         let (_, fault, times) = self.0.iter_mut().find(|(operation, fault, _)| applies(*operation, fault))?;
         if let Times::Next(left) = times {
             *left -= 1;

@@ -130,6 +130,10 @@ impl Verify {
         }
     }
 
+    pub(crate) fn status(&self, sid: &str, now: Moment, lifetime: Duration) -> Option<Status> {
+        self.verifications.get(sid).map(|verification| status_at(verification, now, lifetime))
+    }
+
     pub(crate) fn messages(&self) -> &[Message] {
         &self.messages
     }

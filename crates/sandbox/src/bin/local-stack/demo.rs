@@ -17,13 +17,12 @@ use crate::{
     events::{Events, Waiter},
     feedback,
     functions::{EVENT_HOOK, Function, Functions, Mode, TELEPHONY_HOOK, Variables},
-    output::Output,
     outside::Outside,
     request::Request,
     scene::Scene,
-    sending::{self, Observed},
-    stories,
-    terminal::{self, Terminal},
+    sending, stories,
+    tally::Tally,
+    terminal::Terminal,
 };
 
 /// The groups of recorded events: how a name begins, and what the group shows. The first that fits counts.
@@ -35,6 +34,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("telephony-rejected-", "Requests that are turned away"),
     ("telephony-unfit-", "Numbers and codes of no use"),
     ("telephony-policy-", "The policy decides"),
+    ("telephony-rules-", "Rules by country"),
     ("telephony-twilio-", "Twilio refuses, fails or hangs"),
     ("event-verification", "Okta verifies its event hook"),
     ("event-factor-", "Sign-ins without a phone"),
@@ -48,9 +48,6 @@ const NAME_WIDTH: usize = 46;
 
 /// After so long without a line, one says how far it is.
 const SILENCE: Duration = Duration::from_secs(5);
-
-/// How long Okta waits. (Source: Okta, "Telephony inline hook".)
-const OKTA_WAITS: Duration = Duration::from_secs(3);
 
 /// What the demo is run in.
 struct Stage<'a> {
@@ -110,7 +107,7 @@ pub(crate) fn run(
         tally.search(&scene.functions.output);
     }
     tally.close(terminal, shows_all)?;
-    Ok(tally.unexpected + tally.leaks.len() + usize::from(tally.slowest.0 > OKTA_WAITS))
+    Ok(tally.faults() + usize::from(tally.is_too_slow()))
 }
 
 impl<'a> Stage<'a> {
@@ -213,91 +210,6 @@ impl Table {
     }
 }
 
-/// What the closing says.
-#[derive(Default)]
-pub(crate) struct Tally {
-    all: usize,
-    unexpected: usize,
-    sent: usize,
-    refused: usize,
-    failed: usize,
-    rejected: usize,
-    slowest: (Duration, String),
-    /// What the functions met in the run that is under way, and in none may show.
-    private: Vec<PrivateValue>,
-    searched_lines: usize,
-    /// What kind of value was found.
-    leaks: Vec<&'static str>,
-}
-
-impl Tally {
-    /// One story or event, and whether it ended as expected.
-    pub(crate) fn add(&mut self, is_as_expected: bool) {
-        self.all += 1;
-        self.unexpected += usize::from(!is_as_expected);
-    }
-
-    /// What became of a request to send a code.
-    pub(crate) fn decided(&mut self, observed: &Observed) {
-        match terminal::message(observed.decision()) {
-            "otp_sent" => self.sent += 1,
-            "otp_refused" => self.refused += 1,
-            "otp_failed" => self.failed += 1,
-            _ => self.rejected += 1,
-        }
-    }
-
-    /// How long Okta waited.
-    pub(crate) fn answered(&mut self, what: &str, took: Duration) {
-        if took > self.slowest.0 {
-            self.slowest = (took, what.to_owned());
-        }
-    }
-
-    /// Values that the functions meet from now on.
-    pub(crate) fn must_not_show(&mut self, values: Vec<PrivateValue>) {
-        self.private.extend(values);
-    }
-
-    /// Looks for all these values in what the functions have written.
-    fn search(&mut self, output: &Output) {
-        let lines = output.all();
-        let lines: Vec<&String> = lines.iter().filter(|line| line.starts_with('{')).collect();
-        self.searched_lines += lines.len();
-        let found = self.private.iter().filter(|value| lines.iter().any(|line| value.is_in(line)));
-        self.leaks.extend(found.map(PrivateValue::kind));
-    }
-
-    fn close(&self, terminal: Terminal, shows_all: bool) -> Result<(), Error> {
-        let Self { sent, refused, failed, rejected, .. } = self;
-        terminal.say(format!("\n{}", terminal.title("In all")))?;
-        let codes =
-            format!("{sent} sent, {refused} refused by the policy, {failed} failed; {rejected} requests turned away");
-        terminal.say(terminal.row("codes", codes))?;
-        let (took, what) = &self.slowest;
-        let (took_ms, limit_ms) = (took.as_millis(), OKTA_WAITS.as_millis());
-        let slowest = format!("{took_ms} ms of the {limit_ms} ms that Okta waits ({what})");
-        terminal.say(terminal.row("slowest", slowest))?;
-        let lines = self.searched_lines;
-        let private = match self.leaks.as_slice() {
-            [] => format!("no private value, in {lines} lines"),
-            leaks => format!("PRIVATE VALUES: {}", leaks.join(", ")),
-        };
-        terminal.say(terminal.row("in the logs", private))?;
-        let conclusion = match self.unexpected {
-            0 => terminal.good(format!("All {} stories and events ended as expected.", self.all)),
-            unexpected => {
-                terminal.bad(format!("{unexpected} of {} stories and events did not end as expected.", self.all))
-            }
-        };
-        terminal.say(format!("\n{conclusion}"))?;
-        if !shows_all {
-            terminal.say(terminal.quiet("`make demo ALL=1` shows each event. `make dev` keeps everything running."))?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,18 +223,5 @@ mod tests {
             assert_ne!(group(&name), "Others", "{name}");
             assert!(group(&name).len() <= TITLE_WIDTH && name.len() <= NAME_WIDTH, "{name}");
         }
-    }
-
-    #[test]
-    fn a_private_value_in_a_log_line_is_found_and_named_by_its_kind_only() {
-        let output = Output::default();
-        output.push(r#"{"message":"otp_sent","phone":"US…23"}"#.to_owned());
-        let mut tally = Tally::default();
-        tally.must_not_show(vec![PrivateValue::Number("12025550123".to_owned())]);
-        tally.search(&output);
-        assert!(tally.leaks.is_empty() && tally.searched_lines == 1);
-        output.push(r#"{"message":"otp_sent","phone":"+12025550123"}"#.to_owned());
-        tally.search(&output);
-        assert_eq!(tally.leaks, ["phone number"]);
     }
 }

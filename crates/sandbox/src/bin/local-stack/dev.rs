@@ -3,7 +3,6 @@
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
 };
 
 use sandbox::{
@@ -20,15 +19,13 @@ use crate::{
     functions::{self, EVENT_HOOK, Functions, Mode, TELEPHONY_HOOK},
     invoke::Announcement,
     outside::Outside,
-    terminal::{self, Terminal},
+    page,
+    terminal::{self, TICK, Terminal},
 };
 
 /// The recorded events that are named: of the same user.
 const SENDING: &str = "telephony-sms-mfa-verification";
 const FEEDBACK: &str = "event-sms-identity-engine";
-
-/// How soon the threads that show something notice the end.
-const TICK: Duration = Duration::from_millis(200);
 
 /// Keeps the stack running.
 pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal: Terminal) -> Result<(), Error> {
@@ -37,6 +34,7 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
     let wanted = [&TELEPHONY_HOOK, &EVENT_HOOK];
     let functions = Functions::start(&Mode::Watched, &wanted, &mut port, outside, events, waiter)?;
     let _announcement = Announcement::make(functions.port)?;
+    page::connect(&functions, &outside.sandbox);
     warn(&functions, terminal)?;
     explain(&functions, outside, terminal)?;
     let over = AtomicBool::new(false);
@@ -48,6 +46,7 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
     };
     thread::scope(|threads| {
         threads.spawn(|| show(show_log(&functions, terminal, &over)));
+        threads.spawn(|| page::feed(&functions, &outside.sandbox, &over));
         threads.spawn(|| show(show_messages(&outside.sandbox, terminal, &over)));
         let ended = waiter.until_interrupted();
         over.store(true, Ordering::Relaxed);
@@ -70,12 +69,13 @@ fn warn(functions: &Functions, terminal: Terminal) -> Result<(), Error> {
 
 fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) -> Result<(), Error> {
     let sandbox = outside.sandbox.http_url();
+    let page = outside.sandbox.page_url();
+    terminal.say(format!("{}  {page}", terminal.title("See each decision, and send, on the page:")))?;
     terminal.say(terminal.title("The local stack is up; Ctrl-C ends it. In another terminal:"))?;
     for (what, command) in [
         ("Okta asks to send a code", format!("make invoke EVENT=events/{SENDING}.json")),
         ("the user has typed it: Okta's event", format!("make invoke EVENT=events/{FEEDBACK}.json")),
         ("a request of your own", own_request(functions.port)),
-        ("the phones, and what Twilio and Okta were asked", format!("{sandbox}/_sandbox/")),
         (
             "let Twilio fail once",
             format!(

@@ -52,7 +52,8 @@ impl<'a> Invocation<'a> {
             Some(port) => functions::base_url(port),
             None => running()?,
         };
-        let is_telephony = || Path::new(self.file).file_name().is_some_and(|name| name.to_string_lossy().contains("telephony"));
+        let is_telephony =
+            || Path::new(self.file).file_name().is_some_and(|name| name.to_string_lossy().contains("telephony"));
         let by_name = || if is_telephony() { TELEPHONY_HOOK.name } else { EVENT_HOOK.name };
         let url = format!("{base_url}/2015-03-31/functions/{}/invocations", self.function.unwrap_or_else(by_name));
         let answer = http::send(&Method::POST, &url, &HeaderMap::new(), &event, LIMIT)
@@ -79,7 +80,11 @@ impl<'a> Invocation<'a> {
 fn read(answer: &str) -> Option<(String, Value)> {
     let mut answer: Value = serde_json::from_str(answer).ok()?;
     if let Some(failures) = answer.get("batchItemFailures").and_then(Value::as_array) {
-        let short = if failures.is_empty() { "the whole batch is done".to_owned() } else { format!("{} messages stay", failures.len()) };
+        let short = if failures.is_empty() {
+            "the whole batch is done".to_owned()
+        } else {
+            format!("{} messages stay", failures.len())
+        };
         return Some((short, answer));
     }
     if let Some(error) = answer.get("errorType").and_then(Value::as_str) {
@@ -88,7 +93,8 @@ fn read(answer: &str) -> Option<(String, Value)> {
     let status = answer.get("statusCode")?.as_u64()?;
     let body = answer.get_mut("body")?;
     *body = body.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(body.take());
-    let reason = ["/error/errorCauses/0/reason", "/debugContext/reason"].iter().find_map(|path| body.pointer(path)?.as_str());
+    let reason =
+        ["/error/errorCauses/0/reason", "/debugContext/reason"].iter().find_map(|path| body.pointer(path)?.as_str());
     let short = reason.map_or_else(|| status.to_string(), |reason| format!("{status} {reason}"));
     Some((short, answer))
 }
@@ -136,8 +142,8 @@ impl Drop for Announcement {
 }
 
 fn running() -> Result<String, Error> {
-    let text = fs::read_to_string(RUNNING).map_err(|_| Error::NotRunning)?;
-    let running: Value = serde_json::from_str(&text).map_err(|_| Error::NotRunning)?;
+    let text = fs::read_to_string(RUNNING).map_err(|_not_there| Error::NotRunning)?;
+    let running: Value = serde_json::from_str(&text).map_err(|_not_there| Error::NotRunning)?;
     running.get("functions").and_then(Value::as_str).map(str::to_owned).ok_or(Error::NotRunning)
 }
 

@@ -15,10 +15,12 @@ mod http;
 mod invoke;
 mod output;
 mod outside;
+mod page;
 mod request;
 mod scene;
 mod sending;
 mod stories;
+mod tally;
 mod terminal;
 
 use std::process::ExitCode;

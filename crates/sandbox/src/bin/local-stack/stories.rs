@@ -15,13 +15,13 @@ use sandbox::{
 use serde_json::Value;
 
 use crate::{
-    demo::Tally,
     error::Error,
     feedback,
     functions::{EVENT_HOOK, Variables},
     request::Request,
     scene::Scene,
     sending::{self, Observed},
+    tally::Tally,
     terminal,
 };
 
@@ -105,8 +105,8 @@ fn sign_in(scene: &Scene<'_>, tally: &mut Tally) -> Result<(), Error> {
     };
     terminal.say(terminal.row("event-hook", format!("takes the event from its queue: {known}")))?;
     let approved = sandbox.approved();
-    let knows = if approved == [PHONE] { "that the code was right (approved)" } else { "nothing of it" };
-    terminal.say(terminal.row("Twilio knows", knows))?;
+    let twilio_knows = if approved == [PHONE] { "that the code was right (approved)" } else { "nothing of it" };
+    terminal.say(terminal.row("Twilio knows", twilio_knows))?;
     tally.answered("the delivery of the event", took);
     let is_exact = answer.status == 200 && approved == [PHONE] && text("source") == "sends";
     verdict(scene, tally, is_exact && observed.is_successful() && sandbox.okta_requests().is_empty())

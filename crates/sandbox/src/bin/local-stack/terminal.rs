@@ -20,6 +20,9 @@ const MARGIN: usize = 16;
 /// Fields that say nothing about a single decision, are shown elsewhere or are mere ids.
 const LEFT_OUT: &[&str] = &["timestamp", "level", "message", "service", "duration_ms", "verify_ms"];
 
+/// How soon the threads that show something notice the end.
+pub(crate) const TICK: Duration = Duration::from_millis(200);
+
 /// A function writes its log line before it answers; the line only has to come through the pipes.
 pub(crate) const LOG_LIMIT: Duration = Duration::from_secs(2);
 
@@ -43,6 +46,11 @@ impl Terminal {
     }
 
     /// Writes one line, or some.
+    #[expect(
+        clippy::unused_self,
+        clippy::disallowed_methods,
+        reason = "the one place that writes; a terminal to write to"
+    )]
     pub(crate) fn say(self, text: impl Display) -> Result<(), Error> {
         // `println!` would panic where nobody reads any more.
         writeln!(io::stdout().lock(), "{text}").map_err(|error| match error.kind() {
