@@ -41,7 +41,7 @@ REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke build test lint doc fmt bench fuzz notices redrive test-infra update-countries tools clean check-arch \
+.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices redrive test-infra update-countries tools clean check-arch \
 	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List what can be done
@@ -58,6 +58,17 @@ dev: $(TOOLS)/local-stack.stamp ## Run both functions here until Ctrl-C, built a
 invoke: ## Send EVENT=events/....json to the functions that `make dev` runs
 	@test -x $(LOCAL_STACK) || { echo "The local stack is not running here: start \`make dev\` in another terminal" >&2; exit 1; }
 	@$(LOCAL_STACK) invoke "$(EVENT)" $(if $(FUNCTION),--function $(FUNCTION)) $(if $(PORT),--port $(PORT))
+
+pause: ## Pause sending in the stack that `make dev` runs: WHAT=NG,call or WHAT=true (see docs/policy.md)
+	@$(LOCAL_STACK) pause "$(or $(WHAT),true)"
+
+resume: ## End the pause
+	@$(LOCAL_STACK) resume
+
+test-page: ## Test the page of `make dev` in Debian's Chromium, where it is installed (packages chromium and chromium-driver)
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
+		cargo build --workspace --locked && cargo test --locked --package sandbox --test page -- --ignored --test-threads 1; \
+	else echo "test-page: passed over, there is no chromium with chromedriver on this machine"; fi
 
 build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build each function's zip for Lambda into target/lambda (ARCH=arm64 or x86_64)
 	@# The two architectures share their output folders: what another build left there would be packed or deployed.

@@ -184,6 +184,24 @@ pub fn create_secret(endpoint: &str, name: &str, secret: &Value) -> Result<(), A
     aws::call(endpoint, operation, &parameters, Duration::ZERO).map(drop)
 }
 
+/// Changes one field of a secret that holds a JSON object, and leaves the others as they are.
+///
+/// # Errors
+/// If the emulator does not do it, or the secret holds no object.
+pub fn change_secret(endpoint: &str, name: &str, field: &str, value: &Value) -> Result<(), AwsError> {
+    let get = Operation::secrets_manager("secretsmanager.GetSecretValue");
+    let found = aws::call(endpoint, get, &json!({ "SecretId": name }), Duration::ZERO)?;
+    let text = found.get("SecretString").and_then(Value::as_str).unwrap_or_default();
+    let mut secret: Value = serde_json::from_str(text).unwrap_or_default();
+    let Some(fields) = secret.as_object_mut() else {
+        return Err(get.not_understood("the secret is no JSON object".to_owned()));
+    };
+    fields.insert(field.to_owned(), value.clone());
+    let put = Operation::secrets_manager("secretsmanager.PutSecretValue");
+    let parameters = json!({ "SecretId": name, "SecretString": secret.to_string() });
+    aws::call(endpoint, put, &parameters, Duration::ZERO).map(drop)
+}
+
 /// Makes the sends table.
 ///
 /// # Errors

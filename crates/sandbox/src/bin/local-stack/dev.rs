@@ -33,7 +33,7 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
     let mut port = Functions::hold_port()?;
     let wanted = [&TELEPHONY_HOOK, &EVENT_HOOK];
     let functions = Functions::start(&Mode::Watched, &wanted, &mut port, outside, events, waiter)?;
-    let _announcement = Announcement::make(functions.port)?;
+    let _announcement = Announcement::make(functions.port, &outside.aws_endpoint)?;
     page::connect(&functions, &outside.sandbox);
     warn(&functions, terminal)?;
     explain(&functions, outside, terminal)?;

@@ -50,7 +50,7 @@ impl<'a> Invocation<'a> {
         let event = self.event()?;
         let base_url = match self.port {
             Some(port) => functions::base_url(port),
-            None => running()?,
+            None => running("functions")?,
         };
         let is_telephony =
             || Path::new(self.file).file_name().is_some_and(|name| name.to_string_lossy().contains("telephony"));
@@ -122,8 +122,8 @@ pub(crate) struct Announcement {
 
 impl Announcement {
     /// The last one that starts is the one that `make invoke` asks.
-    pub(crate) fn make(port: u16) -> Result<Self, Error> {
-        let text = json!({ "functions": functions::base_url(port), "pid": std::process::id() }).to_string();
+    pub(crate) fn make(port: u16, aws: &str) -> Result<Self, Error> {
+        let text = json!({ "functions": functions::base_url(port), "aws": aws, "pid": std::process::id() }).to_string();
         let write = || {
             fs::create_dir_all(Path::new(RUNNING).parent().unwrap_or(Path::new(".")))?;
             fs::write(RUNNING, &text)
@@ -141,10 +141,11 @@ impl Drop for Announcement {
     }
 }
 
-fn running() -> Result<String, Error> {
+/// The address of a part of the stack that `make dev` runs.
+pub(crate) fn running(part: &str) -> Result<String, Error> {
     let text = fs::read_to_string(RUNNING).map_err(|_not_there| Error::NotRunning)?;
     let running: Value = serde_json::from_str(&text).map_err(|_not_there| Error::NotRunning)?;
-    running.get("functions").and_then(Value::as_str).map(str::to_owned).ok_or(Error::NotRunning)
+    running.get(part).and_then(Value::as_str).map(str::to_owned).ok_or(Error::NotRunning)
 }
 
 #[cfg(test)]

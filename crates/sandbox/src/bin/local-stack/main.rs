@@ -1,4 +1,4 @@
-//! `make demo`, `make dev` and `make invoke`: both functions on this machine, between an AWS emulator and the sandbox.
+//! `make demo`, `make dev`, `make invoke`, `make pause` and `make resume`: both functions on this machine, between an AWS emulator and the sandbox.
 //!
 //! Nothing of it needs an account or leaves 127.0.0.1. See `docs/local-stack.md`.
 
@@ -16,6 +16,7 @@ mod invoke;
 mod output;
 mod outside;
 mod page;
+mod pause;
 mod request;
 mod scene;
 mod sending;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
 
 /// Returns how much did not end as expected.
 fn run() -> Result<usize, Error> {
-    const USAGE: &str = "say `demo`, `demo --all`, `dev` or `invoke FILE [--function NAME] [--port PORT]`; `make` does, from the top folder";
+    const USAGE: &str = "say `demo`, `demo --all`, `dev`, `invoke FILE [--function NAME] [--port PORT]`, `pause NAMES` or `resume`; `make` does, from the top folder";
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mode = arguments.iter().map(String::as_str).collect::<Vec<_>>();
     let terminal = Terminal::of_stdout();
@@ -54,6 +55,8 @@ fn run() -> Result<usize, Error> {
             let invocation = Invocation::parse(invocation).ok_or(Error::Usage(USAGE))?;
             return invocation.run(terminal).map(|()| 0);
         }
+        ["pause", names] => return pause::pause(names, terminal).map(|()| 0),
+        ["resume"] => return pause::resume(terminal).map(|()| 0),
         ["demo"] => (true, false),
         ["demo", "--all"] => (true, true),
         ["dev"] => (false, false),
