@@ -67,7 +67,8 @@ resume: ## End the pause
 
 test-page: ## Test the page of `make dev` in Debian's Chromium, where it is installed (packages chromium and chromium-driver)
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
-		cargo build --workspace --locked && cargo test --locked --package sandbox --test page -- --ignored --test-threads 1; \
+		cargo build --workspace --locked && CHROMIUM=$$(command -v chromium) CHROMEDRIVER=$$(command -v chromedriver) SCREENSHOTS=$(SCREENSHOTS) \
+			cargo test --locked --package sandbox --test page -- --ignored --test-threads 1; \
 	else echo "test-page: passed over, there is no chromium with chromedriver on this machine"; fi
 
 build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build each function's zip for Lambda into target/lambda (ARCH=arm64 or x86_64)
