@@ -20,7 +20,7 @@ CDK := infra/cdk
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION).stamp
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 
-# The tools find each other, and keep what they cache beside themselves.
+# The tools find each other, and keep their caches in the same folder.
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(CURDIR)/$(VENV)/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 export XDG_CACHE_HOME := $(CURDIR)/$(TOOLS)/cache
@@ -155,7 +155,7 @@ doc: ## Build the API documentation into target/doc; a warning is an error
 fmt: ## Format the code
 	cargo fmt --all
 
-bench: ## Measure cold and warm requests beside a function that does nothing
+bench: ## Measure cold and warm requests, compared with a function that does nothing
 	cargo build --release --locked --package sandbox --example lambda_function
 	cargo bench --locked --package telephony-hook --bench cold_start
 

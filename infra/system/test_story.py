@@ -153,7 +153,7 @@ class Story(unittest.TestCase):
 
         self.assertEqual(deliver(self.stack, "6f1c6ab0-2f1e-4f5a-9f0e-000000000001").status, 200)
 
-        wait_until("Twilio is told", approvals)
+        wait_until("Twilio has the approval", approvals)
         [verification] = sandbox.get("verifications")
         self.assertEqual((verification["sid"], verification["status"]), (sid, "approved"))
         self.assertTrue(approvals()[0]["path"].endswith(f"/Verifications/{sid}"), approvals())
@@ -247,7 +247,7 @@ class EventsAlone(unittest.TestCase):
             [verification] = sandbox.get("verifications")
             return verification["status"] == "approved"
 
-        wait_until("Twilio is told", approved)
+        wait_until("Twilio has the approval", approved)
         self.assertTrue(sandbox.get("okta-requests"))
 
 
@@ -282,7 +282,7 @@ class PreTraffic(unittest.TestCase):
     """The check that CodeDeploy asks for before a new version gets traffic, on the real functions."""
 
     def verdict(self, stack):
-        """What the check tells CodeDeploy, after sending nothing."""
+        """What the check reports to CodeDeploy. It sends nothing."""
         code_deploy.verdicts.clear()
         sandbox.reset()
         name = stack.resources("AWS::Lambda::Function")["PreTrafficCheck"]

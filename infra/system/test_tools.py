@@ -237,7 +237,7 @@ class Between:
 
 
 class Smoke(unittest.TestCase):
-    """Against a server that answers as it is told."""
+    """Against a server with scripted responses."""
 
     OURS = staticmethod(lambda reason: {"error": {"errorSummary": "x", "errorCauses": [{"reason": reason}]}})
 

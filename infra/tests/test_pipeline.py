@@ -1,4 +1,4 @@
-"""What the pipeline's roles may do: enough for the stack, and nothing beside it."""
+"""What the pipeline's roles may do: enough for the stack, and nothing else."""
 
 import re
 import unittest

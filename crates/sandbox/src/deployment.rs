@@ -176,7 +176,7 @@ impl TelephonyRequest {
         self
     }
 
-    /// As if the gateway had taken it so long ago: a cold start.
+    /// Sets the time at which the gateway took the request to `age` ago, as after a cold start.
     #[must_use]
     pub fn taken_ago(mut self, age: Duration) -> Self {
         self.gateway_time = unix_time().checked_sub(age).and_then(|time| time.as_millis().try_into().ok());

@@ -96,7 +96,7 @@ impl DynamoDb {
         (table.fault, table.faulty) = (code, Some(operation));
     }
 
-    /// Holds every answer back for so long from now on. What was asked for is done at once.
+    /// Delays every response from now on. The operation itself happens immediately.
     pub fn delay(&self, delay: Duration) {
         self.lock().delay = delay;
     }

@@ -22,9 +22,9 @@ pub const PRIVATE_VALUES: [&str; 3] = ["Test User", "test.user@example.com", "20
 /// Which of Okta's two products wrote an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// The user is the only target, and only second factors are told of.
+    /// The user is the only target, and only second factors are reported.
     Classic,
-    /// The authenticator's enrollment is a target too, and passwords are told of as well.
+    /// The authenticator's enrollment is a target too, and passwords are reported as well.
     Identity,
 }
 
@@ -68,11 +68,11 @@ pub const OTHER_FACTORS: &[Factor] = &[
 /// A shape that Okta is known to give events. None of them hides whose code was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// Every field that tells nothing of the factor or the user is null.
+    /// Every field that is not about the factor or the user is null.
     ExplicitNulls,
     /// Those fields are missing instead, as in 2019.
     MissingFields,
-    /// `target` is null, so that only the actor tells of the user.
+    /// `target` is null, so only the actor names the user.
     NoTarget,
     /// Further values of `debugData` are objects, numbers, arrays and truth values.
     DebugDataOfAnyType,

@@ -42,13 +42,13 @@ pub struct RecordedEvent<Expected = Sending> {
 pub struct Sending {
     /// Status of the answer.
     pub status: u16,
-    /// Whether Okta is told that the code is on its way.
+    /// Whether the response says that the code was sent.
     pub successful: bool,
-    /// The reason code that the answer tells.
+    /// The reason code in the response.
     pub reason: String,
-    /// The field that the answer tells.
+    /// The field that the response names.
     pub location: Option<String>,
-    /// Twilio's error code that the answer tells.
+    /// Twilio's error code in the response.
     pub twilio_code: Option<u32>,
     /// How many requests reach Lookup.
     pub lookup_requests: usize,
@@ -64,9 +64,9 @@ pub struct Sending {
 pub struct Feedback {
     /// Status of the answer; none to a batch.
     pub status: Option<u16>,
-    /// The reason code that the answer tells; none if it tells nothing.
+    /// The reason code in the response, if it has one.
     pub reason: Option<String>,
-    /// The field that the answer tells.
+    /// The field that the response names.
     pub location: Option<String>,
     /// Numbers to which a code must be on its way before.
     pub pending: Vec<String>,
@@ -86,7 +86,7 @@ pub fn folder() -> PathBuf {
 /// The program that writes the folder's files.
 pub fn generator() -> Command {
     let mut command = Command::new("python3");
-    // It shall leave nothing beside its source.
+    // It must not leave files next to its source.
     command.arg("-B").arg(folder().join("generate.py"));
     command
 }

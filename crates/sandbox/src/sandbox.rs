@@ -50,7 +50,7 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// If it cannot start; [`Sandbox::try_start`] tells why.
+    /// If it cannot start; [`Sandbox::try_start`] returns the reason.
     pub fn start(options: Options) -> Self {
         #[expect(clippy::panic, reason = "a test that has no sandbox has failed")]
         Self::try_start(options).unwrap_or_else(|error| panic!("{error}"))
@@ -166,7 +166,7 @@ impl Sandbox {
         self.server.connections()
     }
 
-    /// Waits until a condition on what was seen holds, and tells whether it did within the limit.
+    /// Waits until a condition holds, and returns whether it did within the limit.
     pub fn wait_until(&self, limit: Duration, mut condition: impl FnMut(&Self) -> bool) -> bool {
         self.site.activity.wait_until(limit, || condition(self))
     }

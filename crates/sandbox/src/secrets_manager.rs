@@ -171,7 +171,7 @@ impl SecretsManager {
         self.store().fault = Some(Fault { code, id: Some(id.to_owned()), times: None });
     }
 
-    /// Holds every answer back for so long from now on.
+    /// Delays every response from now on.
     pub fn delay(&self, delay: Duration) {
         self.store().delay = delay;
     }

@@ -281,7 +281,7 @@ function definitions(names: Names): Definition[] {
       id: 'TelephonySecretAlarm',
       of: 'telephony',
       description:
-        'telephony-hook cannot refresh a secret. It goes on with the old value if it has one; otherwise it ' +
+        'telephony-hook cannot refresh a secret. It keeps the old value if it has one; otherwise it ' +
         'refuses every request.',
       runbook: 'alarm-secret-refresh',
       metric: { namespace: 'OktaTwilio', metricName: 'SecretRefreshFailures', dimensions: { Hook: 'telephony-hook' } },
@@ -307,7 +307,7 @@ function definitions(names: Names): Definition[] {
       id: 'EventSecretAlarm',
       of: 'events',
       description:
-        'event-hook cannot refresh a secret. It goes on with the old value if it has one; otherwise it ' +
+        'event-hook cannot refresh a secret. It keeps the old value if it has one; otherwise it ' +
         'refuses every request.',
       runbook: 'alarm-secret-refresh',
       metric: { namespace: 'OktaTwilio', metricName: 'SecretRefreshFailures', dimensions: { Hook: 'event-hook' } },

@@ -660,7 +660,7 @@ function dashboardBody(): string {
   return JSON.stringify(JSON.parse(text('dashboard.json')));
 }
 
-/** A file that the npm package has beside this one, and the repository where it is written. */
+/** A file that the npm package keeps next to this one, and that the repository keeps where it is written. */
 function text(name: string): string {
   const places = ['.', '../../lib', '../../..'].map((place) => join(__dirname, place, name));
   return readFileSync(places.find((path) => existsSync(path))!, 'utf8');

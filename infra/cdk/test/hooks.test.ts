@@ -95,7 +95,7 @@ test('two in one stack are refused, as their metrics would add up', () => {
 
 const CHECKED: Record<string, Record<string, string>> = { default: {}, jwt: JWT, 'with a topic': { AlarmEmail: 'on-call@example.com' } };
 for (const [mode, parameters] of Object.entries(CHECKED)) {
-  test(`cdk-nag finds nothing that is not acknowledged beside its resource: ${mode}`, () => {
+  test(`cdk-nag finds nothing that is not acknowledged next to its resource: ${mode}`, () => {
     const stack = stackFor(parameters);
     const app = stack.node.root as App;
     const violations = [new AwsSolutionsChecks(app), new ServerlessChecks(app)].flatMap((pack) => pack.validateScope(app).violations);

@@ -40,14 +40,14 @@ impl Builder {
         variables.into_iter().fold(self, |builder, (name, value)| builder.env(name, value))
     }
 
-    /// The memory size in MB that the function is told, 128 unless set. It is not a limit here.
+    /// The memory size in MB that the environment announces, 128 unless set. Nothing enforces it here.
     #[must_use]
     pub fn memory(mut self, megabytes: u32) -> Self {
         self.memory = megabytes;
         self
     }
 
-    /// The function's timeout, 10 s unless set: the deadline that it is told, and when it is killed.
+    /// The function's timeout, 10 s unless set: the deadline that it receives, and the moment at which it is killed.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

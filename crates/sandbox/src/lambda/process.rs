@@ -55,7 +55,7 @@ impl Drop for Process {
     }
 }
 
-/// Waits for the end of the process and tells it to everyone who waits.
+/// Waits for the process to end, and notifies everyone who waits.
 fn watch(mut child: Child, guard: Guard, environment: &Environment) {
     let pid = WaitId::Pid(Pid::from_child(&child));
     // Without reaping it: until that is done below, the id stays taken and nobody's signal can hit a stranger.

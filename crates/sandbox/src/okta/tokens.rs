@@ -30,7 +30,7 @@ impl Tokens {
         self.ends.get(token).is_some_and(|end| now < *end)
     }
 
-    /// `POST /oauth2/v1/token`. `endpoint` tells whether a URL is this endpoint's own.
+    /// `POST /oauth2/v1/token`. `endpoint` checks whether a URL is that of this endpoint.
     pub(crate) fn grant(
         &mut self,
         options: &OktaOptions,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) const PARAMETERS: &[&str] = &["Fields", "CountryCode", "PartnerSubId"];
 
-/// What can be asked for beside the free `validation`.
+/// The packages that a request can name in addition to the free `validation`.
 const PACKAGES: [&str; 10] = [
     "caller_name",
     "sim_swap",

@@ -60,7 +60,7 @@ pub struct RecordedRequest {
     pub answered: Option<Answered>,
     /// The fault that happened to it.
     pub fault: Option<Fault>,
-    /// Which connection carried it, counted from 1: tells whether connections are used again.
+    /// The connection that carried it, counted from 1. It shows whether connections are reused.
     pub connection: u64,
     /// When it arrived.
     pub at: Moment,

@@ -41,7 +41,7 @@ struct Life {
 }
 
 impl Child {
-    /// Starts `command`. Each line that it writes goes to `output`; its end, unless asked for, is told to `events`.
+    /// Starts `command`. Each line that it writes goes to `output`; its end, unless requested, is sent to `events`.
     pub(crate) fn start(
         name: &'static str,
         mut command: Command,
@@ -89,7 +89,7 @@ impl State {
     }
 }
 
-/// Waits for the end of the child, and tells whether that was asked for.
+/// Waits for the child to end, and returns whether that was requested.
 fn watch(mut child: process::Child, guard: Guard, state: &State) -> bool {
     let pid = WaitId::Pid(Pid::from_child(&child));
     // Without reaping it: until that is done below, the id stays taken and nobody's signal can hit a stranger.

@@ -46,7 +46,7 @@ const GROUPS: &[(&str, &str)] = &[
 const TITLE_WIDTH: usize = 34;
 const NAME_WIDTH: usize = 46;
 
-/// After so long without a line, one says how far it is.
+/// After this time without output, a line shows the progress.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// What the demo is run in.

@@ -26,7 +26,7 @@ enum Event {
     Finished,
 }
 
-/// Where events are told.
+/// The sending side of the channel of events.
 #[derive(Clone)]
 pub(crate) struct Events(Sender<Event>);
 

@@ -14,7 +14,7 @@ use crate::{
     terminal::{self, LOG_LIMIT},
 };
 
-/// The code that is on its way to a phone before an event tells that it was right.
+/// The code that was sent before an event reports that it was right.
 const CODE: &str = "314159";
 
 /// What came of a recorded delivery.
@@ -52,7 +52,7 @@ pub(crate) fn deliver(scene: &Scene<'_>, delivery: Request) -> Result<(Answer, D
     Ok((answer, started.elapsed()))
 }
 
-/// Whether a log line tells the end of an event.
+/// Whether a log line reports the final outcome of an event.
 pub(crate) fn is_final(line: &Value) -> bool {
     ["feedback_approved", "feedback_not_needed", "feedback_failed"].contains(&terminal::message(line))
 }

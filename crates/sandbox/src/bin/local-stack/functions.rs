@@ -68,8 +68,8 @@ pub(crate) enum Mode<'a> {
     Deployed(&'a Variables),
     /// For recorded requests to send a code, with these variables.
     Sendings(&'a Variables),
-    /// For recorded deliveries, with these variables. No send went before them, so that Okta's API tells the number; feedback is
-    /// given within the request, so that its outcome can be seen at once.
+    /// For recorded deliveries, with these variables. No send preceded them, so Okta's API supplies the number; feedback is
+    /// given within the request, so that its outcome is visible at once.
     Deliveries(&'a Variables),
     /// Built anew when the source changes. The sends table first, Okta's API where it has no answer; with the queue.
     Watched,

@@ -62,7 +62,7 @@ impl Observed {
         serde_json::from_str(&self.answer.body).unwrap_or_default()
     }
 
-    /// Whether Okta is told that the code is on its way.
+    /// Whether the response says that the code was sent.
     pub(crate) fn is_successful(&self) -> bool {
         self.body().pointer("/commands/0/value/0/status").is_some_and(|status| status == "SUCCESSFUL")
     }
