@@ -488,6 +488,13 @@ ONE_EVENT = Group(
             MOBILE_NUMBER,
             variables={"PHONE_SOURCE": "factors,profile"},
         ),
+        delivered(
+            "event-sms-not-remembered",
+            "With the sends table and no source of Okta's: the table does not know of a send, so nothing is approved.",
+            [identity("event-sms-not-remembered", SMS)],
+            Feedback(200, pending=(USERS_NUMBER,), feedback=("not_needed: not_remembered",)),
+            variables={"SENDS_TABLE": "sends", "PHONE_SOURCE": "none"},
+        ),
         approved(
             "event-sms-fields-null",
             "Everything else is `null`; the actor names the user.",

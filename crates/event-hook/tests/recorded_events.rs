@@ -10,6 +10,7 @@ use std::{
 use sandbox::{
     MAGIC_USERS, MagicUser, Options,
     deployment::{Deployment, HttpAnswer, OKTA_SECRET_ID},
+    dynamodb::DynamoDb,
     events::OTHER_FACTORS,
     lambda::{Function, Outcome},
     recorded_events::{self, Feedback, PrivateValue, RecordedEvent},
@@ -25,6 +26,8 @@ const ANSWERS: &str = "answers";
 struct Hook {
     deployment: Deployment,
     function: Function,
+    /// An empty sends table, for the events that name one.
+    _table: DynamoDb,
 }
 
 #[test]
@@ -53,13 +56,15 @@ impl Hook {
         let options = Options::default();
         let deployment = Deployment::start(options.clone());
         deployment.secrets.put(OKTA_SECRET_ID, &json!({"okta_api_token": options.okta.api_token}));
+        let table = DynamoDb::start();
         let function = deployment.function(env!("CARGO_BIN_EXE_event-hook")).envs([
+            ("AWS_ENDPOINT_URL_DYNAMODB", table.url().as_str()),
             ("OKTA_ORG_URL", options.okta.org_url.as_str()),
             ("OKTA_API_URL", &deployment.twilio.https_url()),
             ("OKTA_SECRET_ID", OKTA_SECRET_ID),
         ]);
         let function = function.envs(variables).spawn();
-        Self { deployment, function }
+        Self { deployment, function, _table: table }
     }
 
     fn replay(&self, event: &RecordedEvent<Feedback>) {
