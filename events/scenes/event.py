@@ -491,7 +491,7 @@ ONE_EVENT = Group(
         delivered(
             "event-sms-not-remembered",
             "With the sends table and no source of Okta's: the table does not know of a send, so nothing is approved.",
-            [identity("event-sms-not-remembered", SMS)],
+            [identity("event-sms-not-remembered", SMS, "00uneverSentTo0000g3")],
             Feedback(200, pending=(USERS_NUMBER,), feedback=("not_needed: not_remembered",)),
             variables={"SENDS_TABLE": "sends", "PHONE_SOURCE": "none"},
         ),
