@@ -141,15 +141,19 @@ mod tests {
     #[test]
     fn every_reason_of_the_runbook_has_a_sentence() {
         let runbook = include_str!("../../../../docs/runbook.md");
+        // The reasons below this heading are about secrets, not about codes.
+        let (runbook, _of_secrets) = runbook.split_once("\n## Rotating a secret").expect("the heading");
         let cells = runbook.lines().filter_map(|line| line.trim_start().strip_prefix("| `")?.split('|').next());
         let is_reason = |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
-        let mut found = 0;
-        for reason in cells.flat_map(|cell| cell.split(['`', ',', ' '])).filter(|word| !word.is_empty()) {
-            if is_reason(&reason) {
+        let (mut found, mut missing) = (0, Vec::new());
+        for reason in cells.flat_map(|cell| cell.split('`').step_by(2)) {
+            // The head of a table is no reason.
+            if is_reason(&reason) && reason != "reason" {
                 found += 1;
-                assert!(sentence(reason).is_some(), "{reason}");
+                missing.extend(sentence(reason).is_none().then_some(reason));
             }
         }
+        assert_eq!(missing, [""; 0], "no sentence");
         assert!(found > 40, "the runbook's tables are read: {found}");
     }
 }

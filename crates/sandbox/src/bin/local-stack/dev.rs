@@ -54,17 +54,18 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
     })
 }
 
-/// A misspelt variable of a rule is a rule that is not there.
+/// A misspelt variable of a rule is a rule that is not there. Both functions see the same variables: each is named once.
 fn warn(functions: &Functions, terminal: Terminal) -> Result<(), Error> {
-    for warning in functions.configuration_warnings() {
-        let text = |name: &str| warning.get(name).and_then(Value::as_str);
-        let subject = text("variable").or(text("secret")).unwrap_or_default();
-        let meant = text("meant").map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        let service = text("service").unwrap_or_default();
-        let problem = text("problem").unwrap_or_default();
-        terminal.say(terminal.bad(format!("Warning ({service}): {subject} {problem}{meant}")))?;
-    }
-    Ok(())
+    let mut warnings: Vec<String> = functions.configuration_warnings().iter().map(warning).collect();
+    warnings.dedup();
+    warnings.iter().try_for_each(|warning| terminal.say(terminal.bad(warning)))
+}
+
+fn warning(line: &Value) -> String {
+    let text = |name: &str| line.get(name).and_then(Value::as_str);
+    let subject = text("variable").or(text("secret")).unwrap_or_default();
+    let meant = text("meant").map_or_else(String::new, |meant| format!(". Did you mean {meant}?"));
+    format!("Warning: {subject}: {}{meant}", text("problem").unwrap_or_default())
 }
 
 fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) -> Result<(), Error> {
