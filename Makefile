@@ -65,11 +65,8 @@ pause: ## Pause sending in the stack that `make dev` runs: WHAT=NG,call or WHAT=
 resume: ## End the pause
 	@$(LOCAL_STACK) resume
 
-test-page: ## Test the page of `make dev` in Debian's Chromium, where it is installed (packages chromium and chromium-driver)
-	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
-		cargo build --workspace --locked && CHROMIUM=$$(command -v chromium) CHROMEDRIVER=$$(command -v chromedriver) SCREENSHOTS=$(SCREENSHOTS) \
-			cargo test --locked --package sandbox --test page -- --ignored --test-threads 1; \
-	else echo "test-page: passed over, there is no chromium with chromedriver on this machine"; fi
+test-page: $(TOOLS)/local-stack.stamp ## Test the page of `make dev` in Chromium, where that can be had (SCREENSHOTS=folder keeps pictures)
+	@SCREENSHOTS="$(if $(SCREENSHOTS),$(abspath $(SCREENSHOTS)))" tools/test-page "$(TOOLS)/browser"
 
 build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build each function's zip for Lambda into target/lambda (ARCH=arm64 or x86_64)
 	@# The two architectures share their output folders: what another build left there would be packed or deployed.

@@ -54,6 +54,11 @@ impl Clock {
         Moment(now.checked_add(self.ahead).unwrap_or(now))
     }
 
+    /// What it was set forward by.
+    pub(crate) fn ahead(&self) -> Duration {
+        self.ahead
+    }
+
     pub(crate) fn advance(&mut self, duration: Duration) {
         self.ahead = self.ahead.saturating_add(duration);
     }

@@ -129,7 +129,7 @@ fn stream(site: &Site) -> Reply {
 fn state(site: &Site) -> Value {
     json!({
         "sends": site.door.get().is_some(),
-        "ahead_seconds": site.ahead().as_secs(),
+        "ahead_seconds": site.twilio.ahead().as_secs(),
         "faults": ordered_faults(site),
     })
 }

@@ -1,7 +1,6 @@
 //! Everything that is reachable on the sandbox's ports, and what concerns all parts of it.
 
 use crate::activity::Activity;
-use crate::clock::Clock;
 use crate::okta::Okta;
 use crate::options::Options;
 use crate::server::{Reply, Request};
@@ -73,11 +72,6 @@ impl Site {
         self.twilio.advance(duration);
         self.okta.advance(duration);
         self.settle();
-    }
-
-    /// By how much the clock was set forward.
-    pub(crate) fn ahead(&self) -> Duration {
-        self.twilio.now().since(Clock::default().now())
     }
 
     /// Forgets everything but the clock.

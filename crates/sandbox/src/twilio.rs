@@ -101,6 +101,11 @@ impl Twilio {
         self.state().clock.now()
     }
 
+    /// By how much the clock was set forward.
+    pub(crate) fn ahead(&self) -> Duration {
+        self.state().clock.ahead()
+    }
+
     /// Forgets everything but the clock.
     pub(crate) fn reset(&self) {
         let mut state = self.state();

@@ -273,6 +273,8 @@ impl Book {
                 && story.feedback.is_empty()
                 && story.invocations.is_empty()
                 && now.since(story.at) < LOG_LIMIT
+                // What is turned away never reaches Twilio.
+                && (story.twilio.is_empty() || text(line, "message").as_deref() != Some("request_rejected"))
                 && !differ(&story.asked.okta_event_id, "okta_event_id")
                 && !differ(&story.asked.user_id, "user_id")
                 // A delivery without a code in it has no line at all; it is not the one that was turned away.

@@ -43,7 +43,7 @@ fn the_page_needs_nothing_from_elsewhere() {
         assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
         assert!(!page.text.contains("//cdn") && !page.text.contains("http"), "no foreign address");
         for resource in ["inbox", "verifications", "requests", "okta-requests"] {
-            assert!(page.text.contains(&format!("\"{resource}\"")), "the page reads {resource}");
+            assert!(page.text.contains(&format!("href=\"/_sandbox/{resource}\"")), "the page leads to {resource}");
         }
     }
 }
@@ -74,6 +74,20 @@ fn faults_can_be_ordered_listed_and_cancelled() {
         json!({ "operation": "verify_create", "fault": { "status": 503 }, "times": 1 })
     );
     assert_eq!(bench.control(Method::DELETE, "/faults", None).json(), json!([]));
+    assert_eq!(bench.send(NUMBER, "1234").status, 201);
+}
+
+#[test]
+fn a_fault_can_last_for_a_time() {
+    let bench = Bench::new();
+    let down = json!({ "operation": "verify_create", "fault": { "status": 503 }, "seconds": 10 });
+    assert_eq!(bench.control(Method::POST, "/faults", Some(down)).status, 200);
+    assert_eq!(bench.send(NUMBER, "1234").status, 503);
+    assert_eq!(bench.send(NUMBER, "1234").status, 503, "more than once");
+    let left = bench.read("/faults")[0]["seconds"].as_u64().unwrap();
+    assert!((1..=10).contains(&left), "{left}");
+    bench.control(Method::POST, "/clock", Some(json!({ "advance_seconds": 10 })));
+    assert_eq!(bench.read("/faults"), json!([]));
     assert_eq!(bench.send(NUMBER, "1234").status, 201);
 }
 
@@ -139,6 +153,24 @@ fn mistakes_are_told() {
             400,
             "year",
         ),
+        (
+            Method::POST,
+            "/faults",
+            Some(json!({ "operation": "lookup", "fault": "not_json", "times": 1, "seconds": 1 })),
+            400,
+            "either times or seconds",
+        ),
+        (
+            Method::POST,
+            "/faults",
+            Some(json!({ "operation": "lookup", "fault": "not_json", "seconds": year + 1 })),
+            400,
+            "year",
+        ),
+        (Method::POST, "/send", Some(json!({ "event": "no-such-event" })), 404, "no such recorded event"),
+        (Method::POST, "/send", Some(json!({ "event": "telephony-sms-mfa-verification" })), 409, "make dev"),
+        (Method::POST, "/type", Some(json!({ "story": 1 })), 404, "no such story"),
+        (Method::GET, "/send", None, 405, "method"),
         (Method::POST, "/clock", Some(json!({ "advance_seconds": -1 })), 400, "invalid value"),
         (Method::POST, "/clock", Some(json!({ "advance_seconds": year + 1 })), 400, "year"),
         (Method::POST, "/clock", None, 400, "EOF"),
@@ -163,5 +195,17 @@ fn only_requests_to_localhost_are_answered() {
     {
         let request = bench.anonymous_request(Method::GET, "/_sandbox/inbox").header("host", host);
         assert_eq!(bench.run(request).unwrap().status, status, "{host}");
+    }
+}
+
+#[test]
+fn other_pages_cannot_order_anything() {
+    let bench = Bench::new();
+    let own = bench.sandbox.https_url();
+    for (origin, status) in
+        [(own.as_str(), 200), ("https://example.com", 403), ("http://localhost:3000", 403), ("null", 403), ("", 403)]
+    {
+        let request = bench.anonymous_request(Method::POST, "/_sandbox/reset").header("origin", origin);
+        assert_eq!(bench.run(request).unwrap().status, status, "{origin:?}");
     }
 }

@@ -13,4 +13,5 @@ mod faults;
 mod lookup;
 mod okta;
 mod program;
+mod stories;
 mod verify;

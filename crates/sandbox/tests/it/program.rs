@@ -46,7 +46,7 @@ fn it_serves_until_its_standard_input_is_closed() {
     write!(stream, "GET /_sandbox/ HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
     let mut page = String::new();
     stream.read_to_string(&mut page).unwrap();
-    assert!(page.starts_with("HTTP/1.1 200 OK") && page.contains("<title>Sandbox: inbox</title>"));
+    assert!(page.starts_with("HTTP/1.1 200 OK") && page.contains("<title>Sandbox: what became of each code</title>"));
 
     drop(running.0.stdin.take());
     assert!(running.0.wait().unwrap().success());

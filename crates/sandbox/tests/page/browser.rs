@@ -28,7 +28,12 @@ pub(crate) struct Browser {
 impl Browser {
     /// Opens a page.
     pub(crate) fn open(url: &str) -> Self {
-        let mut driver = Command::new(variable("CHROMEDRIVER"))
+        let mut driver = Command::new(variable("CHROMEDRIVER"));
+        let libraries = variable("BROWSER_LIBRARIES");
+        if !libraries.is_empty() {
+            driver.env("LD_LIBRARY_PATH", libraries);
+        }
+        let mut driver = driver
             .arg("--port=0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
