@@ -30,6 +30,7 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/$(TOOLS)/cache/zig
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 PIP_INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 
+BUILD := tools/with-progress building cargo build --workspace --locked
 LOCAL_STACK := "$(TARGET_DIR)/debug/local-stack"
 FUNCTIONS := telephony-hook event-hook
 RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_64-unknown-linux-gnu,$(ARCH)))
@@ -48,21 +49,25 @@ help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(TOOLS)/local-stack.stamp ## Tell six stories of both functions, run here, and send them every recorded event (ALL=1 shows each)
-	cargo build --workspace --locked
+	$(BUILD)
 	@$(LOCAL_STACK) demo $(if $(ALL),--all)
 
 dev: $(TOOLS)/local-stack.stamp ## Run both functions here until Ctrl-C, built anew when the source changes
-	cargo build --workspace --locked
+	$(BUILD)
 	$(LOCAL_STACK) dev
 
+IS_BUILT = @test -x $(LOCAL_STACK) || { echo "The local stack is not running here: start \`make dev\` in another terminal" >&2; exit 1; }
+
 invoke: ## Send EVENT=events/....json to the functions that `make dev` runs
-	@test -x $(LOCAL_STACK) || { echo "The local stack is not running here: start \`make dev\` in another terminal" >&2; exit 1; }
+	$(IS_BUILT)
 	@$(LOCAL_STACK) invoke "$(EVENT)" $(if $(FUNCTION),--function $(FUNCTION)) $(if $(PORT),--port $(PORT))
 
 pause: ## Pause sending in the stack that `make dev` runs: WHAT=NG,call or WHAT=true (see docs/policy.md)
+	$(IS_BUILT)
 	@$(LOCAL_STACK) pause "$(or $(WHAT),true)"
 
 resume: ## End the pause
+	$(IS_BUILT)
 	@$(LOCAL_STACK) resume
 
 test-page: $(TOOLS)/local-stack.stamp ## Test the page of `make dev` in Chromium, where that can be had (SCREENSHOTS=folder keeps pictures)
@@ -71,7 +76,7 @@ test-page: $(TOOLS)/local-stack.stamp ## Test the page of `make dev` in Chromium
 build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build each function's zip for Lambda into target/lambda (ARCH=arm64 or x86_64)
 	@# The two architectures share their output folders: what another build left there would be packed or deployed.
 	rm -rf target/lambda
-	RUSTFLAGS="$(REMAP_PATHS)" cargo lambda build --release --locked --target $(RUST_TARGET) --output-format zip \
+	RUSTFLAGS="$(REMAP_PATHS)" tools/with-progress "building for release" cargo lambda build --release --locked --target $(RUST_TARGET) --output-format zip \
 		--lambda-dir target/lambda $(FUNCTIONS:%=--package %)
 	tools/normalise-zip $(FUNCTIONS:%=target/lambda/%/bootstrap.zip)
 	tools/check-build-paths "$(TARGET_DIR)/$(RUST_TARGET)/release" $(FUNCTIONS)
@@ -117,11 +122,12 @@ logs: $(TOOLS)/infra.stamp ## Print the deployed functions' log lines (SINCE=10m
 	@$(INFRA_VENV)/bin/python tools/logs
 
 test: $(TOOLS)/local-stack.stamp ## Run every test
-	cargo build --workspace --locked
-	cargo test --workspace --locked
+	$(BUILD)
+	tools/with-progress "building the tests" cargo test --workspace --locked --no-run
+	@tools/with-progress --tests cargo test --workspace --locked --no-fail-fast
 
 test-system: $(TOOLS)/system-test.stamp $(TOOLS)/infra.stamp build-cdk ## Deploy the template into an emulator and use it as Okta does
-	cargo build --workspace --locked
+	$(BUILD)
 	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/system --top-level-directory infra/system $(if $(TEST),-k $(TEST))
 
 test-aws: $(TOOLS)/infra.stamp ## Deploy a stack of its own into your AWS account, check it, remove it: says the cost and asks first
@@ -133,13 +139,13 @@ check-reproducible: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.s
 lint: $(CARGO_DENY) ## Check format, floor plan, clippy, docs, dependencies, licences and that AWS-LC has no jitter entropy
 	cargo fmt --all --check
 	python3 tools/check-layers
-	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	tools/with-progress "checking with clippy" cargo clippy --workspace --all-targets --locked -- --deny warnings
 	$(MAKE) --no-print-directory doc
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	tools/check-advisories
 	tools/third-party-notices --check
 	tools/release check
-	cargo build --workspace --locked
+	$(BUILD)
 	tools/check-jitter-entropy "$(TARGET_DIR)/debug"
 
 lint-workflows: $(LINT_WORKFLOWS)/installed.stamp ## Lint the GitHub workflows with zizmor and actionlint
@@ -153,14 +159,14 @@ fmt: ## Format the code
 	cargo fmt --all
 
 bench: ## Measure cold and warm requests, compared with a function that does nothing
-	cargo build --release --locked --package sandbox --example lambda_function
-	cargo bench --locked --package telephony-hook --bench cold_start
+	tools/with-progress "building for release" cargo build --release --locked --package sandbox --example lambda_function
+	tools/with-progress "building for release, then measuring" cargo bench --locked --package telephony-hook --bench cold_start
 
 fuzz: $(CARGO_FUZZ) ## Give the parsers of outside bodies random ones, SECONDS_EACH=60
 	@# The sanitizer's flags are for nightly compilers; this lets the stable one take them, for this build only.
 	@for target in telephony_request event_delivery; do \
-		echo "Fuzzing $$target for $(SECONDS_EACH) s"; \
-		RUSTC_BOOTSTRAP=1 $(TOOLS)/bin/cargo-fuzz run --fuzz-dir crates/okta-twilio/fuzz $$target -- -max_total_time=$(SECONDS_EACH) -print_final_stats=1 || exit 1; \
+		echo "Building $$target with a sanitizer (five minutes the first time), then fuzzing it for $(SECONDS_EACH) s"; \
+		RUSTC_BOOTSTRAP=1 tools/with-progress "building, then fuzzing" $(TOOLS)/bin/cargo-fuzz run --fuzz-dir crates/okta-twilio/fuzz $$target -- -max_total_time=$(SECONDS_EACH) -print_final_stats=1 || exit 1; \
 	done
 
 notices: ## Write THIRD-PARTY-NOTICES.txt anew, after a change of dependencies
@@ -189,6 +195,7 @@ clean: ## Remove everything built or installed here
 	rm -rf target $(TOOLS) $(addprefix $(CDK)/,node_modules dist cdk.out)
 
 check-arch:
+	@case "$(CURDIR)$(TARGET_DIR)" in *" "*) echo "A release build cannot be in a path with a blank, which RUSTFLAGS does not take: $(CURDIR)" >&2; exit 2 ;; esac
 	@case "$(ARCH)" in arm64|x86_64) ;; *) echo "ARCH is '$(ARCH)'; it must be arm64 or x86_64" >&2; exit 2 ;; esac
 
 $(VENV)/bin/python:
@@ -240,12 +247,12 @@ $(CARGO_DENY):
 	@echo "Building cargo-deny $(CARGO_DENY_VERSION) into .tools (one to three minutes)"
 	CARGO_TARGET_DIR=$(TOOLS)/build CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
 		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 CARGO_PROFILE_RELEASE_DEBUG=0 \
-		cargo install cargo-deny@$(CARGO_DENY_VERSION) --locked --root $(TOOLS)
+		tools/with-progress "building cargo-deny" cargo install cargo-deny@$(CARGO_DENY_VERSION) --locked --root $(TOOLS)
 	@rm -rf $(TOOLS)/build
 	@touch $@
 
 $(CARGO_FUZZ):
 	@echo "Building cargo-fuzz $(CARGO_FUZZ_VERSION) into .tools (one minute)"
-	CARGO_TARGET_DIR=$(TOOLS)/build cargo install cargo-fuzz@$(CARGO_FUZZ_VERSION) --locked --root $(TOOLS)
+	CARGO_TARGET_DIR=$(TOOLS)/build tools/with-progress "building cargo-fuzz" cargo install cargo-fuzz@$(CARGO_FUZZ_VERSION) --locked --root $(TOOLS)
 	@rm -rf $(TOOLS)/build
 	@touch $@

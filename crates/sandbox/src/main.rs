@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people, which handles no real secrets")]
 
 use clap::Parser;
-use sandbox::{Options, RateLimit, Sandbox, SecondCode, WhatsappUsers};
+use sandbox::{Options, RateLimit, Sandbox, SecondCode, StartError, WhatsappUsers};
 use serde_json::json;
 use std::error::Error;
 use std::io;
@@ -78,7 +78,12 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let until_stdin_closes = arguments.until_stdin_closes;
     let options = options(arguments);
-    let sandbox = Sandbox::try_start(options.clone())?;
+    let sandbox = Sandbox::try_start(options.clone()).map_err(|error| match error {
+        StartError::Listen(ref cause) if cause.kind() == io::ErrorKind::AddrInUse => {
+            format!("{error}; --http-port and --https-port choose others, and 0 takes any free one").into()
+        }
+        error => Box::<dyn Error>::from(error),
+    })?;
     println!("{}", greeting(&sandbox, &options));
     wait_for_the_end(until_stdin_closes)?;
     Ok(())

@@ -137,8 +137,8 @@ impl Server {
     pub(crate) fn start(ports: Ports, certificate: &Certificate, handler: Arc<dyn Handler>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let entered = runtime.enter();
-        let https = Port::bind(ports.https)?.listen()?;
-        let http = Port::bind(ports.http)?.listen()?;
+        let https = Port::listen_on(ports.https)?;
+        let http = Port::listen_on(ports.http)?;
         drop(entered);
         let connections = Arc::new(AtomicU64::new(0));
         let (commands, received) = mpsc::unbounded_channel();
@@ -213,6 +213,12 @@ impl Port {
         socket.set_reuseaddr(true)?;
         socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
         Ok(Self::Kept(socket))
+    }
+
+    /// The error names the port.
+    fn listen_on(port: u16) -> io::Result<Self> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("port {port}: {error}"));
+        Self::bind(port).and_then(Self::listen).map_err(named)
     }
 
     fn listen(self) -> io::Result<Self> {
