@@ -84,5 +84,7 @@ fn a_port_that_is_taken_is_told() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_sandbox")).args(["--https-port", &port, "--http-port", "0"]).output().unwrap();
     assert!(!output.status.success());
-    assert!(String::from_utf8(output.stderr).unwrap().starts_with("sandbox: cannot listen on 127.0.0.1: "));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with(&format!("sandbox: cannot listen on 127.0.0.1: port {port}: ")), "{said}");
+    assert!(said.contains("--http-port and --https-port choose others"), "{said}");
 }

@@ -57,9 +57,10 @@ impl Child {
         thread::spawn({
             let (state, output, events) = (Arc::clone(&state), Arc::clone(output), events.clone());
             move || {
-                let asked_for = watch(child, guard, &state);
-                if !asked_for {
+                if let Some(status) = watch(child, guard, &state) {
                     wait_for_readers(&readers);
+                    // Whoever is killed has no last words.
+                    output.push(status);
                     events.child_ended(Error::ended(name, &output));
                 }
             }
@@ -89,8 +90,8 @@ impl State {
     }
 }
 
-/// Waits for the child to end, and returns whether that was requested.
-fn watch(mut child: process::Child, guard: Guard, state: &State) -> bool {
+/// Waits for the child to end, and returns how it ended unless that was requested.
+fn watch(mut child: process::Child, guard: Guard, state: &State) -> Option<String> {
     let pid = WaitId::Pid(Pid::from_child(&child));
     // Without reaping it: until that is done below, the id stays taken and nobody's signal can hit a stranger.
     let _ = rustix::io::retry_on_intr(|| {
@@ -98,12 +99,12 @@ fn watch(mut child: process::Child, guard: Guard, state: &State) -> bool {
     });
     drop(guard);
     let mut life = state.lock();
-    let _ = child.wait();
+    let status = child.wait();
     life.ended = true;
     let unwanted = life.unwanted;
     drop(life);
     state.changed.notify_all();
-    unwanted
+    (!unwanted).then(|| status.map_or_else(|error| error.to_string(), |status| status.to_string()))
 }
 
 /// Waits until what a child wrote last is read, or shortly: what the child has started may keep its pipes open.
@@ -182,6 +183,6 @@ mod tests {
         let _child = Child::start("the child", shell("echo why; exit 3"), &output, &events).unwrap();
         let error = waiter.until_interrupted().unwrap_err();
         let Error::Ended { name, output } = error else { panic!("{error}") };
-        assert_eq!((name, output.as_str()), ("the child", "why"));
+        assert_eq!((name, output.as_str()), ("the child", "why\nexit status: 3"));
     }
 }
