@@ -169,6 +169,19 @@ pub enum CallError {
     Interrupted,
 }
 
+impl CallError {
+    /// Classifies the client's error. Its text is dropped.
+    pub fn of(error: &reqwest::Error) -> Self {
+        if error.is_connect() {
+            Self::NotConnected
+        } else if error.is_timeout() {
+            Self::TimedOut
+        } else {
+            Self::Interrupted
+        }
+    }
+}
+
 /// The status, the headers, and the body if it could be read.
 #[derive(Debug)]
 pub struct HttpResponse {
@@ -201,7 +214,7 @@ pub async fn call(request: reqwest::RequestBuilder, timeout: Duration) -> Result
     // Lambda may have frozen the process for a long time. Yield once, so that pooled connections notice a remote close
     // before they are reused.
     tokio::task::yield_now().await;
-    let mut response = request.timeout(timeout).send().await.map_err(|error| classify(&error))?;
+    let mut response = request.timeout(timeout).send().await.map_err(|error| CallError::of(&error))?;
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
     Ok(HttpResponse { status, headers, body: read_body(response).await })
@@ -220,16 +233,6 @@ pub async fn call_repeatable(request: reqwest::RequestBuilder, timeout: Duration
             call(again, timeout.saturating_sub(started.elapsed())).await
         }
         (response, _) => response,
-    }
-}
-
-fn classify(error: &reqwest::Error) -> CallError {
-    if error.is_connect() {
-        CallError::NotConnected
-    } else if error.is_timeout() {
-        CallError::TimedOut
-    } else {
-        CallError::Interrupted
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod activity;
 mod aws;
+pub mod aws_account;
 pub mod aws_emulator;
 mod certificate;
 mod clock;

@@ -34,7 +34,7 @@ impl TwilioCredentials {
     }
 
     /// Adds the credentials to a request.
-    pub(crate) fn authenticate(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    pub fn authenticate(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         request.basic_auth(&self.user, Some(self.password.0.expose_secret()))
     }
 }

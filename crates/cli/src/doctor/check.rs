@@ -1,0 +1,65 @@
+//! The list of all checks.
+
+/// What a check looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Aws,
+    Twilio,
+    Okta,
+    Hooks,
+}
+
+impl Group {
+    pub(crate) const ALL: &[Self] = &[Self::Aws, Self::Twilio, Self::Okta, Self::Hooks];
+
+    /// The name for `--only` and in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Twilio => "twilio",
+            Self::Okta => "okta",
+            Self::Hooks => "hooks",
+        }
+    }
+
+    pub(crate) fn heading(self) -> &'static str {
+        match self {
+            Self::Aws => "AWS",
+            Self::Twilio => "Twilio",
+            Self::Okta => "Okta",
+            Self::Hooks => "End to end",
+        }
+    }
+}
+
+macro_rules! checks {
+    ($($variant:ident $id:literal $group:ident $title:literal,)*) => {
+        /// One check. The ids are stable: other programs can rely on them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum Check { $($variant,)* }
+
+        impl Check {
+            /// All checks, in the order in which they are printed.
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub(crate) fn id(self) -> &'static str {
+                match self { $(Self::$variant => $id,)* }
+            }
+
+            pub(crate) fn group(self) -> Group {
+                match self { $(Self::$variant => Group::$group,)* }
+            }
+
+            /// What is checked, in a few words.
+            pub(crate) fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+checks! {
+    Identity "A1" Aws "AWS credentials",
+    Stack "A2" Aws "Stack",
+    HooksSecret "A3" Aws "Hooks secret",
+}

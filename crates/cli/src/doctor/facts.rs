@@ -1,0 +1,87 @@
+//! What the checks look at, read once and before all checks.
+
+use okta_twilio::{
+    config::Variables,
+    id::Sid,
+    secrets::{HooksSecret, SecretError},
+};
+use secrecy::SecretString;
+
+use crate::{
+    aws::{Aws, AwsError, lambda::FunctionConfiguration, secrets_manager, sts},
+    environment::Environment,
+    stack::{Hook, Stack},
+};
+
+/// Everything that was read, or why it could not be read. `Ok(None)` means that it does not exist.
+pub(crate) struct Facts {
+    /// The account of the credentials.
+    pub(crate) account: Result<String, AwsError>,
+    pub(crate) stack: Result<Option<Stack>, AwsError>,
+    pub(crate) telephony: Result<Option<FunctionConfiguration>, AwsError>,
+    pub(crate) event: Result<Option<FunctionConfiguration>, AwsError>,
+    /// The text of the hooks secret.
+    pub(crate) hooks_text: Result<Option<SecretString>, AwsError>,
+}
+
+impl Facts {
+    /// Reads.
+    pub(crate) async fn gather(environment: &Environment) -> Self {
+        let aws = match &environment.aws {
+            Ok(aws) => aws,
+            Err(error) => return Self::unreadable(error),
+        };
+        let account = sts::account(aws).await;
+        let stack = Stack::find(aws, &environment.stack_name).await;
+        let Ok(Some(known)) = &stack else {
+            return Self { account, stack, telephony: Ok(None), event: Ok(None), hooks_text: Ok(None) };
+        };
+        let telephony = known.function(aws, Hook::Telephony).await;
+        let event = known.function(aws, Hook::Event).await;
+        let hooks_text = hooks_text(aws, known).await;
+        Self { account, stack, telephony, event, hooks_text }
+    }
+
+    fn unreadable(error: &AwsError) -> Self {
+        Self {
+            account: Err(error.clone()),
+            stack: Err(error.clone()),
+            telephony: Err(error.clone()),
+            event: Err(error.clone()),
+            hooks_text: Err(error.clone()),
+        }
+    }
+
+    /// The configuration of a function, if the stack has it and it could be read.
+    pub(crate) fn function(&self, hook: Hook) -> Option<&FunctionConfiguration> {
+        let function = match hook {
+            Hook::Telephony => &self.telephony,
+            Hook::Event => &self.event,
+        };
+        function.as_ref().ok()?.as_ref()
+    }
+
+    /// The functions that could be read.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = (Hook, &FunctionConfiguration)> {
+        Hook::ALL.into_iter().filter_map(|hook| Some((hook, self.function(hook)?)))
+    }
+
+    /// The value of a variable of the functions. Variables that both have are equal.
+    pub(crate) fn variable(&self, name: &'static str) -> Option<String> {
+        self.functions().find_map(|(_, function)| Variables::new(&|name| function.variable(name)).optional(name))
+    }
+
+    /// The hooks secret, read by the functions' own parser. `None` if it has no value or could not be fetched.
+    pub(crate) fn hooks_secret(&self) -> Option<Result<HooksSecret, SecretError>> {
+        let text = self.hooks_text.as_ref().ok()?.as_ref()?;
+        let configured = self.variable("VERIFY_SERVICE_SID").and_then(|sid| Sid::parse(&sid, "VA"));
+        Some(HooksSecret::read(text, configured.as_ref()))
+    }
+}
+
+async fn hooks_text(aws: &Aws, stack: &Stack) -> Result<Option<SecretString>, AwsError> {
+    match stack.output("HooksSecretArn") {
+        Some(id) => secrets_manager::value(aws, id).await,
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,4 @@
+//! The real program against stand-ins for AWS, Twilio and Okta.
+
+mod doctor;
+mod world;

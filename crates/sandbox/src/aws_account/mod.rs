@@ -1,0 +1,121 @@
+//! An AWS account with one deployed stack, for tests of the command line tool.
+//!
+//! One address serves every service, as an emulator does: `AWS_ENDPOINT_URL` leads to it. Each request must be signed for
+//! its service. The signature itself is not checked. A test changes the account by [`AwsAccount::change`].
+
+mod cloudformation;
+mod function;
+mod protocol;
+mod secrets;
+mod sts;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State as Extracted,
+    http::{HeaderMap, Method, Uri},
+    response::Response,
+};
+
+use self::protocol::{Call, Refusal};
+pub use self::{cloudformation::Stack, function::Function};
+use crate::loopback::Server;
+
+/// A running account.
+pub struct AwsAccount {
+    server: Server,
+    account: Arc<Mutex<Account>>,
+}
+
+/// What is in the account.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// The stack.
+    pub stack: Option<Stack>,
+    /// The secrets, by ARN. One without a value was created and never filled.
+    pub secrets: BTreeMap<String, Option<String>>,
+    /// IAM actions that the caller lacks, such as `lambda:GetFunctionConfiguration`.
+    pub denied: BTreeSet<&'static str>,
+    /// Whether the caller's session has ended.
+    pub is_expired: bool,
+    /// The IAM actions that were used, in order.
+    pub used: Vec<String>,
+}
+
+impl AwsAccount {
+    /// Starts with a stack in which all is well.
+    pub fn start(stack: Stack) -> Self {
+        let account = Arc::new(Mutex::new(Account { stack: Some(stack), ..Account::default() }));
+        let server = Server::start(Router::new().fallback(handle).with_state(Arc::clone(&account)));
+        Self { server, account }
+    }
+
+    /// For `AWS_ENDPOINT_URL`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// The variables of a person who is signed in to this account.
+    pub fn variables(&self) -> [(&'static str, String); 4] {
+        [
+            ("AWS_ENDPOINT_URL", self.url()),
+            ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "example-of-a-secret-access-key".to_owned()),
+            ("AWS_REGION", crate::aws::REGION.to_owned()),
+        ]
+    }
+
+    /// Changes the account.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
+        change(&mut lock(&self.account))
+    }
+}
+
+fn lock(account: &Mutex<Account>) -> MutexGuard<'_, Account> {
+    account.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn handle(
+    Extracted(account): Extracted<Arc<Mutex<Account>>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let call = match Call::read(&method, &uri, &headers, &body) {
+        Ok(call) => call,
+        Err(refusal) => return refusal.into_response(protocol::Protocol::Json),
+    };
+    let protocol = call.protocol;
+    let mut account = lock(&account);
+    match account.answer(&call) {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(protocol),
+    }
+}
+
+impl Account {
+    fn answer(&mut self, call: &Call) -> Result<Response, Refusal> {
+        let action = format!("{}:{}", call.service, call.operation);
+        self.used.push(action.clone());
+        if self.is_expired {
+            return Err(Refusal::new(403, "ExpiredToken"));
+        }
+        if self.denied.contains(action.as_str()) {
+            return Err(Refusal::new(403, "AccessDenied"));
+        }
+        match action.as_str() {
+            "sts:GetCallerIdentity" => Ok(sts::identity()),
+            "cloudformation:DescribeStacks" => cloudformation::describe(self, call),
+            "cloudformation:ListStackResources" => cloudformation::resources(self, call),
+            "lambda:GetFunctionConfiguration" => function::configuration(self, call),
+            "secretsmanager:GetSecretValue" => secrets::value(self, call),
+            _ => Err(Refusal::new(400, "InvalidAction")),
+        }
+    }
+}
