@@ -36,7 +36,7 @@ use crate::{
 /// Timeout of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Lifetime of Okta's tokens if a response does not state it.
+/// Lifetime of Okta's tokens. A longer or missing one in a response counts as this.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
 
 /// A token is replaced this long before it expires, so that none expires on the way.
@@ -316,7 +316,7 @@ impl OktaClient {
             }
             granted => granted?,
         };
-        let lifetime = granted.expires_in.map_or(TOKEN_LIFETIME, Duration::from_secs);
+        let lifetime = granted.expires_in.map_or(TOKEN_LIFETIME, Duration::from_secs).min(TOKEN_LIFETIME);
         let token = Arc::new(AccessToken {
             authorization: authorization("Bearer", &granted.access_token)?,
             secret: Arc::clone(secret),
@@ -455,7 +455,7 @@ fn numbers<'a>(values: impl Iterator<Item = &'a Value>, paths: &[&str]) -> Vec<P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::lookup;
+    use crate::{config::tests::lookup, okta::private_key::tests::new_pem};
     use serde_json::json;
 
     fn config(list: &[(&'static str, &'static str)]) -> Result<OktaConfig, ConfigError> {
@@ -547,6 +547,26 @@ mod tests {
         let http = http_client::build(None).unwrap();
         let secret = Cached::new(Duration::from_secs(300), |_limit| async { Err(SecretError::NotFound) });
         OktaClient::new(http, &config(&[]).unwrap(), secret, Clock::fixed(std::time::UNIX_EPOCH))
+    }
+
+    #[tokio::test]
+    async fn a_token_of_any_lifetime_is_used() {
+        for response in [
+            r#"{"access_token":"token","expires_in":18446744073709551615}"#,
+            r#"{"access_token":"token","expires_in":9223372036854775807}"#,
+            r#"{"access_token":"token","expires_in":0}"#,
+            r#"{"access_token":"token","expires_in":"soon"}"#,
+        ] {
+            let base = format!("http://{}", http_client::tests::server(response));
+            let mut client = client();
+            client.token_endpoint = format!("{base}/token").parse().unwrap();
+            let secret = json!({"okta_client_id": "0oa1", "okta_private_key": new_pem()}).to_string();
+            let secret = Arc::new(OktaSecret::read(&secret.into()).ok().unwrap());
+            let Credentials::ServiceApp(app) = &secret.credentials else { panic!() };
+            let deadline = Deadline::starting(CALL_TIMEOUT, client.clock.now(), None);
+            let token = client.access_token(app, &secret, &deadline).await;
+            assert!(token.is_ok_and(|token| token.refresh_at <= Instant::now() + TOKEN_LIFETIME), "{response}");
+        }
     }
 
     #[test]
