@@ -1,11 +1,14 @@
 //! Lambda function behind Okta's event hook, and the consumer of its queue. Everything except the glue is in
 //! `okta_twilio`.
 
-use std::{convert::Infallible, process::ExitCode};
+use std::process::ExitCode;
 
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use okta_twilio::{
-    hooks::{events::EventHook, function::Function},
+    hooks::{
+        events::EventHook,
+        function::{Function, without_panic_text},
+    },
     time::clock::Timestamp,
 };
 use serde_json::value::RawValue;
@@ -25,7 +28,9 @@ async fn main() -> ExitCode {
     let response = |event: LambdaEvent<Box<RawValue>>| async move {
         let log = function.log_of_invocation(&event.context.request_id);
         let end = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
-        Ok::<_, Infallible>(hook.handle(event.payload.get(), end, &log).await)
+        let handled = without_panic_text(hook.handle(event.payload.get(), end, &log)).await;
+        handled
+            .map_err(|panicked| Diagnostic { error_type: "Panicked".to_owned(), error_message: panicked.to_string() })
     };
     match lambda_runtime::run(service_fn(response)).await {
         Ok(()) => ExitCode::SUCCESS,

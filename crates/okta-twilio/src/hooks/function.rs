@@ -1,6 +1,9 @@
 //! The parts of both binaries that surround their invocations.
 
 use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -96,8 +99,44 @@ impl Function {
     }
 }
 
+/// A handler panicked because of a bug. The log has the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the handler panicked")]
+pub struct Panicked;
+
+/// Runs a handler. The runtime would report the text of a panic, which could quote the input, to Lambda. The gateway
+/// writes that report to its access log.
+///
+/// # Errors
+/// [`Panicked`] if the handler panics.
+pub async fn without_panic_text<T>(handler: impl Future<Output = T>) -> Result<T, Panicked> {
+    let mut handler = pin!(handler);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(_text) => Err(Panicked).into(),
+    })
+    .await
+}
+
 /// `METRICS_STACK` (`okta-twilio`): value of the metric dimension `Stack`.
 fn stack_name(variables: &Variables<'_>) -> Result<StackName, ConfigError> {
     let help = ("must be 1 to 128 letters, digits, -, _, . or /", "okta-twilio-staging");
     Ok(variables.read("METRICS_STACK", help, StackName::parse)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_leaves_without_its_text() {
+        assert_eq!(without_panic_text(async { 7 }).await, Ok(7));
+        let number = "+12025550123";
+        let panicked = without_panic_text(async {
+            tokio::task::yield_now().await;
+            assert!(number.is_empty(), "{number}");
+        });
+        let error = panicked.await.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(number));
+    }
 }
