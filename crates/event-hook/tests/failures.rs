@@ -6,9 +6,14 @@ mod support;
 
 use std::time::Duration;
 
-use sandbox::{Status, exclusive::run_alone};
+use sandbox::{
+    Fault, Operation, Status, Times,
+    deployment::{AUTH_SECRET, HttpAnswer},
+    exclusive::run_alone,
+    lambda::GatewayEvent,
+};
 use serde_json::{Value, json};
-use support::{Hook, OKTA_SECRET_ID, delivery, enrollment, sign_in};
+use support::{Hook, OKTA_SECRET_ID, delivery, enrollment, sign_in, variables};
 
 const USER: &str = "00uyxxSknGtK8022w0g3";
 const NUMBER: &str = "+12025550123";
@@ -175,6 +180,27 @@ mod aws_in_trouble {
             let events: Vec<_> = (0..12).map(|_| sign_in(USER, "SMS_FACTOR")).collect();
             assert_eq!(hook.deliver(&events).status, 200, "{code}");
             assert_eq!(hook.sqs.messages().len(), 12, "{code}");
+        }
+    }
+}
+
+mod time {
+    use super::*;
+
+    #[test]
+    fn lambdas_own_deadline_counts() {
+        for silent in [Operation::OktaFactors, Operation::VerifyUpdate] {
+            let hook = Hook::start();
+            hook.send_code(NUMBER);
+            hook.deployment.twilio.fault(silent, Fault::Delay(Duration::from_secs(8)), Times::UntilCleared);
+            let function = variables(&hook.deployment, &hook.sqs).timeout(Duration::from_millis(1_500)).spawn();
+            function.wait_until_ready(Duration::from_secs(10)).expect("the function starts");
+            let request = GatewayEvent::new("POST", "/events").header("auth_secret", AUTH_SECRET);
+            let request = request.body(delivery(&[sign_in(USER, "SMS_FACTOR")]).to_string());
+            let response = HttpAnswer::of(function.invoke(&request.build()));
+            assert_eq!(response.status, 503, "{silent:?}");
+            let failed = |line: &Value| line["message"] == "feedback_failed" && line["transient"] == true;
+            assert!(function.log_lines().iter().any(failed), "{silent:?}");
         }
     }
 }

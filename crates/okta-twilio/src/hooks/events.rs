@@ -40,6 +40,9 @@ use crate::{
 /// Time budget of one delivery, counted from the gateway. It leaves time for the response within Okta's 3 s.
 const DELIVERY_BUDGET: Duration = Duration::from_millis(2_500);
 
+/// Time reserved before the Lambda timeout to return the response to a delivery, after the grace period of the last call.
+const RESPONSE_MARGIN: Duration = Duration::from_millis(250);
+
 /// How many events are processed in parallel. It is enough for a large delivery, and below Twilio's throttling limit.
 const CONCURRENCY: usize = 8;
 
@@ -117,21 +120,21 @@ impl EventHook {
     pub async fn handle(&self, event: &str, end: Timestamp, log: &Log) -> InvocationResponse {
         self.context.begin_invocation();
         let response = match queue::records(event) {
-            None => InvocationResponse::Gateway(self.handle_request(event, log).await.into_event()),
+            None => InvocationResponse::Gateway(self.handle_request(event, end, log).await.into_event()),
             Some(records) => InvocationResponse::Batch(self.handle_batch(records, end, log).await),
         };
         self.context.end_invocation(self.okta_secret.as_ref(), log).await;
         response
     }
 
-    async fn handle_request(&self, event: &str, log: &Log) -> HookResponse {
+    async fn handle_request(&self, event: &str, end: Timestamp, log: &Log) -> HookResponse {
         let started = Instant::now();
         let request = match HookRequest::from_event(event) {
             Err(NotARequest::Ping) => return HookResponse::empty(StatusCode::NO_CONTENT),
             request => request.map_err(Rejection::from),
         };
         let mut metrics = log.metrics();
-        let response = match self.try_request(request, log).await {
+        let response = match self.try_request(request, end, log).await {
             Ok(response) => response,
             Err(rejection) => rejection.into_response("GET, POST", log, &mut metrics),
         };
@@ -140,10 +143,16 @@ impl EventHook {
         response
     }
 
-    async fn try_request(&self, request: Result<HookRequest, Rejection>, log: &Log) -> Result<HookResponse, Rejection> {
+    async fn try_request(
+        &self,
+        request: Result<HookRequest, Rejection>,
+        end: Timestamp,
+        log: &Log,
+    ) -> Result<HookResponse, Rejection> {
         let request = request?;
         let now = self.context.clock.now();
         let deadline = Deadline::starting(DELIVERY_BUDGET, now, request.gateway_time);
+        let deadline = deadline.before_end(end, now, RESPONSE_MARGIN);
         self.context.authenticate(&request, &deadline, log).await?;
         match request.method {
             Method::GET => verification(&request),
