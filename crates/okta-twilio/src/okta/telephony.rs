@@ -63,17 +63,16 @@ pub enum DeliveryChannel {
 }
 
 impl DeliveryChannel {
-    /// Okta's documents have `SMS`, `CALL`, `voice` and `voice call`, and recordings have more. An unclear word is
-    /// rejected, because a guess could cause a phone call at night.
+    /// Okta's documents have `SMS`, `CALL`, `voice` and `voice call`, and recordings have more. An unclear wording, such
+    /// as `SMS or voice`, is rejected, because a guess could cause a phone call at night.
     fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
-        let has = |word: &str| text.contains(word);
-        if has("voice") || has("call") || has("phone") {
-            Some(Self::Call)
-        } else if has("sms") || has("text") {
-            Some(Self::Sms)
-        } else {
-            None
+        let has = |words: [&str; 2]| words.iter().any(|word| text.contains(word));
+        match (has(["sms", "text"]), has(["voice", "call"])) {
+            (true, false) => Some(Self::Sms),
+            (false, true) => Some(Self::Call),
+            (false, false) if text.contains("phone") => Some(Self::Call),
+            _ => None,
         }
     }
 }
@@ -393,6 +392,8 @@ mod tests {
             ("Voice", DeliveryChannel::Call),
             ("VOICE", DeliveryChannel::Call),
             ("CALL", DeliveryChannel::Call),
+            ("Text message to the phone", DeliveryChannel::Sms),
+            ("PHONE", DeliveryChannel::Call),
         ] {
             let request = parse(&with("/data/messageProfile/deliveryChannel", json!(text))).unwrap();
             assert_eq!(request.delivery, delivery, "{text}");
@@ -425,7 +426,9 @@ mod tests {
         assert_eq!(location(&with("/eventType", json!("com.okta.oauth2.tokens.transform"))), Some("eventType"));
         assert_eq!(location(&without("", "eventType")), Some("eventType"));
         assert_eq!(location(&with("/data/messageProfile/otpCode", json!("12"))), Some(OTP_CODE));
-        assert_eq!(location(&with("/data/messageProfile/deliveryChannel", json!("EMAIL"))), Some(DELIVERY_CHANNEL));
+        for unclear in ["EMAIL", "SMS or voice", "sms/call", "voice text"] {
+            assert_eq!(location(&with("/data/messageProfile/deliveryChannel", json!(unclear))), Some(DELIVERY_CHANNEL));
+        }
     }
 
     #[test]
