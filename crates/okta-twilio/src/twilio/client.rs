@@ -187,12 +187,14 @@ pub(super) fn id(body: &Value, field: &str) -> Option<SafeId> {
     SafeId::parse(text(body, field)?)
 }
 
-/// A Twilio error code. The specification has a number, but at least one package of Lookup uses a text.
+/// A Twilio error code. The specification has a number, but at least one package of Lookup uses a text. Twilio's codes
+/// have five digits. A longer number could be a phone number or a one-time code, and codes are logged.
 pub(super) fn code_of(value: &Value) -> Option<u32> {
-    match value {
+    let code: Option<u32> = match value {
         Value::String(text) => text.trim().parse().ok(),
         number => number.as_u64().and_then(|code| code.try_into().ok()),
-    }
+    };
+    code.filter(|code| *code < 100_000)
 }
 
 #[cfg(test)]
@@ -251,6 +253,9 @@ pub(super) mod tests {
             (r#"{"code":-1,"message":"Invalid parameter: To"}"#, None, Some(Parameter::To)),
             (r#"{"code":60200.5}"#, None, None),
             (r#"{"code":99999999999}"#, None, None),
+            (r#"{"code":2025550123,"message":"Invalid parameter: To"}"#, None, Some(Parameter::To)),
+            (r#"{"code":"867530"}"#, None, None),
+            (r#"{"code":99999}"#, Some(99_999), None),
             (r#"[60200,"Invalid parameter: To"]"#, None, None),
             ("null", None, None),
             ("", None, None),
