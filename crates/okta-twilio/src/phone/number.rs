@@ -22,6 +22,9 @@ const EXTENSION_DIGITS: usize = 15;
 /// Maximum number of keys in `SendDigits`, including pauses: the limit of the same parameter in Twilio's calls.
 const MAX_KEYS: usize = 32;
 
+/// Maximum number of digits before a slash that belong to one number: a country code and an area code.
+const MAX_AREA_CODE_DIGITS: usize = 7;
+
 /// Words that start an extension.
 const EXTENSION_WORDS: [&str; 8] = ["ext", "extn", "extension", "extensión", "poste", "anexo", "int", "доб"];
 
@@ -152,6 +155,7 @@ pub type ParsedExtension = Result<Option<Extension>, PhoneError>;
 /// - All Unicode dashes and blanks are separators, as are dots, slashes and brackets. Digits can be of any script.
 /// - `+` or `00` starts an international number. `tel:` may come before it, and parameters of RFC 3966 after it.
 /// - A bracketed zero after the country code (`+44 (0)20 …`) is the trunk prefix and is dropped.
+/// - A second ending (`…1820/21`, `…1820 (21)`) makes the number ambiguous.
 /// - `,` `;` `p` `w` `x` `#` and words such as `ext.` start an extension.
 ///
 /// # Errors
@@ -248,55 +252,63 @@ fn is_separator(character: char) -> bool {
 
 /// Parses digits, separators and plus signs.
 fn read_number(text: &str) -> Result<DialableNumber, PhoneError> {
-    // "901820/21" means two numbers that end in 20 and 21, and not one longer number.
-    if text.rsplit_once('/').is_some_and(|(_, last)| (1..=3).contains(&digits_of(last).len())) {
-        return Err(PhoneError::Ambiguous);
-    }
     let text = text.replace('[', "(").replace(']', ")");
-    let compact: String = text.chars().filter(|it| !is_separator(*it) || matches!(it, '(' | ')')).collect();
-    let (has_plus, compact) = match compact.trim_start_matches(['(', ')']).strip_prefix('+') {
-        Some(rest) => (true, rest),
-        None => (false, compact.as_str()),
-    };
-    if compact.contains('+') {
+    let compact: String = text.chars().filter(|it| !is_separator(*it) || matches!(it, '(' | ')' | '/')).collect();
+    let start = compact.trim_start_matches(['(', ')', '/']);
+    // "00" is the international prefix that the ITU recommends.
+    let international = start.strip_prefix('+').or_else(|| start.strip_prefix("00"));
+    let number = international.unwrap_or(&compact);
+    if number.contains('+') {
         return Err(PhoneError::Character);
     }
-    let digits = without_trunk_zero(compact, has_plus)?;
+    let digits = without_trunk_zero(number, international.is_some())?;
     if digits.is_empty() {
         return Err(PhoneError::Empty);
     }
-    // "00" is the international prefix that the ITU recommends.
-    match if has_plus { Some(digits.as_str()) } else { digits.strip_prefix("00") } {
-        Some(digits) => PhoneNumber::from_digits(digits).map(DialableNumber::International).ok_or(PhoneError::Length),
+    if has_two_endings(number, &digits) || (international.is_none() && digits.starts_with("00")) {
+        return Err(PhoneError::Ambiguous);
+    }
+    match international {
+        Some(_) => PhoneNumber::from_digits(&digits).map(DialableNumber::International).ok_or(PhoneError::Length),
         None if (4..=15).contains(&digits.len()) => Ok(DialableNumber::National(NationalNumber { digits })),
         None => Err(PhoneError::Length),
     }
 }
 
-/// The digits of a number that contains only digits and brackets, without a trunk prefix `(0)` after the country code.
-/// Any other bracketed zero is ambiguous, except for the one that begins a national number.
-fn without_trunk_zero(number: &str, has_plus: bool) -> Result<String, PhoneError> {
+/// Whether the text means two numbers: "901820/21" and "901820 (21)" end in 20 and in 21, and "9018/9019" has a whole
+/// number before its slash. Neither is one longer number.
+fn has_two_endings(number: &str, digits: &str) -> bool {
+    let in_brackets = number.strip_suffix(')').and_then(|number| number.rsplit_once('('));
+    let ending = |(before, last): (&str, &str)| {
+        let last = digits_of(last).len();
+        !digits_of(before).is_empty() && (1..=3).contains(&last)
+    };
+    let by_slash = number.rsplit_once('/');
+    let digits_before = |last| digits.len().saturating_sub(digits_of(last).len());
+    let has_whole_number = by_slash.is_some_and(|(_, last)| digits_before(last) > MAX_AREA_CODE_DIGITS);
+    in_brackets.is_some_and(ending) || by_slash.is_some_and(ending) || has_whole_number
+}
+
+/// The digits of a number that contains only digits, brackets and slashes, without a trunk prefix `(0)` after the country
+/// code. Any other bracketed zero is ambiguous, except for the one that begins a national number.
+fn without_trunk_zero(number: &str, is_international: bool) -> Result<String, PhoneError> {
     let Some((before, after)) = number.split_once("(0") else {
         return Ok(digits_of(number));
     };
     let (digits_before, rest) = (digits_of(before), digits_of(after));
     let all = || format!("{digits_before}0{rest}");
-    let country_code = if has_plus { Some(digits_before.as_str()) } else { digits_before.strip_prefix("00") };
     let is_alone = after.starts_with(')');
-    match country_code {
-        Some(code) if is_country_code(code) => {
-            let may_belong = code.parse().is_ok_and(|code: u16| ZERO_IS_NO_TRUNK_PREFIX.contains(&code));
-            let is_only_one = !after.contains("(0)");
-            match (is_alone, may_belong) {
-                (true, false) if is_only_one => Ok(format!("{digits_before}{rest}")),
-                (false, true) => Ok(all()),
-                _ => Err(PhoneError::Ambiguous),
-            }
-        }
-        None if digits_before.is_empty() => Ok(all()),
-        _ if is_alone => Err(PhoneError::Ambiguous),
-        _ => Ok(all()),
+    if is_international && is_country_code(&digits_before) {
+        let may_belong = digits_before.parse().is_ok_and(|code: u16| ZERO_IS_NO_TRUNK_PREFIX.contains(&code));
+        let is_only_one = !after.contains("(0)");
+        return match (is_alone, may_belong) {
+            (true, false) if is_only_one => Ok(format!("{digits_before}{rest}")),
+            (false, true) => Ok(all()),
+            _ => Err(PhoneError::Ambiguous),
+        };
     }
+    let begins_national_number = !is_international && digits_before.is_empty();
+    if is_alone && !begins_national_number { Err(PhoneError::Ambiguous) } else { Ok(all()) }
 }
 
 /// Whether the digits are exactly a country code (ITU-T E.164, list of assigned codes).
@@ -458,6 +470,8 @@ mod tests {
             ("  +442079460060 ", "+442079460060"),
             ("00442079460060", "+442079460060"),
             ("(00 44) 20 7946 0060", "+442079460060"),
+            ("(00)44 20 7946 0060", "+442079460060"),
+            ("(+442079460060)", "+442079460060"),
             ("(+44) 20 7946 0060", "+442079460060"),
             ("+ 44 20 7946 0060", "+442079460060"),
             ("tel:+442079460060", "+442079460060"),
@@ -545,6 +559,10 @@ mod tests {
             ("+49(0)30/901820", "+4930901820"),
             ("0049 (0)30 901820", "+4930901820"),
             ("00 49 (0)30 901820", "+4930901820"),
+            ("(0049)(0)30 901820", "+4930901820"),
+            ("(00)49 (0)30 901820", "+4930901820"),
+            ("0049 (0)33201/1234", "+49332011234"),
+            ("+/49 (0)30 901820", "+4930901820"),
             ("+353 (0)1 234 5678", "+35312345678"),
             ("+81 (0)3 1234 5678", "+81312345678"),
             ("+1 (0)202 555 0123", "+12025550123"),
@@ -578,6 +596,13 @@ mod tests {
             // Two numbers in one text.
             "+49 30 901820/21",
             "030 901820 / 1",
+            "+49 30 901820 (21)",
+            "030 901820 [1]",
+            "+49 30 9018/9019",
+            "030 90182/90183",
+            "+1 202 555 0123/0124",
+            // A trunk prefix before an international prefix.
+            "(0)049 30 901820",
             // A number in a private network.
             "tel:7042;phone-context=example.com",
             "tel:863-1234;phone-context=+1-914-555",
@@ -756,7 +781,7 @@ mod tests {
         }
 
         #[test]
-        fn the_result_is_e164(text in "[+0-9 x,;()-]{0,24}") {
+        fn the_result_is_e164(text in "[+0-9 x,;()/-]{0,24}") {
             if let Some(number) = e164(&text) {
                 let digits = number.strip_prefix('+').unwrap();
                 prop_assert!((7..=15).contains(&digits.len()) && !digits.starts_with('0'));
