@@ -541,6 +541,27 @@ mod observing {
     }
 
     #[test]
+    fn a_landline_that_would_be_refused_still_gets_a_call() {
+        // A magic number of the sandbox. Lookup reports it as a landline.
+        let landline = "+15005552001";
+        let hook = Hook::with_variables(&[
+            ("POLICY_MODE", "observe"),
+            ("ALLOWED_COUNTRIES", "DE"),
+            ("LOOKUP_FIELDS", "line_type_intelligence,sms_pumping_risk"),
+            ("LANDLINE_TO_CALL", "true"),
+        ]);
+        hook.ask(&TelephonyRequest::sms(landline, CODE));
+        assert_eq!(hook.sends()[0].parameter("Channel"), Some("call"));
+        let line = hook.last_log("would_refuse");
+        assert_eq!((&line["reason"], &line["channel"]), (&json!("country_not_allowed"), &json!("call")));
+        let lookups = || hook.deployment.twilio.requests_for(Operation::Lookup);
+        assert_eq!(lookups()[0].parameter("Fields"), Some("line_type_intelligence"), "the rules need no data");
+        // No data can change a call.
+        hook.ask(&TelephonyRequest::call(NUMBER, CODE));
+        assert_eq!((hook.sends().len(), lookups().len()), (2, 1));
+    }
+
+    #[test]
     fn does_not_send_to_an_impossible_number() {
         let hook = Hook::with_variables(&[("POLICY_MODE", "observe"), ("LOOKUP_FIELDS", "basic")]);
         let expired =

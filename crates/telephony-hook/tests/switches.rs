@@ -8,7 +8,7 @@ mod support;
 use std::time::Duration;
 
 use sandbox::{
-    Options,
+    Fault, Operation, Options, Times,
     deployment::{AUTH_SECRET, Deployment, HOOKS_SECRET_ID, TelephonyRequest},
     dynamodb::{DynamoDb, TABLE},
 };
@@ -93,6 +93,17 @@ mod pause {
         let hook = paused(&json!(["US"]), &[("LOOKUP_FIELDS", "line_type_intelligence")]);
         assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms(US, CODE))), "paused");
         assert!(logged(&hook, "metrics").iter().all(|line| line.get("Lookups").is_none()));
+    }
+
+    #[test]
+    fn of_everything_needs_no_lookup_of_a_national_number() {
+        let variables = [("LOOKUP_FIELDS", "basic"), ("DEFAULT_COUNTRY", "US"), ("DENY_RESPONSE", "swallow")];
+        let hook = paused(&json!(true), &variables);
+        // Without a response from Lookup, the answer would be an error, and Okta would send the code.
+        hook.deployment.twilio.fault(Operation::Lookup, Fault::Status(500), Times::UntilCleared);
+        let response = hook.ask(&TelephonyRequest::sms("(202) 555-0123", CODE));
+        assert_eq!(response.body["commands"][0]["value"][0]["transactionMetadata"], "refused:paused");
+        assert!(hook.deployment.twilio.requests_for(Operation::Lookup).is_empty());
     }
 
     #[test]

@@ -166,14 +166,17 @@ impl Policy {
     /// The `available` packages that can change the decision about this request, or that the log must show. For an
     /// exempt request, these are only the packages that can change its channel.
     pub fn packages(&self, request: PolicyRequest, available: &Packages) -> Packages {
-        let exempt = self.exempts(request.request_type);
+        if self.exempts(request.request_type) {
+            return self.rerouting_packages(request, available);
+        }
+        let may_be_call = request.channel == Channel::Call || self.landline_to_call;
+        available.iter().copied().filter(|package| *package != Package::CallForwarding || may_be_call).collect()
+    }
+
+    /// The `available` packages that can change the channel of this request.
+    pub fn rerouting_packages(&self, request: PolicyRequest, available: &Packages) -> Packages {
         let may_be_rerouted = self.landline_to_call && request.channel != Channel::Call;
-        let useful = |package: &Package| match package {
-            Package::LineTypeIntelligence => !exempt || may_be_rerouted,
-            Package::CallForwarding => !exempt && (may_be_rerouted || request.channel == Channel::Call),
-            Package::SmsPumpingRisk | Package::SimSwap | Package::LineStatus => !exempt,
-        };
-        available.iter().copied().filter(useful).collect()
+        available.iter().copied().filter(|it| may_be_rerouted && *it == Package::LineTypeIntelligence).collect()
     }
 
     fn exempts(&self, request_type: RequestType) -> bool {

@@ -86,6 +86,9 @@ impl From<Stop> for PreparedSend {
     }
 }
 
+/// A method of the policy that selects packages.
+type PackagesOf = fn(&Policy, policy::PolicyRequest, &Packages) -> Packages;
+
 /// Takes a request to a decision.
 pub(super) struct Preparer<'a> {
     pub(super) config: &'a SendConfig,
@@ -113,30 +116,36 @@ impl Preparer<'_> {
             return number_invalid().into();
         };
         match (number, self.lookup) {
-            (DialableNumber::International(to), lookup) => match (self.first_decision(to), lookup) {
-                (Err(stop), _) => PreparedSend::stopped(LoggedNumber::of(to), stop),
-                // A request that the policy would refuse does not pay for a Lookup, even in observe mode.
-                (Ok(Route { would_refuse: None, .. }), Some(lookup)) => self.look_up(lookup, number).await,
-                (Ok(_), _) => {
+            (DialableNumber::International(to), lookup) => match self.first_decision(to) {
+                Err(stop) => PreparedSend::stopped(LoggedNumber::of(to), stop),
+                Ok(route) => {
+                    let question =
+                        lookup.and_then(|lookup| Some((lookup, self.packages_for(&route, lookup.packages())?)));
+                    if let Some((lookup, packages)) = question {
+                        return self.look_up(lookup, number, &packages).await;
+                    }
                     let resend = self.resend(to).await;
                     let decision = self.decide(to, None, resend.channel);
                     PreparedSend { known: LoggedNumber::of(to), lookup: None, resend, decision }
                 }
             },
             (DialableNumber::National(_), Some(lookup)) if lookup.completes_national_numbers() => {
-                self.look_up(lookup, number).await
+                if self.paused.is_of_everything() {
+                    return Stop::Refused(Reason::Paused).into();
+                }
+                let packages = self.packages(Region::World, lookup.packages(), Policy::packages);
+                self.look_up(lookup, number, &packages).await
             }
             (DialableNumber::National(_), _) => number_invalid().into(),
         }
     }
 
-    async fn look_up(&self, lookup: &NumberLookup, number: &DialableNumber) -> PreparedSend {
-        let (known, country) = match number {
-            DialableNumber::International(to) => (LoggedNumber::of(to), to.country()),
-            DialableNumber::National(_) => (LoggedNumber::default(), None),
+    async fn look_up(&self, lookup: &NumberLookup, number: &DialableNumber, packages: &Packages) -> PreparedSend {
+        let known = match number {
+            DialableNumber::International(to) => LoggedNumber::of(to),
+            DialableNumber::National(_) => LoggedNumber::default(),
         };
-        let packages = self.packages(country.into(), lookup.packages());
-        let question = lookup.look_up(number, &packages, self.deadline, self.log);
+        let question = lookup.look_up(number, packages, self.deadline, self.log);
         let (found, mut resend) = match number {
             DialableNumber::International(to) => tokio::join!(question, self.resend(to)),
             DialableNumber::National(_) => (question.await, Resend::default()),
@@ -188,11 +197,20 @@ impl Preparer<'_> {
         }
     }
 
-    /// The packages that can change the decision, for every channel of the ladder.
-    fn packages(&self, region: Region, available: &Packages) -> Packages {
+    /// The packages to request for a number whose country is judged. A request that the policy would refuse does not pay
+    /// for a Lookup, even in observe mode, unless the code could become a call. `None` if no Lookup is needed.
+    fn packages_for(&self, route: &Route, available: &Packages) -> Option<Packages> {
+        if route.would_refuse.is_none() {
+            return Some(self.packages(route.region, available, Policy::packages));
+        }
+        Some(self.packages(route.region, available, Policy::rerouting_packages)).filter(|packages| !packages.is_empty())
+    }
+
+    /// The packages that `of` names, for every channel of the ladder.
+    fn packages(&self, region: Region, available: &Packages, of: PackagesOf) -> Packages {
         let ways = self.ladder.as_ref().map_or(&[][..], |ladder| ladder.channels);
         let asked = ways.iter().map(|channel| self.asked(region, Some(*channel))).chain([self.asked(region, None)]);
-        asked.flat_map(|asked| self.policy.packages(asked, available)).collect()
+        asked.flat_map(|asked| of(self.policy, asked, available)).collect()
     }
 
     fn asked(&self, region: Region, resend: Option<Channel>) -> policy::PolicyRequest {
