@@ -4,6 +4,7 @@
 
 pub(crate) mod cloudformation;
 pub(crate) mod lambda;
+pub(crate) mod logs;
 pub(crate) mod secrets_manager;
 pub(crate) mod sts;
 

@@ -5,6 +5,7 @@
 
 mod cloudformation;
 mod function;
+mod logs;
 mod protocol;
 mod secrets;
 mod sts;
@@ -23,7 +24,7 @@ use axum::{
 };
 
 use self::protocol::{Call, Refusal};
-pub use self::{cloudformation::Stack, function::Function};
+pub use self::{cloudformation::Stack, function::Function, logs::LogGroup};
 use crate::loopback::Server;
 
 /// A running account.
@@ -39,6 +40,9 @@ pub struct Account {
     pub stack: Option<Stack>,
     /// The secrets, by ARN. One without a value was created and never filled.
     pub secrets: BTreeMap<String, Option<String>>,
+    /// The log groups, by name.
+    pub log_groups: BTreeMap<String, LogGroup>,
+    queries: BTreeMap<String, logs::Query>,
     /// IAM actions that the caller lacks, such as `lambda:GetFunctionConfiguration`.
     pub denied: BTreeSet<&'static str>,
     /// Whether the caller's session has ended.
@@ -115,6 +119,9 @@ impl Account {
             "cloudformation:ListStackResources" => cloudformation::resources(self, call),
             "lambda:GetFunctionConfiguration" => function::configuration(self, call),
             "secretsmanager:GetSecretValue" => secrets::value(self, call),
+            "logs:DescribeLogGroups" => logs::describe_groups(self, call),
+            "logs:StartQuery" => logs::start_query(self, call),
+            "logs:GetQueryResults" => logs::query_results(self, call),
             _ => Err(Refusal::new(400, "InvalidAction")),
         }
     }
