@@ -16,8 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::{json, time::clock::Timestamp};
 
-/// A request that the gateway received.
-#[derive(Debug)]
+/// A request that the gateway received. It has no `Debug`, because it holds the secret, the code and the number.
 pub struct HookRequest {
     /// HTTP method.
     pub method: Method,

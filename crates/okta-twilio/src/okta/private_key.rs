@@ -1,7 +1,7 @@
 //! A service app's private key, as PEM or JWK, and its signatures.
 //!
-//! Only the base64 of a PEM is used. In a stored secret, line breaks may have become blanks, the two characters `
-//! `, or nothing. The label is ignored too: the content shows whether it is PKCS#8, PKCS#1 or SEC1.
+//! Only the base64 of a PEM is used. In a stored secret, line breaks may have become blanks, the two characters `\n`, or
+//! nothing. The label is ignored too: the content shows whether it is PKCS#8, PKCS#1 or SEC1.
 
 use aws_lc_rs::{
     error::Unspecified,

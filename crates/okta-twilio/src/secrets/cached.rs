@@ -326,6 +326,14 @@ mod tests {
             source
         }
 
+        /// A source of 1, and the secret after INIT.
+        async fn prepared() -> (Arc<Self>, Arc<Cached<Numbered>>) {
+            let source = Self::with(1);
+            let secret = source.cached();
+            assert!(secret.prepare(&budget(), &log()).await);
+            (source, secret)
+        }
+
         fn cached(self: &Arc<Self>) -> Arc<Cached<Numbered>> {
             let source = Arc::clone(self);
             Cached::new(Duration::from_secs(TTL_SECONDS), move |_limit| {
@@ -383,9 +391,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn is_used_until_it_is_due_and_then_refreshed_in_parallel() {
-        let source = Source::with(1);
-        let secret = source.cached();
-        assert!(secret.prepare(&budget(), &log()).await);
+        let (source, secret) = Source::prepared().await;
         source.set(2);
         source.set_delay(40);
         seconds(TTL_SECONDS - 1).await;
@@ -397,9 +403,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_value_older_than_twice_its_time_is_refreshed_before_it_is_used() {
-        let source = Source::with(1);
-        let secret = source.cached();
-        secret.prepare(&budget(), &log()).await;
+        let (source, secret) = Source::prepared().await;
         source.set(2);
         source.set_delay(1_200);
         seconds(2 * TTL_SECONDS).await;
@@ -408,18 +412,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_freeze_counts_even_if_the_monotonic_clock_stood_still() {
-        let source = Source::with(1);
-        let secret = source.cached();
-        secret.prepare(&budget(), &log()).await;
+        let (source, secret) = Source::prepared().await;
         source.set(2);
         assert_eq!(secret.get(&budget(), &log_at(2 * TTL_SECONDS)).await.map(|value| value.0), Ok(2));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_failed_refresh_keeps_the_old_value_and_leaves_time_to_use_it() {
-        let source = Source::with(1);
-        let secret = source.cached();
-        secret.prepare(&budget(), &log()).await;
+        let (source, secret) = Source::prepared().await;
         source.set(2);
         source.set_delay(60_000);
         seconds(2 * TTL_SECONDS).await;
@@ -452,10 +452,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_forced_refresh_happens_once_in_ten_seconds() {
-        let source = Source::with(1);
-        let (secret, log) = (source.cached(), log());
+        let ((source, secret), log) = (Source::prepared().await, log());
         let newer = async |seen: &Arc<Numbered>| secret.newer_than(seen, &budget(), &log).await.map(|value| value.0);
-        secret.prepare(&budget(), &log).await;
         let seen = secret.get(&budget(), &log).await.unwrap();
         assert_eq!(newer(&seen).await, None, "fetched, and the same");
         source.set(2);
@@ -471,9 +469,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_waits_for_a_refresh_in_progress_and_forces_no_second_one() {
-        let source = Source::with(1);
-        let (secret, log) = (source.cached(), log());
-        secret.prepare(&budget(), &log).await;
+        let ((source, secret), log) = (Source::prepared().await, log());
         source.set(2);
         source.set_delay(40);
         seconds(TTL_SECONDS).await;

@@ -28,8 +28,8 @@ const MIN_TIME_FOR_UPDATE: Duration = Duration::from_millis(100);
 /// could come from a proxy.
 const NOTHING_PENDING: [u32; 2] = [20404, 60200];
 
-/// A verification to start.
-#[derive(Clone, Debug)]
+/// A verification to start. It has no `Debug`, because the rate limits can hold the number.
+#[derive(Clone)]
 pub struct NewVerification<'a> {
     /// The recipient.
     pub to: &'a PhoneNumber,
