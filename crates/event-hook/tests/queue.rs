@@ -101,7 +101,7 @@ impl Bench {
     /// How many updates found a pending verification and approved it.
     fn approvals(&self) -> usize {
         let updates = self.deployment.twilio.requests_for(Operation::VerifyUpdate);
-        updates.iter().filter(|update| update.answered.is_some_and(|answered| answered.status == 200)).count()
+        updates.iter().filter(|update| update.response.is_some_and(|response| response.status == 200)).count()
     }
 
     /// Waits until every message was processed and none was given up.

@@ -1,4 +1,4 @@
-//! A small Lambda function whose event says how it behaves; the harness in `sandbox::lambda` is tested with it.
+//! A small Lambda function for the tests of `sandbox::lambda`. Its event determines its behaviour.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,9 +1,9 @@
-//! Lets tests wait for what requests bring about, instead of sleeping.
+//! Lets tests wait for the effect of a request without sleeping.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Counts the requests that were answered.
+/// The number of requests with a response.
 #[derive(Default)]
 pub(crate) struct Activity {
     requests: Mutex<u64>,
@@ -11,13 +11,13 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
-    /// A request was answered and remembered.
+    /// Records that a request has been handled.
     pub(crate) fn request_handled(&self) {
         *self.requests() += 1;
         self.changed.notify_all();
     }
 
-    /// Waits until the condition holds, which is tried again after every request.
+    /// Waits until the condition holds. It is evaluated again after every request.
     pub(crate) fn wait_until(&self, limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
         let end = Instant::now() + limit;
         loop {
@@ -29,7 +29,7 @@ impl Activity {
             if left.is_zero() {
                 return false;
             }
-            // A time-out is noticed above, after one more look.
+            // The loop above handles the timeout, after it has evaluated the condition once more.
             drop(self.changed.wait_timeout_while(self.requests(), left, |requests| *requests == seen));
         }
     }

@@ -4,32 +4,32 @@ use serde_json::Value;
 use std::time::Duration;
 use ureq::Agent;
 
-/// The region of everything here.
+/// The region of all AWS resources in the local stack.
 pub const REGION: &str = "us-east-1";
 
-/// The account of everything here.
+/// The account of all AWS resources in the local stack.
 pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// Access key and secret key: the emulator accepts any.
 pub const ACCESS_KEY: &str = "local";
 
-/// An answer takes a few milliseconds; a paused emulator gives none.
+/// A response takes a few milliseconds. A paused emulator does not respond.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
 
-/// Why the emulator did not do what it was asked for.
+/// The reason why a request to the emulator failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
-    /// It did not answer in time, or not at all.
-    #[error("the AWS emulator does not answer: {0}")]
-    NoAnswer(#[source] Box<ureq::Error>),
-    /// It answered with an error, or with something else than what was asked for.
+    /// The emulator did not respond in time.
+    #[error("the AWS emulator does not respond: {0}")]
+    NoResponse(#[source] Box<ureq::Error>),
+    /// The emulator responded with an error or with an unexpected body.
     #[error("{operation}: {status}: {body}")]
     Refused {
-        /// What it was asked for, as in `X-Amz-Target`.
+        /// The operation, as in `X-Amz-Target`.
         operation: &'static str,
         /// HTTP status.
         status: u16,
-        /// What it said.
+        /// Response body.
         body: String,
     },
 }
@@ -55,21 +55,21 @@ impl Operation {
         Self { service: "secretsmanager", target, content_type: "application/x-amz-json-1.1" }
     }
 
-    /// An answer that lacks what it should hold.
+    /// The error for a response without an expected field.
     pub(crate) fn not_understood(self, body: String) -> AwsError {
         AwsError::Refused { operation: self.target, status: 200, body }
     }
 }
 
-/// Sends one request. `waiting` is how long the emulator has been asked to wait before it answers.
+/// Sends one request. `waiting` is the time that the request asks the emulator to wait before it responds.
 pub(crate) fn call(
     endpoint: &str,
     operation: Operation,
     parameters: &Value,
     waiting: Duration,
 ) -> Result<Value, AwsError> {
-    let failed = |error| AwsError::NoAnswer(Box::new(error));
-    // The emulator finds the service by it and does not check the signature.
+    let failed = |error| AwsError::NoResponse(Box::new(error));
+    // The emulator reads the service from this header and does not check the signature.
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/{REGION}/{}/aws4_request, SignedHeaders=host, Signature=0",
         operation.service
@@ -89,7 +89,7 @@ pub(crate) fn call(
     }
 }
 
-/// A client for loopback that takes every answer for one.
+/// A client for loopback that returns every response, whatever its status.
 pub(crate) fn agent(limit: Duration) -> Agent {
     // A machine's proxy settings are not meant for loopback.
     Agent::config_builder().timeout_global(Some(limit)).http_status_as_error(false).proxy(None).build().into()

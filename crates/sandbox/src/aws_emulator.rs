@@ -1,6 +1,8 @@
-//! The AWS emulator for tests: a process of its own, gone when dropped, and when the test process is killed.
+//! The AWS emulator for tests. It is a separate process, which ends when the value is dropped or the test process is
+//! killed.
 //!
-//! It is `MiniStack`, which `make` installs; `docs/local-stack.md` says why this one. It keeps everything in memory.
+//! The emulator is `MiniStack`, which `make` installs. `docs/local-stack.md` gives the reasons. It keeps all data in
+//! memory.
 
 #![expect(
     clippy::expect_used,
@@ -29,7 +31,7 @@ use std::time::{Duration, Instant};
 const START_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
-/// The emulator says in its health what this variable holds, and makes no other use of it.
+/// The emulator reports the value of this variable in its health response, and does not use it otherwise.
 const MARK_VARIABLE: &str = "MINISTACK_EDITION";
 const MARK_FIELD: &str = "edition";
 
@@ -45,7 +47,7 @@ struct Process {
     guard: Guard,
 }
 
-/// A queue and the one that its hopeless messages go to.
+/// A queue and its dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct QueuePair {
     /// The queue.
@@ -55,10 +57,10 @@ pub struct QueuePair {
 }
 
 impl QueuePair {
-    /// Makes both at the emulator of this address. See [`AwsEmulator::create_fifo_queue_with_dead_letter`].
+    /// Creates both queues in the emulator at this address. See [`AwsEmulator::create_fifo_queue_with_dead_letter`].
     ///
     /// # Errors
-    /// If the emulator does not do it.
+    /// The emulator refuses the request or does not respond.
     pub fn create(
         endpoint: &str,
         name: &str,
@@ -85,10 +87,10 @@ fn create_queue(endpoint: &str, name: &str, attributes: &Value) -> Result<Queue,
 }
 
 impl AwsEmulator {
-    /// Starts it on a free port and waits until it answers.
+    /// Starts the emulator on a free port and waits until it responds.
     ///
     /// # Panics
-    /// If it is not installed, or does not start.
+    /// If the emulator is not installed or does not start.
     pub fn start() -> Self {
         let program = program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_or_else(|problem| panic!("{problem}"));
         let mut output = tempfile::tempfile().expect("a temporary file");
@@ -118,11 +120,11 @@ impl AwsEmulator {
         format!("http://127.0.0.1:{}", self.port.number())
     }
 
-    /// Makes a FIFO queue, whose name must not end in `.fifo` yet, and its dead-letter queue. A message that has been
-    /// received so many times goes there instead of being received once more.
+    /// Creates a FIFO queue and its dead-letter queue. The name must not contain the ending `.fifo`. After the maximum
+    /// number of receives, a message moves to the dead-letter queue.
     ///
     /// # Errors
-    /// If the emulator does not do it.
+    /// The emulator refuses the request or does not respond.
     pub fn create_fifo_queue_with_dead_letter(
         &self,
         name: &str,
@@ -132,7 +134,7 @@ impl AwsEmulator {
         QueuePair::create(&self.url(), name, visibility_timeout, max_receive_count)
     }
 
-    /// Stops answering: connections are taken, and nothing comes back.
+    /// Makes the emulator accept connections without responding.
     pub fn pause(&self) {
         let process = self.lock();
         let Some(Process { child, .. }) = &*process else { return };
@@ -144,7 +146,7 @@ impl AwsEmulator {
         .expect("to see the AWS emulator stop");
     }
 
-    /// Goes on, with nothing lost.
+    /// Resumes the emulator, with all of its data.
     pub fn resume(&self) {
         if let Some(Process { child, .. }) = &*self.lock() {
             rustix::process::kill_process(Pid::from_child(child), Signal::CONT).expect("to resume the AWS emulator");
@@ -174,20 +176,20 @@ impl Drop for AwsEmulator {
     }
 }
 
-/// Stores a secret at the emulator of this address.
+/// Stores a secret in the emulator at this address.
 ///
 /// # Errors
-/// If the emulator does not do it.
+/// The emulator refuses the request or does not respond.
 pub fn create_secret(endpoint: &str, name: &str, secret: &Value) -> Result<(), AwsError> {
     let operation = Operation::secrets_manager("secretsmanager.CreateSecret");
     let parameters = json!({ "Name": name, "SecretString": secret.to_string() });
     aws::call(endpoint, operation, &parameters, Duration::ZERO).map(drop)
 }
 
-/// Changes one field of a secret that holds a JSON object, and leaves the others as they are.
+/// Changes one field of a secret that holds a JSON object, and keeps the others.
 ///
 /// # Errors
-/// If the emulator does not do it, or the secret holds no object.
+/// The emulator refuses the request or does not respond, or the secret does not hold an object.
 pub fn change_secret(endpoint: &str, name: &str, field: &str, value: &Value) -> Result<(), AwsError> {
     let get = Operation::secrets_manager("secretsmanager.GetSecretValue");
     let found = aws::call(endpoint, get, &json!({ "SecretId": name }), Duration::ZERO)?;
@@ -202,10 +204,10 @@ pub fn change_secret(endpoint: &str, name: &str, field: &str, value: &Value) -> 
     aws::call(endpoint, put, &parameters, Duration::ZERO).map(drop)
 }
 
-/// Makes the sends table.
+/// Creates the sends table.
 ///
 /// # Errors
-/// If the emulator does not do it.
+/// The emulator refuses the request or does not respond.
 pub fn create_sends_table(endpoint: &str, name: &str) -> Result<(), AwsError> {
     let keys = [("user_id", "HASH"), ("verification_sid", "RANGE")];
     let attributes = keys.map(|(name, _)| json!({ "AttributeName": name, "AttributeType": "S" }));
@@ -216,37 +218,37 @@ pub fn create_sends_table(endpoint: &str, name: &str) -> Result<(), AwsError> {
     aws::call(endpoint, Operation::dynamodb("DynamoDB_20120810.CreateTable"), &parameters, Duration::ZERO).map(drop)
 }
 
-/// Something that only the emulator says that was started with it.
+/// A value that only the emulator started with it reports.
 pub fn mark() -> String {
     random::hex()
 }
 
-/// Whether the emulator with this mark answers. Another one, of somebody else, does not count.
+/// Whether the emulator with this mark responds. Another emulator on the same port does not count.
 pub fn answers(endpoint: &str, mark: &str) -> bool {
     let health = aws::agent(Duration::from_secs(1)).get(format!("{endpoint}/_ministack/health")).call();
     let body = health.and_then(|mut answer| answer.body_mut().read_to_string()).unwrap_or_default();
     serde_json::from_str::<Value>(&body).is_ok_and(|health| health.get(MARK_FIELD) == Some(&json!(mark)))
 }
 
-/// What starts the emulator on this port of 127.0.0.1.
+/// The command that starts the emulator on this port of 127.0.0.1.
 pub fn command(program: &Path, port: u16, mark: &str) -> Command {
     let mut command = Command::new(program);
     command
         .env(MARK_VARIABLE, mark)
-        // Its default is every interface.
+        // By default the emulator listens on every interface.
         .env("BIND_HOST", "127.0.0.1")
         .env("GATEWAY_PORT", port.to_string())
         .env("LOG_LEVEL", "WARNING")
-        // Nothing may be left from an earlier run, nor on the disk.
+        // No data may remain from an earlier run, and none may be left on the disk.
         .env("PERSIST_STATE", "0")
         .env("S3_PERSIST", "0")
         .env_remove("LOCALSTACK_PERSISTENCE")
-        // Else queue URLs would have that host instead of the one that was asked.
+        // Otherwise queue URLs would contain that host instead of the host of the request.
         .env_remove("MINISTACK_HOST");
     command
 }
 
-/// The emulator's program, or what to do about its absence.
+/// The path of the emulator's program, or a text that says how to install it.
 fn program(crate_folder: &Path) -> Result<PathBuf, String> {
     let program = crate_folder.join("../../.tools/venv/bin/ministack");
     if program.is_file() {

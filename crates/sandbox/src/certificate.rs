@@ -1,5 +1,5 @@
-//! A throw-away certificate authority: made at start, its key forgotten at once, so that the certificate can vouch for
-//! nothing but this one run.
+//! A certificate authority for one run. Its key is discarded after it has signed the server certificate, so that it
+//! cannot sign another one.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -9,27 +9,27 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::Arc;
 
-/// What the names in the certificate are; clients must use one of them.
+/// The names in the certificate. A client must use one of them.
 const HOST_NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// The server's TLS configuration, and the authority that its clients have to trust.
+/// The server's TLS configuration, and the certificate authority that its clients must trust.
 pub(crate) struct Certificate {
     pub(crate) server: Arc<ServerConfig>,
     pub(crate) authority_pem: String,
 }
 
-/// Why no certificate could be made.
+/// The reason why the certificate could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// The certificate could not be built or signed.
     #[error("certificate: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// The TLS stack did not take it.
+    /// The TLS library rejected the certificate.
     #[error("TLS configuration: {0}")]
     Tls(#[from] rustls::Error),
 }
 
-/// Makes an authority and a server certificate signed by it.
+/// Creates a certificate authority and a server certificate that it signs.
 pub(crate) fn make() -> Result<Certificate, CertificateError> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.distinguished_name = named("okta-twilio sandbox authority");

@@ -1,4 +1,4 @@
-//! The sandbox's own clock, which can be set forward, and how its times are written.
+//! The sandbox's clock, which tests can set forward, and the format of its times.
 
 use serde::{Serialize, Serializer};
 use std::time::{Duration, SystemTime};
@@ -10,12 +10,12 @@ use time::format_description::well_known::Rfc3339;
 pub struct Moment(SystemTime);
 
 impl Moment {
-    /// The same as a time of the system.
+    /// The moment as a [`SystemTime`].
     pub fn time(self) -> SystemTime {
         self.0
     }
 
-    /// How long ago `earlier` was; zero if it is still to come.
+    /// The time since `earlier`; zero if `earlier` is in the future.
     pub fn since(self, earlier: Self) -> Duration {
         self.0.duration_since(earlier.0).unwrap_or_default()
     }
@@ -41,7 +41,7 @@ impl Serialize for Moment {
     }
 }
 
-/// The system's time plus what it was set forward by.
+/// The system's time plus the time by which the clock was set forward.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     ahead: Duration,
@@ -54,7 +54,7 @@ impl Clock {
         Moment(now.checked_add(self.ahead).unwrap_or(now))
     }
 
-    /// What it was set forward by.
+    /// The time by which the clock was set forward.
     pub(crate) fn ahead(&self) -> Duration {
         self.ahead
     }
@@ -64,7 +64,7 @@ impl Clock {
     }
 }
 
-/// The system's time since 1970, for what plays the clock of Lambda and of the gateway.
+/// The system's time since 1970, for the timestamps of Lambda and of the gateway.
 pub(crate) fn unix_time() -> Duration {
     #[expect(clippy::disallowed_methods, reason = "the function under test compares it with its own clock")]
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()

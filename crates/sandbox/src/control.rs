@@ -1,7 +1,7 @@
-//! The control plane under `/_sandbox/`: look into the inbox, order faults, set the clock, send. It shows every code to
-//! whoever can open a connection, so it is served on loopback only, and only to requests that name loopback as their host: a
-//! web page elsewhere cannot read it through a name that it points here. Nor can it order anything: a request that another
-//! page's script sends names that page as its origin, and is refused.
+//! The control plane under `/_sandbox/`: read the inbox, set faults, set the clock, send requests. It shows every code
+//! to any client that can connect, so it listens on loopback only, and refuses requests whose host is not loopback. A
+//! foreign web page therefore cannot read it through a DNS name that resolves to loopback (DNS rebinding). Requests
+//! from the script of another page carry that page's origin and are refused, too.
 
 mod sending;
 
@@ -16,21 +16,21 @@ use std::time::Duration;
 const PREFIX: &str = "/_sandbox";
 const JSON: &str = "application/json";
 const PAGE: &str = include_str!("control/page.html");
-/// The page needs nothing from anywhere else.
+/// The page loads nothing from other hosts.
 const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
-/// Also the furthest that the clock is set forward at a time.
-const LONGEST_DELAY: Duration = Duration::from_hours(24 * 365);
+/// The maximum delay, and the maximum step by which the clock can be set forward.
+const MAX_DELAY: Duration = Duration::from_hours(24 * 365);
 
-/// A fault as it is ordered and listed.
+/// A fault as requests set it and responses list it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OrderedFault {
+struct ListedFault {
     operation: Operation,
     fault: Fault,
-    /// With how many requests; none: with every one until the faults are cleared.
+    /// The number of requests that it affects. `None`: every request until the faults are cleared.
     times: Option<u32>,
-    /// Instead: for how long.
+    /// The duration, instead of a number of requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seconds: Option<u64>,
 }
@@ -41,7 +41,7 @@ struct ClockChange {
     advance_seconds: u64,
 }
 
-/// Answers a request to the control plane; none, if it is for another part of the sandbox.
+/// Handles a request to the control plane. Returns `None` if it is for another part of the sandbox.
 pub(crate) fn handle(site: &Site, request: &Request) -> Option<Reply> {
     let resource = request.path.strip_prefix(PREFIX)?;
     if !(resource.is_empty() || resource.starts_with('/')) {
@@ -70,7 +70,7 @@ pub(crate) fn handle(site: &Site, request: &Request) -> Option<Reply> {
         "/okta-requests" if method == get => list(&site.okta.requests()),
         "/verifications" if method == get => list(&site.twilio.verifications()),
         "/faults" if method == get => faults(site),
-        "/faults" if method == post => order(site, request),
+        "/faults" if method == post => set_fault(site, request),
         "/faults" if method == delete => {
             site.clear_faults();
             publish_state(site);
@@ -99,7 +99,8 @@ fn names_loopback(request: &Request) -> bool {
     matches!(name, "localhost" | "127.0.0.1")
 }
 
-/// Scripts and people name no origin; a browser does for whatever is not a plain read from the same page.
+/// A browser sends an origin with every request except a plain read from the same page. Scripts and command-line
+/// clients send none.
 fn comes_from_own_page(request: &Request) -> bool {
     let text = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
     let Some(origin) = text(header::ORIGIN) else { return !request.headers.contains_key(header::ORIGIN) };
@@ -118,53 +119,53 @@ fn list(records: &impl Serialize) -> Reply {
     }
 }
 
-/// All stories, and then each change as it comes.
+/// All stories first, then each change.
 fn stream(site: &Site) -> Reply {
     site.settle();
     let (all, changes) = site.stories.read(&state(site));
     Reply::new(StatusCode::OK, "text/event-stream", all).followed_by(changes)
 }
 
-/// What the page shows besides stories.
+/// The state that the page shows in addition to the stories.
 fn state(site: &Site) -> Value {
     json!({
         "sends": site.door.get().is_some(),
         "ahead_seconds": site.twilio.ahead().as_secs(),
-        "faults": ordered_faults(site),
+        "faults": listed_faults(site),
     })
 }
 
-/// Tells the pages that are open.
+/// Sends the state to the open pages.
 pub(crate) fn publish_state(site: &Site) {
     site.stories.publish("state", &state(site));
 }
 
 fn faults(site: &Site) -> Reply {
-    list(&ordered_faults(site))
+    list(&listed_faults(site))
 }
 
-fn ordered_faults(site: &Site) -> Vec<OrderedFault> {
+fn listed_faults(site: &Site) -> Vec<ListedFault> {
     let now = site.twilio.now();
     let ordered = site.faults().into_iter();
     let ordered = ordered.map(|(operation, fault, left)| {
         let (times, seconds) = match left {
             Times::Next(times) => (Some(times), None),
             Times::UntilCleared => (None, None),
-            // Rounded up: as long as it lasts, there is something left.
+            // Rounded up, so that a fault in effect never has zero seconds left.
             Times::Until(end) => (None, Some(end.since(now).as_secs() + 1)),
         };
-        OrderedFault { operation, fault, times, seconds }
+        ListedFault { operation, fault, times, seconds }
     });
     ordered.collect()
 }
 
-fn order(site: &Site, request: &Request) -> Reply {
-    let OrderedFault { operation, fault, times, seconds } = match serde_json::from_slice(&request.body) {
+fn set_fault(site: &Site, request: &Request) -> Reply {
+    let ListedFault { operation, fault, times, seconds } = match serde_json::from_slice(&request.body) {
         Ok(ordered) => ordered,
         Err(error) => return failure(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     match fault {
-        Fault::Delay(delay) if delay > LONGEST_DELAY => {
+        Fault::Delay(delay) if delay > MAX_DELAY => {
             return failure(StatusCode::BAD_REQUEST, "the delay is longer than a year");
         }
         Fault::Status(status) if StatusCode::from_u16(status).is_err() || status < 200 => {
@@ -174,7 +175,7 @@ fn order(site: &Site, request: &Request) -> Reply {
     }
     let times = match (times, seconds.map(Duration::from_secs)) {
         (Some(_), Some(_)) => return failure(StatusCode::BAD_REQUEST, "it is either times or seconds"),
-        (_, Some(long)) if long > LONGEST_DELAY => {
+        (_, Some(long)) if long > MAX_DELAY => {
             return failure(StatusCode::BAD_REQUEST, "the fault lasts longer than a year");
         }
         (Some(times), None) => Times::Next(times),
@@ -192,7 +193,7 @@ fn clock(site: &Site) -> Reply {
 
 fn set_clock(site: &Site, request: &Request) -> Reply {
     match serde_json::from_slice::<ClockChange>(&request.body) {
-        Ok(change) if Duration::from_secs(change.advance_seconds) <= LONGEST_DELAY => {
+        Ok(change) if Duration::from_secs(change.advance_seconds) <= MAX_DELAY => {
             site.advance(Duration::from_secs(change.advance_seconds));
             publish_state(site);
             clock(site)

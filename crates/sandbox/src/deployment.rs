@@ -1,4 +1,4 @@
-//! A function with everything around it: the Twilio stand-in, Secrets Manager, and the variables that lead to both.
+//! A function with its surroundings: the Twilio stand-in, Secrets Manager, and the variables that point to both.
 
 use std::{path::Path, time::Duration};
 
@@ -21,7 +21,7 @@ pub const OKTA_SECRET_ID: &str = "okta-twilio/okta";
 /// What Okta presents in the header `auth_secret`, in the local stack and in the recorded events.
 pub const AUTH_SECRET: &str = "local-development-only";
 
-/// The outside of a function.
+/// The services around a function.
 pub struct Deployment {
     /// Twilio.
     pub twilio: Sandbox,
@@ -34,7 +34,7 @@ pub struct Deployment {
 impl Deployment {
     /// Starts the stand-ins.
     pub fn start(options: Options) -> Self {
-        // Before all that takes time.
+        // This comes first, because the rest takes time.
         let shared = Shared::enter();
         let (twilio, secrets) = (Sandbox::start(options.clone()), SecretsManager::start());
         let deployment = Self { twilio, secrets, options, _shared: shared };
@@ -47,7 +47,7 @@ impl Deployment {
         hooks_secret(&self.options, callers)
     }
 
-    /// A function with the variables that every function needs. It logs all that it ever would.
+    /// A function with the variables that every function needs. It logs at the most detailed level.
     pub fn function(&self, program: impl AsRef<Path>) -> Builder {
         Function::builder(program).envs([
             ("HOOKS_SECRET_ID", HOOKS_SECRET_ID),
@@ -57,13 +57,13 @@ impl Deployment {
             ("EXTRA_CA_FILE", &self.twilio.ca_file().to_string_lossy()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &self.secrets.url()),
             ("LOG_LEVEL", "debug"),
-            // What would make a dependency talk.
+            // This would make dependencies log.
             ("RUST_LOG", "trace"),
             ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
         ])
     }
 
-    /// Every secret that must not show in any output.
+    /// Every secret that must not appear in any output.
     pub fn private_values(&self) -> Vec<String> {
         vec![AUTH_SECRET.to_owned(), self.options.api_key_secret.clone(), self.options.auth_token.clone()]
     }
@@ -78,7 +78,7 @@ pub fn hooks_secret(options: &Options, callers: &[&str]) -> Value {
     })
 }
 
-/// The answer to an HTTP invocation.
+/// The response to an HTTP invocation.
 #[derive(Clone, Debug)]
 pub struct HttpAnswer {
     /// HTTP status.
@@ -87,7 +87,7 @@ pub struct HttpAnswer {
     pub headers: Value,
     /// The body; null if it is empty.
     pub body: Value,
-    /// From invocation to answer.
+    /// The time from the invocation to the response.
     pub duration: Duration,
 }
 
@@ -95,7 +95,7 @@ impl HttpAnswer {
     /// Reads an invocation's outcome.
     ///
     /// # Panics
-    /// If the function did not answer, or not with JSON in the gateway's form.
+    /// If the function did not respond with JSON in the gateway's format.
     #[expect(
         clippy::panic,
         clippy::expect_used,
@@ -114,7 +114,7 @@ impl HttpAnswer {
     }
 }
 
-/// Okta's request to send a code, as the gateway hands it over.
+/// Okta's request to send a code, as the gateway passes it to the function.
 #[derive(Clone, Debug)]
 pub struct TelephonyRequest {
     body: Value,
@@ -158,10 +158,10 @@ impl TelephonyRequest {
         Self::sms(number, code).with("/data/messageProfile/deliveryChannel", "voice call")
     }
 
-    /// With another value at a JSON pointer.
+    /// Replaces the value at a JSON pointer.
     ///
     /// # Panics
-    /// If there is nothing at the pointer.
+    /// If the request has no value at the pointer.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a harness: what goes wrong here fails the test that uses it")]
     pub fn with(mut self, pointer: &str, value: impl Into<Value>) -> Self {
@@ -169,14 +169,14 @@ impl TelephonyRequest {
         self
     }
 
-    /// With another secret, or none.
+    /// Replaces the secret, or removes it.
     #[must_use]
     pub fn secret(mut self, secret: Option<&str>) -> Self {
         self.auth_secret = secret.map(str::to_owned);
         self
     }
 
-    /// Sets the time at which the gateway took the request to `age` ago, as after a cold start.
+    /// Sets the time at which the gateway received the request to `age` ago, as after a cold start.
     #[must_use]
     pub fn taken_ago(mut self, age: Duration) -> Self {
         self.gateway_time = unix_time().checked_sub(age).and_then(|time| time.as_millis().try_into().ok());
@@ -201,7 +201,8 @@ impl TelephonyRequest {
         }
     }
 
-    /// What of it must not show in any output: number and code in every notation, and all of the person.
+    /// The private values of the request, which must not appear in any output: number and code in every notation, and
+    /// all data of the person.
     pub fn private_values(&self) -> Vec<String> {
         let text = |pointer: &str| match self.body.pointer(pointer) {
             Some(Value::String(text)) => text.clone(),
@@ -212,11 +213,11 @@ impl TelephonyRequest {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         let person = ["firstName", "lastName", "login"].map(|field| text(&format!("/data/userProfile/{field}")));
         let mut values = vec![text("/data/messageProfile/otpCode"), number];
-        // Any seven digits of the number in a row would give it away; the last two are meant to be seen.
+        // Seven consecutive digits would reveal the number. The last two may appear.
         values.extend(digits.as_bytes().windows(7).map(|part| String::from_utf8_lossy(part).into_owned()));
         values.extend(person);
         values.extend(self.auth_secret.clone());
-        // Shorter ones stand in any timestamp.
+        // Shorter sequences occur in any timestamp.
         values.retain(|value| value.len() >= 4);
         values
     }

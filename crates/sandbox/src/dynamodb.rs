@@ -1,10 +1,10 @@
-//! One table of DynamoDB, the sends table, with faults: `UpdateItem`, `Query` and `DeleteItem` as far as the functions use
-//! them.
+//! One table of DynamoDB, the sends table, with faults. It supports what the functions use of `UpdateItem`, `Query` and
+//! `DeleteItem`.
 //!
-//! A function under test gets [`DynamoDb::url`] as `AWS_ENDPOINT_URL_DYNAMODB` and [`TABLE`] as `SENDS_TABLE`. The protocol
-//! is the SDK's: AWS JSON 1.0 over plain HTTP, the operation in `X-Amz-Target`. The signature is not checked. It is as
-//! strict as DynamoDB about what is asked: keys, types and expressions that are wrong are a `ValidationException`. A read
-//! that is not consistent sees nothing, which DynamoDB allows for what was written a moment ago.
+//! A function under test gets [`DynamoDb::url`] as `AWS_ENDPOINT_URL_DYNAMODB` and [`TABLE`] as `SENDS_TABLE`. The
+//! protocol is the SDK's: AWS JSON 1.0 over plain HTTP, the operation in `X-Amz-Target`. The signature is not checked.
+//! Wrong keys, types and expressions give a `ValidationException`, as in DynamoDB. A read that is not consistent
+//! returns nothing, which DynamoDB allows for recently written items.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html>
 
 #![expect(
@@ -55,7 +55,7 @@ struct Table {
 struct Refusal(&'static str, String);
 
 impl DynamoDb {
-    /// Starts with an empty table and without faults.
+    /// Starts the server with an empty table and without faults.
     pub fn start() -> Self {
         let state = Arc::<Mutex<Table>>::default();
         let router = Router::new().route("/", post(answer)).with_state(Arc::clone(&state));
@@ -67,7 +67,7 @@ impl DynamoDb {
         format!("http://{}", self.server.address())
     }
 
-    /// Stores an item that does not come from a function. It needs both keys.
+    /// Stores an item on behalf of the test. The item needs both keys.
     pub fn put(&self, item: &Value) {
         let item = item.as_object().expect("an item");
         let key = key_of(item).ok().expect("both keys");
@@ -79,18 +79,18 @@ impl DynamoDb {
         self.lock().items.values().cloned().collect()
     }
 
-    /// The operations that were asked for, in order, whatever the answer.
+    /// The requested operations in order, whatever the response was.
     pub fn requests(&self) -> Vec<String> {
         self.lock().requests.clone()
     }
 
-    /// Every request is answered with this error code from now on, such as `ThrottlingException`. The status is
-    /// DynamoDB's: 500 for its own failures, else 400.
+    /// Fails every request from now on with this error code, such as `ThrottlingException`. The status is DynamoDB's:
+    /// 500 for an internal failure, else 400.
     pub fn set_fault(&self, code: Option<&'static str>) {
         self.set_fault_of("", code);
     }
 
-    /// Every request of one operation, such as `DeleteItem`, is answered with this error code from now on.
+    /// Fails every request for one operation, such as `DeleteItem`, from now on with this error code.
     pub fn set_fault_of(&self, operation: &'static str, code: Option<&'static str>) {
         let mut table = self.lock();
         (table.fault, table.faulty) = (code, Some(operation));
@@ -203,7 +203,7 @@ impl Table {
     }
 }
 
-/// The clauses between the commas that stand in no parentheses.
+/// The clauses, separated by the commas outside parentheses.
 fn clauses(expression: &str) -> Vec<String> {
     let mut clauses = vec![String::new()];
     let mut depth = 0;

@@ -1,9 +1,9 @@
-//! Deliveries of Okta's event hook, made to order: the body is what Okta posts.
+//! Deliveries of Okta's event hook for tests. The body is what Okta posts.
 //!
-//! An [`Okta`] makes events with ids of their own, the same ones for the same seed; an [`Event`] can then be bent into
-//! every shape that Okta is known to write; a [`Delivery`] puts events into Okta's envelope. Sources: Okta, "Event hooks",
-//! "Event types" and the System Log API. No recording of a phone's event is public: its factor names are those of Okta's
-//! own Workflows templates.
+//! [`Okta`] creates events with unique ids, which depend on the seed only. An [`Event`] can take every [`Shape`] that
+//! Okta is known to write. A [`Delivery`] wraps events in Okta's envelope. Sources: Okta, "Event hooks", "Event types"
+//! and the System Log API. No recording of an event about a phone is public. The factor names are those of Okta's
+//! Workflows templates.
 
 #![expect(clippy::indexing_slicing, reason = "an index on a JSON object that is built here inserts")]
 
@@ -11,24 +11,24 @@ use serde_json::{Map, Value, json};
 use std::time::SystemTime;
 use time::OffsetDateTime;
 
-/// Okta states no limit for a delivery; none larger has been seen.
+/// Okta documents no limit for a delivery. No larger one is known.
 pub const MOST_EVENTS: usize = 200;
 
 const HOOK_ID: &str = "whosandbox0eventhook";
 
-/// What events hold of a person, and no output may.
+/// The personal data in events, which no output may contain.
 pub const PRIVATE_VALUES: [&str; 3] = ["Test User", "test.user@example.com", "203.0.113.10"];
 
-/// Which of Okta's two products wrote an event.
+/// The Okta engine that wrote an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// The user is the only target, and only second factors are reported.
+    /// The user is the only target. Okta reports only second factors.
     Classic,
-    /// The authenticator's enrollment is a target too, and passwords are reported as well.
+    /// The authenticator's enrollment is a target as well. Okta reports passwords, too.
     Identity,
 }
 
-/// What a user proves to be himself with.
+/// A factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Factor {
     /// `debugContext.debugData.factor`
@@ -43,10 +43,10 @@ pub struct Factor {
 pub const SMS: Factor = Factor { name: "SMS_FACTOR", authenticator: "Phone", method: "SMS" };
 /// A code by voice call.
 pub const CALL: Factor = Factor { name: "CALL_FACTOR", authenticator: "Phone", method: "VOICE" };
-/// The password, which the Identity Engine counts as a factor.
+/// The password, which is a factor for the Identity Engine.
 pub const PASSWORD: Factor = Factor { name: "PASSWORD_AS_FACTOR", authenticator: "Password", method: "Password" };
 
-/// All factors that are not a phone.
+/// All factors that are not phones.
 pub const OTHER_FACTORS: &[Factor] = &[
     PASSWORD,
     Factor { name: "OKTA_VERIFY_PUSH", authenticator: "Okta Verify", method: "Get a push notification" },
@@ -65,25 +65,25 @@ pub const OTHER_FACTORS: &[Factor] = &[
     Factor { name: "CUSTOM_SMS_FACTOR_X", authenticator: "Custom OTP", method: "Custom SMS" },
 ];
 
-/// A shape that Okta is known to give events. None of them hides whose code was right.
+/// A form in which Okta is known to write events. Every form still names the user whose code was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// Every field that is not about the factor or the user is null.
     ExplicitNulls,
-    /// Those fields are missing instead, as in 2019.
+    /// The same fields are missing, as in 2019.
     MissingFields,
     /// `target` is null, so only the actor names the user.
     NoTarget,
     /// Further values of `debugData` are objects, numbers, arrays and truth values.
     DebugDataOfAnyType,
-    /// Text fields say `"null"`.
+    /// Text fields hold the string `"null"`.
     NullAsText,
-    /// There are fields that nobody has heard of.
+    /// The event has unknown fields.
     UnknownFields,
 }
 
 impl Shape {
-    /// All of them.
+    /// Every shape.
     pub const ALL: [Self; 6] = [
         Self::ExplicitNulls,
         Self::MissingFields,
@@ -94,7 +94,7 @@ impl Shape {
     ];
 }
 
-/// Makes events and deliveries.
+/// A source of events and deliveries.
 #[derive(Debug, Clone)]
 pub struct Okta {
     random: Random,
@@ -102,7 +102,7 @@ pub struct Okta {
 }
 
 impl Okta {
-    /// What it makes depends on these two alone. Events are published at `now`.
+    /// Creates a source whose events depend on the seed and the time only. Events are published at `now`.
     pub fn new(seed: u64, now: SystemTime) -> Self {
         Self { random: Random(seed), now }
     }
@@ -129,7 +129,7 @@ impl Okta {
                     }
                 });
                 if let Some(targets) = event["target"].as_array_mut() {
-                    // Okta promises no order.
+                    // Okta guarantees no order.
                     targets.insert(self.random.below(2), enrollment);
                 }
             }
@@ -147,7 +147,7 @@ impl Okta {
         Event(event)
     }
 
-    /// An event that has nothing to do with a code being right.
+    /// An event that does not report a correct code.
     pub fn noise(&mut self, user_id: &str) -> Event {
         let factor = OTHER_FACTORS[self.random.below(OTHER_FACTORS.len())];
         let phone = [SMS, CALL][self.random.below(2)];
@@ -160,12 +160,12 @@ impl Okta {
         }
     }
 
-    /// Events in Okta's envelope.
+    /// Wraps events in Okta's envelope.
     pub fn delivery(&mut self, events: impl IntoIterator<Item = Event>) -> Delivery {
         Delivery { id: self.random.uuid(), time: self.now, events: events.into_iter().map(|event| event.0).collect() }
     }
 
-    /// The same events in deliveries of 1 to 200 events each.
+    /// Splits events into deliveries of 1 to 200 events each.
     pub fn deliveries(&mut self, events: impl IntoIterator<Item = Event>) -> Vec<Delivery> {
         let mut events = events.into_iter().peekable();
         let mut deliveries = Vec::new();
@@ -177,14 +177,14 @@ impl Okta {
         deliveries
     }
 
-    /// Puts anything out of order.
+    /// Shuffles items.
     pub fn shuffle<T>(&mut self, things: &mut [T]) {
         for last in (1..things.len()).rev() {
             things.swap(last, self.random.below(last + 1));
         }
     }
 
-    /// What all events have in common.
+    /// The fields that all events have.
     fn event(&mut self, user_id: &str) -> Value {
         let user = json!({
             "id": user_id, "type": "User", "alternateId": "test.user@example.com", "displayName": "Test User",
@@ -231,22 +231,22 @@ impl Okta {
 pub struct Event(Value);
 
 impl Event {
-    /// Okta's id of it.
+    /// Okta's id of the event.
     pub fn uuid(&self) -> &str {
         self.0["uuid"].as_str().unwrap_or_default()
     }
 
-    /// The event itself.
+    /// The event as JSON.
     pub fn json(&self) -> &Value {
         &self.0
     }
 
-    /// The event itself.
+    /// The event as JSON.
     pub fn into_json(self) -> Value {
         self.0
     }
 
-    /// The code was wrong.
+    /// Makes the event report a wrong code.
     #[must_use]
     pub fn failed(mut self) -> Self {
         self.0["outcome"] = json!({ "result": "FAILURE", "reason": "INVALID_CREDENTIALS" });
@@ -254,18 +254,18 @@ impl Event {
         self
     }
 
-    /// In another shape.
+    /// Gives the event another shape.
     #[must_use]
     pub fn shaped(mut self, shape: Shape) -> Self {
-        const TELLING: &[&str] = &["uuid", "published", "eventType", "outcome", "actor", "target", "debugContext"];
+        const ESSENTIAL: &[&str] = &["uuid", "published", "eventType", "outcome", "actor", "target", "debugContext"];
         let empty = Map::new();
         let fields = self.0.as_object().unwrap_or(&empty);
-        let dull: Vec<_> = fields.keys().filter(|name| !TELLING.contains(&name.as_str())).cloned().collect();
+        let other: Vec<_> = fields.keys().filter(|name| !ESSENTIAL.contains(&name.as_str())).cloned().collect();
         match shape {
-            Shape::ExplicitNulls => dull.into_iter().for_each(|name| self.0[name] = Value::Null),
+            Shape::ExplicitNulls => other.into_iter().for_each(|name| self.0[name] = Value::Null),
             Shape::MissingFields => {
                 if let Some(fields) = self.0.as_object_mut() {
-                    fields.retain(|name, _| !dull.contains(name));
+                    fields.retain(|name, _| !other.contains(name));
                 }
             }
             Shape::NoTarget => self.0["target"] = Value::Null,
@@ -277,7 +277,7 @@ impl Event {
                 data["threatSuspected"] = json!(false);
                 data["deviceFingerprint"] = Value::Null;
             }
-            Shape::NullAsText => dull.into_iter().for_each(|name| self.0[name] = json!("null")),
+            Shape::NullAsText => other.into_iter().for_each(|name| self.0[name] = json!("null")),
             Shape::UnknownFields => {
                 self.0["newInNextRelease"] = json!({ "eventType": "user.authentication.auth_via_mfa" });
                 self.0["outcome"]["score"] = json!(7);
@@ -287,7 +287,7 @@ impl Event {
     }
 }
 
-/// One request of Okta's.
+/// One request from the event hook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
     id: String,
@@ -296,12 +296,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// How many events it has.
+    /// The number of events.
     pub fn len(&self) -> usize {
         self.events.len()
     }
 
-    /// Whether it has none.
+    /// Whether the delivery has no events.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
@@ -326,7 +326,7 @@ pub fn envelope(id: &str, events: &[Value], time: SystemTime) -> Value {
     })
 }
 
-/// As Okta writes it: `2026-11-23T12:00:00.000Z`.
+/// The time in Okta's format: `2026-11-23T12:00:00.000Z`.
 pub fn timestamp(time: SystemTime) -> String {
     let time = OffsetDateTime::from(time);
     let (hour, minute, second, millisecond) = time.to_hms_milli();
@@ -334,7 +334,7 @@ pub fn timestamp(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
 }
 
-/// `SplitMix64`: small, and the same everywhere.
+/// The `SplitMix64` generator, which gives the same sequence on every platform.
 #[derive(Debug, Clone)]
 struct Random(u64);
 
@@ -364,7 +364,7 @@ impl Random {
         )
     }
 
-    /// Like Okta's ids: a prefix of three letters and seventeen characters.
+    /// An id like Okta's: a prefix of three letters, then seventeen characters.
     fn id(&mut self, prefix: &str) -> String {
         format!("{prefix}{:017x}", u128::from(self.next()))
     }
@@ -449,8 +449,8 @@ mod tests {
             let plain = okta(1).authentication(Engine::Classic, SMS, USER);
             let shaped = plain.clone().shaped(shape);
             assert_ne!(plain, shaped, "{shape:?}");
-            for telling in ["/uuid", "/eventType", "/outcome/result", "/actor/id", "/debugContext/debugData/factor"] {
-                assert_eq!(plain.json().pointer(telling), shaped.json().pointer(telling), "{shape:?} {telling}");
+            for pointer in ["/uuid", "/eventType", "/outcome/result", "/actor/id", "/debugContext/debugData/factor"] {
+                assert_eq!(plain.json().pointer(pointer), shaped.json().pointer(pointer), "{shape:?} {pointer}");
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Lets a test that measures time run alone: the other tests of its process, with their functions and stand-ins, would take
-//! the processor away from it.
+//! Lets a test that measures time run alone. Otherwise the other tests of its process, with their functions and
+//! stand-ins, would compete for the CPU.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -12,14 +12,14 @@ struct Tests {
 }
 
 struct Running {
-    /// How many there are, without those of the test that runs alone.
+    /// The number of deployments, without those of the test that runs alone.
     deployments: usize,
     /// The thread of the test that runs alone.
     alone: Option<ThreadId>,
 }
 
-/// From now on, no other test of this process has a [`Deployment`](crate::deployment::Deployment). To be taken before the
-/// test's own deployment, which has to be started by the same thread.
+/// Waits until no other test of this process has a [`Deployment`](crate::deployment::Deployment), and keeps others from
+/// starting one. Call it before the test starts its own deployment, on the same thread.
 #[must_use = "the others go on when it is dropped"]
 pub fn run_alone() -> Alone {
     let mut running = TESTS.wait_while(|running| running.deployments > 0 || running.alone.is_some());
@@ -27,7 +27,7 @@ pub fn run_alone() -> Alone {
     Alone(())
 }
 
-/// Ends the time alone when dropped.
+/// Lets other tests run again when dropped.
 pub struct Alone(());
 
 impl Drop for Alone {
@@ -36,7 +36,7 @@ impl Drop for Alone {
     }
 }
 
-/// Counts a deployment as long as it lives.
+/// Counts a deployment until it is dropped.
 pub(crate) struct Shared {
     is_counted: bool,
 }

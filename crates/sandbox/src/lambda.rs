@@ -1,15 +1,15 @@
-//! AWS Lambda's side of the Runtime API, for tests that run a function's real binary.
+//! AWS Lambda's side of the Runtime API, for tests that run the real binary of a function.
 //!
 //! A [`Function`] is one execution environment: the process, Lambda's environment variables and an endpoint that the
-//! process polls for invocations. It does what Lambda does around a function (one invocation at a time, a deadline,
-//! a kill on timeout, a freeze between invocations) and lets a test act in the middle of an invocation.
-//! The Runtime API: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. Memory and CPU are not limited.
+//! process polls for invocations. It does what Lambda does around a function: one invocation at a time, a deadline, a
+//! kill on timeout, a freeze between invocations. A test can act in the middle of an invocation. The Runtime API:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. Memory and CPU are not limited.
 //!
 //! The process never outlives the test:
 //! - dropping the [`Function`] kills and reaps it;
-//! - when the test process itself is killed, a guard (`sh`, blocked on a pipe that only the test process holds) kills
-//!   it, even while it is frozen. `lambda_runtime` would also end by itself once its Runtime API connection is gone,
-//!   but not while it is frozen or busy in a handler.
+//! - when the test process itself is killed, a guard (a `sh` that reads from a pipe of the test process) kills the
+//!   process, even while it is frozen. Without the guard, `lambda_runtime` ends when its Runtime API connection is
+//!   closed, but not while it is frozen or busy in a handler.
 
 #![expect(
     clippy::expect_used,
@@ -56,7 +56,7 @@ use self::{
 };
 use crate::clock::unix_time;
 
-/// How often a file is read again while waiting for a log line.
+/// The interval between two reads of the output while waiting for a log line.
 const LOG_POLL: Duration = Duration::from_millis(2);
 
 /// One execution environment of a function: its process and Lambda's side of the Runtime API.
@@ -66,7 +66,7 @@ pub struct Function {
     process: Process,
 }
 
-/// An invocation under way.
+/// An invocation in progress.
 #[must_use = "an invocation is only bounded in time by `wait`"]
 pub struct PendingInvocation {
     request_id: String,
@@ -76,30 +76,30 @@ pub struct PendingInvocation {
     environment: Arc<Environment>,
 }
 
-/// Why a function did not become ready, with everything that it had written. `Debug` is as readable as `Display`, for
-/// the tests that unwrap it.
+/// The reason why a function did not become ready, with its output. `Debug` is the same as `Display`, for tests that
+/// unwrap it.
 #[derive(thiserror::Error)]
 pub enum StartError {
-    /// It reported an error to `/runtime/init/error`.
+    /// The function reported an error to `/runtime/init/error`.
     #[error("the function reported an init error: {error}\n{output}")]
     InitError {
-        /// What it reported.
+        /// The reported error.
         error: Value,
         /// Its stdout and stderr.
         output: String,
     },
-    /// It ended.
+    /// The function's process ended.
     #[error("the function ended: {status}\n{output}")]
     Exited {
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
         /// Its stdout and stderr.
         output: String,
     },
-    /// It is still busy.
+    /// The function did not become ready in time.
     #[error("the function did not ask for an invocation within {timeout:?}\n{output}")]
     TimedOut {
-        /// How long it was waited for.
+        /// The time limit.
         timeout: Duration,
         /// Its stdout and stderr.
         output: String,
@@ -122,7 +122,7 @@ impl Function {
     /// process: Lambda's "Init Duration".
     ///
     /// # Errors
-    /// It reported an init error, ended, or is still busy after `timeout`.
+    /// The function reported an init error, ended, or is still busy after `timeout`.
     pub fn wait_until_ready(&self, timeout: Duration) -> Result<Duration, StartError> {
         let state = self.process.environment.wait_while(timeout, |state| {
             state.ready_after.is_none() && state.init_error.is_none() && state.exit.is_none()
@@ -141,8 +141,8 @@ impl Function {
         self.start_invoke(event).wait()
     }
 
-    /// Hands an event over without waiting. Thaws the function first, as Lambda does. Panics while another invocation
-    /// is under way: Lambda would start a second environment, which is a second [`Function`].
+    /// Passes an event to the function without waiting. Thaws the function first, as Lambda does. Panics while another
+    /// invocation is in progress: Lambda would start a second environment, which is a second [`Function`] here.
     pub fn start_invoke(&self, event: &(impl Display + ?Sized)) -> PendingInvocation {
         self.thaw();
         let event = event.to_string();
@@ -167,23 +167,23 @@ impl Function {
         PendingInvocation { request_id, started, timeout: self.settings.timeout, finished, environment }
     }
 
-    /// Kills the process and waits until it is gone. An invocation under way ends as [`Outcome::Crashed`].
+    /// Kills the process and waits for its end. An invocation in progress ends as [`Outcome::Crashed`].
     pub fn kill(&self) {
         self.process.environment.kill();
     }
 
-    /// A new execution environment of the same function: a new process, with the output of the old one kept.
+    /// Starts a new execution environment of the same function: a new process, which keeps the output of the old one.
     pub fn restart(&mut self) {
         self.kill();
         self.process = Process::start(&self.settings, &self.output);
     }
 
-    /// Stops the process as Lambda does between invocations: once the function has asked for its next one.
+    /// Freezes the process as Lambda does between invocations, after the function has requested its next event.
     pub fn freeze(&self) {
         self.process.environment.freeze();
     }
 
-    /// Lets the process go on.
+    /// Resumes the process.
     pub fn thaw(&self) {
         self.process.environment.signal(Signal::CONT);
     }
@@ -194,20 +194,21 @@ impl Function {
         Some(pid.as_raw_nonzero().get().unsigned_abs())
     }
 
-    /// The most memory that the process has had in RAM so far (`VmHWM`); `None` once it has ended and on systems
-    /// without `/proc`.
+    /// The maximum resident memory of the process so far (`VmHWM`); `None` after its end and on systems without
+    /// `/proc`.
     pub fn peak_memory_kib(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()?)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         line.trim().strip_suffix(" kB")?.parse().ok()
     }
 
-    /// All of stdout, then all of stderr, so far and over restarts. What the function wrote before it answered is in.
+    /// The output so far, across restarts: all of stdout, then all of stderr. It includes everything that the function
+    /// wrote before its last response.
     pub fn output(&self) -> String {
         self.output.stdout() + &self.output.stderr()
     }
 
-    /// The lines of stdout so far as JSON. Panics on a line that is not JSON: nothing else may get into the log.
+    /// The lines of stdout so far as JSON. Panics on a line that is not JSON, because the log may contain nothing else.
     #[track_caller]
     pub fn log_lines(&self) -> Vec<Value> {
         let stdout = self.output.stdout();
@@ -219,7 +220,7 @@ impl Function {
         if complete.is_empty() { Vec::new() } else { complete.split('\n').map(parse).collect() }
     }
 
-    /// Waits for the first log line that `wanted` accepts. Panics with the whole output if there is none in time.
+    /// Waits for the first log line that `wanted` accepts. Panics with the whole output if none arrives in time.
     #[track_caller]
     pub fn wait_for_log(&self, wanted: impl Fn(&Value) -> bool, timeout: Duration) -> Value {
         let deadline = Instant::now() + timeout;
@@ -259,7 +260,7 @@ impl PendingInvocation {
     }
 }
 
-/// Looks like Lambda's and is unique within the test process.
+/// A request id in Lambda's format, unique within the test process.
 fn next_request_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

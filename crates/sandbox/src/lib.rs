@@ -34,12 +34,14 @@ pub use crate::certificate::CertificateError;
 pub use crate::clock::Moment;
 pub use crate::okta::magic_users::{MAGIC_USERS, MagicFactor, MagicUser, UserEffect};
 pub use crate::okta::options::OktaOptions;
-pub use crate::okta::records::{OktaAnswered, OktaRequest};
+pub use crate::okta::records::{OktaRequest, OktaResponse};
 pub use crate::okta::service_app::ServiceAppKey;
 pub use crate::okta::users::OktaUser;
 pub use crate::options::{Options, RateLimit, SecondCode, WhatsappUsers};
 pub use crate::sandbox::{Sandbox, StartError};
-pub use crate::story::{Asked, Decided, Door, FeedbackStep, Hook, OKTA_WAITS, Outcome, Story, Told, TwilioStep};
+pub use crate::story::{
+    Asked, Decided, Door, FeedbackStep, Hook, HookResponse, OKTA_TIMEOUT, Outcome, Story, TwilioStep,
+};
 pub use crate::twilio::faults::{Fault, Operation, Times};
 pub use crate::twilio::magic_numbers::{Effect, LookupEffect, MAGIC_NUMBERS, MagicNumber, Refusal, VerifyEffect, When};
-pub use crate::twilio::records::{Answered, Attempt, Channel, Message, RecordedRequest, Status, Verification};
+pub use crate::twilio::records::{Attempt, Channel, Message, RecordedRequest, Status, TwilioResponse, Verification};

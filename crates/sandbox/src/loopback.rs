@@ -1,5 +1,5 @@
-//! Ports of the loopback interface that stay taken, and an HTTP server on 127.0.0.1 for blocking callers: it runs on a thread
-//! of its own and is gone, with every connection, when dropped.
+//! Reserved ports of the loopback interface, and an HTTP server on 127.0.0.1 for blocking callers. The server runs on a
+//! thread of its own. Dropping it stops it and closes every connection.
 
 #![expect(clippy::expect_used, reason = "a test that cannot have its server has nothing to go on with")]
 
@@ -14,14 +14,14 @@ use axum::{Router, serve::ListenerExt as _};
 use socket2::{Domain, Socket, Type};
 use tokio::sync::oneshot;
 
-/// How many free ports are tried. Each was free when the system named it.
+/// The maximum number of ports to try. Each was free when the system returned it.
 const FREE_PORTS: usize = 20;
 
-/// A port that nobody else gets until this is dropped, for a server in this process or in a child.
+/// A port that is reserved until this is dropped, for a server in this process or in a child process.
 ///
-/// A bound socket that does not listen keeps the system from giving the port away, and lets a server that sets
-/// `SO_REUSEADDR` (all of ours do) listen. It would let another holder bind too, so the UDP port of the same number, which
-/// has one owner at most, says whose it is.
+/// A bound socket that does not listen keeps the system from assigning the port, but allows a server with
+/// `SO_REUSEADDR` (all of ours) to listen. It would also allow a second reservation. The UDP port with the same number
+/// prevents that, because it can have only one owner.
 #[derive(Debug)]
 pub struct HeldPort {
     port: u16,
@@ -30,10 +30,10 @@ pub struct HeldPort {
 }
 
 impl HeldPort {
-    /// Takes the preferred port, or any free one where that is taken or 0.
+    /// Reserves the preferred port, or any free one if that is taken or 0.
     ///
     /// # Errors
-    /// If no port is free.
+    /// No port is free.
     pub fn take(address: IpAddr, preferred: u16) -> io::Result<Self> {
         let mut taken = Self::hold(address, preferred);
         for _ in 0..FREE_PORTS {
@@ -45,7 +45,7 @@ impl HeldPort {
         taken
     }
 
-    /// Its number.
+    /// The port number.
     pub fn number(&self) -> u16 {
         self.port
     }
@@ -73,17 +73,17 @@ impl Server {
         Self::start_on(listener, router)
     }
 
-    /// Serves `router` on `listener`. Connections are accepted from now on, even before the thread runs.
+    /// Serves `router` on `listener`. Clients can connect as soon as this returns.
     pub(crate) fn start_on(listener: TcpListener, router: Router) -> Self {
         let address = listener.local_addr().expect("the listener's address");
         listener.set_nonblocking(true).expect("a listener that tokio can wait for");
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
-            // Dropping the runtime at the end is what closes the connections.
+            // Dropping the runtime closes the connections.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-                // Without this a small answer can wait 40 ms for the peer's delayed acknowledgement.
+                // Without this, a small response can wait 40 ms for the peer's delayed acknowledgement.
                 let listener = listener.tap_io(|connection| {
                     let _ = connection.set_nodelay(true);
                 });
@@ -96,7 +96,7 @@ impl Server {
         Self { address, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -111,8 +111,8 @@ impl Drop for Server {
     }
 }
 
-/// Takes a port anew that was given up a moment ago. A process that another thread is just starting has a copy of every
-/// open socket until it runs its program, so for some milliseconds the port can still be in use.
+/// Binds a port that was released a moment ago. A child process that another thread is starting holds a copy of every
+/// open socket until it executes its program. So the port can still be in use for some milliseconds.
 pub(crate) fn once_released<T>(mut take: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     for _ in 0..200 {
         match take() {

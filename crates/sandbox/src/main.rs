@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 
 /// A stand-in for Twilio Verify and Lookup on this machine, for development only.
 ///
-/// It checks requests by Twilio's rules, keeps every message in an inbox, and has phone numbers for each kind of answer:
-/// see the README of the crate.
+/// It checks requests by Twilio's rules, keeps every message in an inbox, and has phone numbers for each kind of
+/// response: see the README of the crate.
 #[derive(Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "they are a command's switches")]
 struct Arguments {
@@ -27,7 +27,7 @@ struct Arguments {
     /// Port on 127.0.0.1 for plain HTTP, also for the inbox; 0: any free one
     #[arg(long, default_value_t = 8081, value_name = "PORT")]
     http_port: u16,
-    /// Where to write the certificate authority to trust [default: a temporary file]
+    /// File for the certificate authority that clients must trust [default: a temporary file]
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// Verify service [default: printed at start]
@@ -39,7 +39,7 @@ struct Arguments {
     /// The API key's secret [default: printed at start]
     #[arg(long, value_name = "SECRET")]
     api_key_secret: Option<String>,
-    /// The brand that messages name
+    /// The brand name in messages
     #[arg(long, value_name = "NAME")]
     friendly_name: Option<String>,
     /// Refuse custom codes (60204), as a Verify service does before they are enabled
@@ -51,7 +51,7 @@ struct Arguments {
     /// Refuse WhatsApp (68008), as a Verify service does without a sender
     #[arg(long)]
     without_whatsapp: bool,
-    /// Numbers that are on WhatsApp, with commas between [default: all]
+    /// Numbers that are on WhatsApp, separated by commas [default: all]
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
     whatsapp_users: Option<Vec<String>>,
     /// Refuse SMS to landlines (60205)
@@ -60,7 +60,7 @@ struct Arguments {
     /// A rate limit of the Verify service, e.g. `okta_user=5/600`: five in ten minutes; may be repeated
     #[arg(long = "rate-limit", value_name = "KEY=MAX/SECONDS", value_parser = rate_limit)]
     rate_limits: Vec<RateLimit>,
-    /// End when the standard input is closed, i.e. with the process that started this one
+    /// End when standard input is closed, i.e. with the process that started this one
     #[arg(long)]
     until_stdin_closes: bool,
 }
@@ -122,7 +122,7 @@ fn rate_limit(text: &str) -> Result<RateLimit, String> {
     parsed().ok_or_else(|| "expected KEY=MAX/SECONDS, e.g. okta_user=5/600".to_owned())
 }
 
-/// What to open and what to set, in a form that can be copied.
+/// The URL to open and the settings to copy.
 fn greeting(sandbox: &Sandbox, options: &Options) -> String {
     let (https, http, ca_file) = (sandbox.https_url(), sandbox.http_url(), sandbox.ca_file().display());
     let secret = json!({
@@ -149,7 +149,7 @@ In the hooks secret:
     )
 }
 
-/// Returns on Ctrl-C and on a polite kill, so that the temporary files are removed.
+/// Returns on Ctrl-C and on SIGTERM, so that the temporary files are removed.
 fn wait_for_the_end(until_stdin_closes: bool) -> io::Result<()> {
     let (open, closed) = oneshot::channel::<()>();
     // Dropping `open` ends the wait.

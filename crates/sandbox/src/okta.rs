@@ -1,4 +1,4 @@
-//! Okta's API, as far as feedback needs it: who may ask, what is asked, which fault happens to it, what is remembered.
+//! The part of Okta's API that feedback uses: authentication, users, faults, and a record of the requests.
 
 mod error;
 pub(crate) mod magic_users;
@@ -13,7 +13,7 @@ use self::error::{OauthError, OktaError};
 use self::magic_users::UserEffect;
 use self::options::OktaOptions;
 use self::rate_limit::{Allowance, RateLimits};
-use self::records::{OktaAnswered, OktaRequest};
+use self::records::{OktaRequest, OktaResponse};
 use self::tokens::Tokens;
 use self::users::OktaUser;
 use crate::clock::{Clock, Moment};
@@ -25,9 +25,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Requests beyond this are forgotten, the oldest first.
+/// The maximum number of recorded requests. The oldest is dropped first.
 const MEMORY: usize = 10_000;
-/// What `X-Rate-Limit-Reset` is when a fault does not say it.
+/// The time until `X-Rate-Limit-Reset` if the fault does not set one.
 const THROTTLED_SECONDS: u64 = 60;
 
 /// An org.
@@ -41,9 +41,9 @@ struct State {
     clock: Clock,
     tokens: Tokens,
     rate_limits: RateLimits,
-    /// Those that tests have added.
+    /// The users that tests have added.
     users: HashMap<String, OktaUser>,
-    /// When the rate limit of a magic user ends that has been asked for.
+    /// The end of a magic user's rate limit, after the first request for that user.
     throttled_until: HashMap<&'static str, Moment>,
     faults: Faults,
     requests: Vec<OktaRequest>,
@@ -84,20 +84,20 @@ impl Okta {
         self.state().clock.advance(duration);
     }
 
-    /// Forgets everything but the clock.
+    /// Removes everything except the clock.
     pub(crate) fn reset(&self) {
         let mut state = self.state();
         *state = State { clock: std::mem::take(&mut state.clock), ..State::default() };
     }
 
-    /// Answers one request and remembers it.
+    /// Handles one request and records it.
     pub(crate) fn handle(&self, request: &Request) -> Reply {
         let call = Call::of(request);
         let mut state = self.state();
         let now = state.clock.now();
         let fault = state.faults.for_request(call.operation, now);
         let answer = self.answer(&mut state, &call, fault.as_ref(), now);
-        // By the sandbox's clock, so that the time until the reset can be told from the answer alone.
+        // The sandbox's time, so that a client can compute the time until the reset from the response alone.
         let reply = answer.reply.with("date", &httpdate::fmt_http_date(now.time()));
         if state.requests.len() >= MEMORY {
             state.requests.drain(..MEMORY / 2);
@@ -109,8 +109,8 @@ impl Okta {
             user_id: call.user_id.map(str::to_owned),
             scheme: call.scheme.map(str::to_owned),
             authenticated: answer.authenticated,
-            answered: (reply.ending != Ending::Closed)
-                .then_some(OktaAnswered { status: reply.status.as_u16(), code: answer.code }),
+            response: (reply.ending != Ending::Closed)
+                .then_some(OktaResponse { status: reply.status.as_u16(), code: answer.code }),
             fault,
             connection: request.connection,
             at: now,
@@ -124,7 +124,7 @@ impl Okta {
         }
         let mut answer = match call.operation {
             Operation::OktaToken => self.grant(state, call, now),
-            _ => self.tell(state, call, now),
+            _ => self.respond(state, call, now),
         };
         if let Some(fault) = fault {
             fault.spoil(&mut answer.reply);
@@ -132,8 +132,8 @@ impl Okta {
         answer
     }
 
-    /// Answers a request to the API.
-    fn tell(&self, state: &mut State, call: &Call<'_>, now: Moment) -> Answer {
+    /// Handles a request to the API.
+    fn respond(&self, state: &mut State, call: &Call<'_>, now: Moment) -> Answer {
         let authenticated = self.accepts(state, call, now);
         let (result, allowance, delay) = self.look_up(state, call, authenticated, now);
         let mut answer = match result {
@@ -143,12 +143,12 @@ impl Okta {
         answer.authenticated = authenticated;
         answer.reply.delay = delay;
         if let Some(allowance) = allowance {
-            answer.reply = allowance.tell(answer.reply);
+            answer.reply = allowance.add_headers(answer.reply);
         }
         answer
     }
 
-    /// What is answered because of a fault that keeps the request from being done.
+    /// The response for a fault that prevents the request.
     fn answer_instead(&self, fault: &Fault, operation: Operation, now: Moment) -> Option<Answer> {
         if let Some(reply) = fault.answer_before_arrival() {
             return Some(Answer::new(reply, None));
@@ -165,7 +165,7 @@ impl Okta {
             Fault::Throttle { retry_after, .. } => {
                 let reset = now.later(Duration::from_secs(retry_after.unwrap_or(THROTTLED_SECONDS)));
                 let mut answer = Answer::of_error(OktaError::too_many_requests());
-                answer.reply = Allowance::exhausted(self.options.rate_limit, reset).tell(answer.reply);
+                answer.reply = Allowance::exhausted(self.options.rate_limit, reset).add_headers(answer.reply);
                 Some(answer)
             }
             _ => None,
@@ -198,7 +198,7 @@ impl Okta {
         }
     }
 
-    /// What Okta does when nothing is in its way: the answer, what is left of the rate limit, and a delay.
+    /// Handles a request without a fault. Returns the response, the rest of the rate limit, and a delay.
     fn look_up(
         &self,
         state: &mut State,
@@ -223,7 +223,7 @@ impl Okta {
         let magic = magic_users::find(user_id);
         let delay = match magic.map_or(UserEffect::Found, |magic| magic.effect) {
             UserEffect::Found => Duration::ZERO,
-            UserEffect::AnswerLate(delay) => delay,
+            UserEffect::RespondLate(delay) => delay,
             UserEffect::Deleted => return prompt(Err(no_such_user(user_id)), Some(allowance)),
             UserEffect::Forbidden => return prompt(Err(OktaError::access_denied()), Some(allowance)),
             UserEffect::Failing => return prompt(Err(OktaError::internal()), Some(allowance)),
@@ -271,14 +271,14 @@ impl Answer {
         Self::new(error.into_reply(), Some(code))
     }
 
-    /// By the token endpoint.
+    /// An error of the token endpoint.
     fn of_refusal(error: OauthError) -> Self {
         let code = error.error;
         Self::new(error.into_reply(), Some(code))
     }
 }
 
-/// A request, taken apart.
+/// A parsed request.
 struct Call<'a> {
     operation: Operation,
     method_allowed: bool,

@@ -1,11 +1,11 @@
-//! What a sandbox is started with: Twilio's account, the Verify service and its settings, and the Okta org.
+//! The settings of a sandbox: the Twilio account, the Verify service and the Okta org.
 
 use crate::okta::options::OktaOptions;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Settings of a [`Sandbox`](crate::Sandbox). The defaults are a Verify service that is set up well.
+/// Settings of a [`Sandbox`](crate::Sandbox). The defaults describe a correctly configured Verify service.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "they are a service's switches, as Twilio's Console shows them")]
 pub struct Options {
@@ -13,7 +13,8 @@ pub struct Options {
     pub https_port: u16,
     /// Port on 127.0.0.1 for plain HTTP; 0 takes any free one.
     pub http_port: u16,
-    /// Where to write the certificate authority (PEM); none: a temporary file that is removed in the end.
+    /// The file for the certificate authority (PEM). `None`: a temporary file that is removed when the sandbox is
+    /// dropped.
     pub ca_file: Option<PathBuf>,
 
     /// `AC…`, accepted together with `auth_token`.
@@ -25,29 +26,29 @@ pub struct Options {
     /// The API key's secret.
     pub api_key_secret: String,
 
-    /// `VA…`, the only Verify service there is.
+    /// `VA…`, the only Verify service.
     pub service_sid: String,
     /// The brand that messages name.
     pub friendly_name: String,
-    /// Whether the service takes the caller's own codes; if not, they are refused with 60204.
+    /// Whether the service accepts custom codes. If not, they are refused with 60204.
     pub custom_code_enabled: bool,
-    /// What is sent when a pending verification is created again with another code.
+    /// The code to send when a pending verification is created again with another code.
     pub second_code: SecondCode,
-    /// How long a verification is pending (Twilio: ten minutes) by the sandbox's clock.
+    /// The time that a verification stays pending, by the sandbox's clock. Twilio's value is ten minutes.
     pub verification_lifetime: Duration,
     /// Refuse SMS to landlines with 60205. Twilio does so only with Lookup enabled on the service.
     pub skip_sms_to_landlines: bool,
     /// Programmable rate limits of the service. Keys of a request that are not configured here are not counted.
     pub rate_limits: Vec<RateLimit>,
-    /// Templates of the account (`HJ…`); none: every well-formed sid is known.
+    /// Templates of the account (`HJ…`). `None`: every well-formed sid exists.
     pub templates: Option<BTreeSet<String>>,
 
-    /// Whether the service has a WhatsApp sender; if not, WhatsApp is refused with 68008.
+    /// Whether the service has a WhatsApp sender. If not, WhatsApp is refused with 68008.
     pub whatsapp_configured: bool,
-    /// Who can be reached on WhatsApp.
+    /// The numbers that can be reached on WhatsApp.
     pub whatsapp_users: WhatsappUsers,
-    /// Send an SMS to those who are not on WhatsApp. Twilio enables it on request; without it, the message is accepted
-    /// and then lost with 63024.
+    /// Send an SMS to a number that is not on WhatsApp. Twilio enables this on request. Without it, Twilio accepts the
+    /// message and loses it with 63024.
     pub whatsapp_falls_back_for_non_users: bool,
 
     /// The Okta org.
@@ -59,13 +60,13 @@ pub struct Options {
 pub struct RateLimit {
     /// The key in the parameter `RateLimits`.
     pub unique_name: String,
-    /// Verifications that one value of the key may start within the interval.
+    /// The maximum number of verifications for one value of the key within the interval.
     pub max: u32,
-    /// Length of the interval, which starts with the value's first verification.
+    /// The length of the interval. It starts with the first verification of the value.
     pub interval: Duration,
 }
 
-/// Who uses WhatsApp.
+/// The numbers on WhatsApp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WhatsappUsers {
     /// Every number.
@@ -83,12 +84,12 @@ impl WhatsappUsers {
     }
 }
 
-/// What is sent when a pending verification is created again with another code. Twilio's documentation leaves it open.
+/// The code to send when a pending verification is created again with another code. Twilio does not document it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecondCode {
     /// The code of the newest request.
     Newest,
-    /// The code that the verification was started with.
+    /// The code of the first request.
     First,
 }
 
@@ -98,7 +99,7 @@ impl Default for Options {
             https_port: 0,
             http_port: 0,
             ca_file: None,
-            // Put together here, because scanners take such a literal for a leaked credential.
+            // Built at run time, because secret scanners report such a literal as a leaked credential.
             account_sid: format!("AC{}", "5a".repeat(16)),
             auth_token: "sandbox-auth-token".to_owned(),
             api_key_sid: format!("SK{}", "5a".repeat(16)),

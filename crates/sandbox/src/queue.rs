@@ -1,9 +1,10 @@
-//! A queue of the AWS emulator, and Lambda's event source mapping, which hands its messages to a function in batches.
+//! A queue of the AWS emulator, and Lambda's event source mapping, which passes its messages to a function in batches.
 //!
-//! AWS, "Using Lambda with Amazon SQS": messages of a group keep their order and are handed over again only when the
-//! earlier ones are done; what the function reports in `batchItemFailures` stays in the queue until its visibility timeout
-//! has passed; every other message of the batch is deleted. The queue's own redrive policy decides when a message is given
-//! up. Lambda runs several batches side by side; here it is one after the other, as one execution environment would.
+//! AWS, "Using Lambda with Amazon SQS": messages of a group keep their order, and a message is delivered again only
+//! after the earlier ones are done. A message that the function reports in `batchItemFailures` stays in the queue until
+//! its visibility timeout has passed. Every other message of the batch is deleted. The queue's redrive policy decides
+//! when a message moves to the dead-letter queue. Lambda runs several batches in parallel; this mapping runs them one
+//! after the other, as a single execution environment does.
 
 use crate::aws::{self, AwsError, Operation};
 use crate::lambda::{Builder, Function, Outcome};
@@ -14,14 +15,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Most messages that SQS hands out, takes or deletes at once, and so the largest batch of a FIFO queue.
+/// The maximum number of messages in one SQS request, and so in a batch of a FIFO queue.
 pub(crate) const LARGEST_BATCH: usize = 10;
 
-/// How long an empty queue is asked before it answers.
+/// The time that a receive waits for a message in an empty queue.
 const LONG_POLL: Duration = Duration::from_secs(1);
-/// Pause after the queue could not be reached.
+/// Pause after a failed connection to the queue.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Longer than any function may take, with the build that its first request can wait for.
+/// Longer than any function may take, including the build for which its first request can wait.
 const INVOCATION_LIMIT: Duration = Duration::from_secs(90);
 
 const GET_ATTRIBUTES: Operation = Operation::sqs("AmazonSQS.GetQueueAttributes");
@@ -36,12 +37,12 @@ pub struct Queue {
     arn: String,
 }
 
-/// How many messages a queue holds.
+/// The number of messages in a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueDepth {
-    /// Those that can be received.
+    /// Messages that can be received.
     pub visible: u64,
-    /// Those that have been received, and are neither deleted nor visible again.
+    /// Messages that were received and are neither deleted nor visible again.
     pub in_flight: u64,
 }
 
@@ -53,10 +54,10 @@ impl QueueDepth {
 }
 
 impl Queue {
-    /// A queue that exists, by the URL of SQS and its own.
+    /// Opens an existing queue.
     ///
     /// # Errors
-    /// If there is none.
+    /// The queue does not exist, or the emulator does not respond.
     pub fn open(endpoint: &str, url: &str) -> Result<Self, AwsError> {
         let mut queue = Self { endpoint: endpoint.to_owned(), url: url.to_owned(), arn: String::new() };
         [queue.arn] = queue.attributes(["QueueArn"])?;
@@ -73,14 +74,14 @@ impl Queue {
         &self.arn
     }
 
-    /// How many messages it holds.
+    /// Counts its messages.
     ///
     /// # Errors
-    /// If SQS does not tell.
+    /// The emulator does not respond.
     pub fn depth(&self) -> Result<QueueDepth, AwsError> {
         const VISIBLE: &str = "ApproximateNumberOfMessages";
         const IN_FLIGHT: &str = "ApproximateNumberOfMessagesNotVisible";
-        // In one request: between two, a message could change sides and be missed.
+        // In one request, because a message could move between the two counts otherwise.
         let [visible, in_flight] = self.attributes([VISIBLE, IN_FLIGHT])?;
         match (visible.parse(), in_flight.parse()) {
             (Ok(visible), Ok(in_flight)) => Ok(QueueDepth { visible, in_flight }),
@@ -88,7 +89,7 @@ impl Queue {
         }
     }
 
-    /// Takes messages out of sight, as the records that Lambda makes of them.
+    /// Receives messages, in the form of Lambda's records.
     fn receive(&self) -> Result<Vec<Value>, AwsError> {
         let parameters = json!({
             "QueueUrl": self.url, "MaxNumberOfMessages": LARGEST_BATCH, "WaitTimeSeconds": LONG_POLL.as_secs(),
@@ -123,7 +124,7 @@ impl Queue {
     }
 }
 
-/// A received message as Lambda hands it to a function.
+/// A received message as Lambda passes it to a function.
 pub(crate) fn record(message: &Value, queue_arn: &str) -> Value {
     let field = |name| message.get(name).cloned().unwrap_or_default();
     json!({
@@ -139,25 +140,25 @@ pub(crate) fn record(message: &Value, queue_arn: &str) -> Value {
     })
 }
 
-/// A function that can be handed a batch.
+/// A function that accepts batches.
 pub trait Invoke: Send + Sync + 'static {
-    /// Waits for its response; `None` if there is none: it failed, ended or took too long.
+    /// Invokes the function. Returns `None` if it fails, ends or takes too long.
     fn invoke(&self, event: &Value) -> Option<Value>;
 }
 
-/// A function that Lambda starts when it is needed: for its first invocation, and again after its process has ended.
+/// A function that starts on demand: for its first invocation, and again after its process has ended.
 pub struct OnDemandFunction {
     builder: Builder,
     environments: Mutex<Vec<Arc<Function>>>,
 }
 
 impl OnDemandFunction {
-    /// A function that is not running yet.
+    /// Creates a function that is not running yet.
     pub fn new(builder: Builder) -> Self {
         Self { builder, environments: Mutex::default() }
     }
 
-    /// Its execution environments so far, the oldest first: all but the last one have ended.
+    /// Its execution environments so far, oldest first. All except the last one have ended.
     pub fn environments(&self) -> Vec<Arc<Function>> {
         self.lock().clone()
     }
@@ -195,7 +196,7 @@ pub struct HttpFunction {
 }
 
 impl HttpFunction {
-    /// The function of that name; `base_url` such as `http://127.0.0.1:9000`.
+    /// The function with this name. `base_url` is such as `http://127.0.0.1:9000`.
     pub fn new(base_url: &str, name: &str) -> Self {
         Self { url: format!("{base_url}/2015-03-31/functions/{name}/invocations") }
     }
@@ -212,7 +213,7 @@ impl Invoke for HttpFunction {
     }
 }
 
-/// Hands the next messages to a function, in one batch, if there are any within a second.
+/// Waits up to a second for messages and passes them to a function in one batch.
 fn hand_over_batch(queue: &Queue, function: &dyn Invoke) -> Result<(), AwsError> {
     let records = queue.receive()?;
     if records.is_empty() {
@@ -223,7 +224,7 @@ fn hand_over_batch(queue: &Queue, function: &dyn Invoke) -> Result<(), AwsError>
     queue.delete(records.iter().filter(|record| !failures.contain(record)))
 }
 
-/// Which messages of a batch stay in the queue.
+/// The messages of a batch that stay in the queue.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failures {
     All,
@@ -231,8 +232,8 @@ pub(crate) enum Failures {
 }
 
 impl Failures {
-    /// Reads a partial batch response. What is not one, or names a message that is not in the batch, is a complete failure;
-    /// nothing, or an empty list, is a complete success.
+    /// Reads a partial batch response. An invalid response, or one that names a message outside the batch, is a
+    /// complete failure. An empty response or list is a complete success.
     pub(crate) fn read(records: &[Value], response: &Value) -> Self {
         let items = match response {
             Value::Null => None,
@@ -264,14 +265,14 @@ pub(crate) fn id_of(record: &Value) -> Option<&str> {
     record.get("messageId")?.as_str()
 }
 
-/// Hands batch after batch to a function, on a thread of its own, until it is dropped.
+/// Passes one batch after the other to a function, on a thread of its own, until it is dropped.
 pub struct EventSourceMapping {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl EventSourceMapping {
-    /// Starts with batches of ten. While the queue cannot be reached it tries again and again.
+    /// Starts the mapping with batches of ten. It keeps trying while the queue cannot be reached.
     pub fn start(queue: Queue, function: Arc<dyn Invoke>) -> Self {
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = thread::spawn(move || {
@@ -287,7 +288,7 @@ impl EventSourceMapping {
 }
 
 impl Drop for EventSourceMapping {
-    /// Waits for the batch under way.
+    /// Waits for the current batch.
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

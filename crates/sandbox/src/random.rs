@@ -1,6 +1,6 @@
-//! Values that nobody can guess.
+//! Random values from the operating system.
 
-/// 32 hexadecimal digits, as Twilio's and Okta's ids have.
+/// 32 hexadecimal digits, as in Twilio's and Okta's ids.
 pub(crate) fn hex() -> String {
     format!("{:016x}{:016x}", number(), number())
 }

@@ -1,4 +1,4 @@
-//! The recorded invocations of the folder `events/`, and what has to come of each.
+//! The recorded invocations of the folder `events/`, each with its expected result.
 
 #![expect(
     clippy::expect_used,
@@ -18,29 +18,29 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-/// An entry of `events/expected.json`. What has to come of it is [`Sending`] or [`Feedback`].
+/// An entry of `events/expected.json`. The expected result is [`Sending`] or [`Feedback`].
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedEvent<Expected = Sending> {
-    /// Name of its file, without the ending.
+    /// The name of its file, without the extension.
     pub name: String,
-    /// The function that it is for.
+    /// The function that it invokes.
     pub function: String,
-    /// What it shows, in one sentence.
+    /// A description in one sentence.
     pub shows: String,
-    /// Whether there is a file; one that would be too big is made when it is needed.
+    /// Whether it is stored as a file. Large events are generated on demand.
     pub kept: bool,
-    /// What the function needs besides the variables that every function has.
+    /// The variables of the function, in addition to those that every function has.
     pub variables: BTreeMap<String, String>,
-    /// What has to come of it.
+    /// The expected result.
     pub expected: Expected,
 }
 
-/// What has to come of a request to send a code.
+/// The expected result of a request to send a code.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sending {
-    /// Status of the answer.
+    /// Status of the response.
     pub status: u16,
     /// Whether the response says that the code was sent.
     pub successful: bool,
@@ -50,31 +50,31 @@ pub struct Sending {
     pub location: Option<String>,
     /// Twilio's error code in the response.
     pub twilio_code: Option<u32>,
-    /// How many requests reach Lookup.
+    /// The number of requests to Lookup.
     pub lookup_requests: usize,
-    /// How many requests to send a code reach Verify.
+    /// The number of requests to Verify that send a code.
     pub verify_requests: usize,
-    /// What reaches phones: of each message, some of the fields of [`Message`](crate::Message).
+    /// The messages that reach phones. Each entry holds some of the fields of [`Message`](crate::Message).
     pub messages: Vec<Map<String, Value>>,
 }
 
-/// What has to come of a delivery of Okta's event hook, or of a batch of the queue.
+/// The expected result of a delivery of Okta's event hook, or of a batch from the queue.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feedback {
-    /// Status of the answer; none to a batch.
+    /// Status of the response; `None` for a batch.
     pub status: Option<u16>,
     /// The reason code in the response, if it has one.
     pub reason: Option<String>,
     /// The field that the response names.
     pub location: Option<String>,
-    /// Numbers to which a code must be on its way before.
+    /// Numbers with a pending verification before the event.
     pub pending: Vec<String>,
-    /// What becomes of each event of a phone, `outcome` or `outcome: reason`, sorted.
+    /// The result for each event about a phone, as `outcome` or `outcome: reason`, sorted.
     pub feedback: Vec<String>,
-    /// Numbers whose verification is approved afterwards, sorted.
+    /// Numbers with an approved verification after the event, sorted.
     pub approved: Vec<String>,
-    /// The messages of a batch that stay in the queue; none for a delivery.
+    /// The messages of a batch that stay in the queue; `None` for a delivery.
     pub batch_failures: Option<Vec<String>>,
 }
 
@@ -91,12 +91,12 @@ pub fn generator() -> Command {
     command
 }
 
-/// Every recorded event of the telephony hook, in the order of the story that they tell.
+/// Every recorded event of the telephony hook, in the order of `events/README.md`.
 pub fn of_telephony_hook() -> Vec<RecordedEvent<Sending>> {
     of_function("telephony-hook")
 }
 
-/// Every recorded event of the event hook, in the order of the story that they tell.
+/// Every recorded event of the event hook, in the order of `events/README.md`.
 pub fn of_event_hook() -> Vec<RecordedEvent<Feedback>> {
     of_function("event-hook")
 }
@@ -119,13 +119,13 @@ impl<Expected> RecordedEvent<Expected> {
         serde_json::from_slice(&text).expect("an event in JSON")
     }
 
-    /// What of it no output may show, each with what it is.
+    /// The private values of the event, which no output may show.
     pub fn private_values(&self) -> Vec<PrivateValue> {
         let event = self.event();
         let mut values = Vec::new();
         let body = event["body"].as_str().unwrap_or_default();
         let body = if event["isBase64Encoded"] == true {
-            // Enough of it to be sure, wherever a line would have been cut.
+            // A prefix is enough, because a long line can be cut.
             let pieces = body.as_bytes().chunks_exact(24).map(|piece| String::from_utf8_lossy(piece).into_owned());
             values.extend(pieces.map(|piece| PrivateValue::Text("encoded body", piece)));
             String::from_utf8(BASE64_STANDARD.decode(body).expect("base64")).expect("UTF-8")
@@ -136,7 +136,7 @@ impl<Expected> RecordedEvent<Expected> {
             let value = event["headers"][header].as_str().map(str::to_owned);
             values.extend(value.map(|value| PrivateValue::Text("secret", value)));
         }
-        // Also of a body that is cut in the middle.
+        // This also works on a body that is cut in the middle.
         let all = |field| fields_of(&body, field).into_iter();
         let logins = all("login").chain(all("alternateId")).filter(|login| login.contains('@'));
         for login in logins {
@@ -151,10 +151,10 @@ impl<Expected> RecordedEvent<Expected> {
     }
 }
 
-/// Something that no output may show.
+/// A value that no output may show.
 #[derive(Clone, Debug)]
 pub enum PrivateValue {
-    /// A text, and what it is.
+    /// A kind of value, and the text.
     Text(&'static str, String),
     /// A one-time code.
     Code(String),
@@ -163,7 +163,7 @@ pub enum PrivateValue {
 }
 
 impl PrivateValue {
-    /// What it is.
+    /// The kind of value.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Text(kind, _) => kind,
@@ -172,16 +172,16 @@ impl PrivateValue {
         }
     }
 
-    /// Whether it can be seen in an output.
+    /// Whether an output contains it.
     pub fn is_in(&self, output: &str) -> bool {
         match self {
             Self::Text(_, text) => output.contains(text.as_str()),
-            // Within a longer word, six digits are part of some id or time.
+            // Six digits within a longer word belong to an id or a time.
             Self::Code(code) => {
                 output.split(|character: char| !character.is_ascii_alphanumeric()).any(|word| word == code)
             }
             Self::Number(digits) => {
-                // In any notation, and without its country or its last digits.
+                // In any notation, also without its country code or its last digits.
                 let plain: String = output.chars().filter(|character| !" -.()/".contains(*character)).collect();
                 let length = digits.len().min(9);
                 digits.as_bytes().windows(length).any(|part| plain.contains(&*String::from_utf8_lossy(part)))
@@ -189,14 +189,14 @@ impl PrivateValue {
         }
     }
 
-    /// An empty or very short one would be found anywhere.
+    /// An empty or very short value would match anywhere.
     fn can_be_found(&self) -> bool {
         let (Self::Text(_, value) | Self::Code(value) | Self::Number(value)) = self;
         value.len() >= 4
     }
 }
 
-/// The values of a field, texts or numbers, wherever it stands in JSON that need not be whole.
+/// The values of a field, strings or numbers, anywhere in JSON that may be incomplete.
 fn fields_of(json: &str, field: &str) -> Vec<String> {
     let value = |rest: &str| {
         let end = rest.find([',', '}']).unwrap_or(rest.len());
@@ -205,7 +205,7 @@ fn fields_of(json: &str, field: &str) -> Vec<String> {
     json.split(&format!("\"{field}\":")).skip(1).map(value).collect()
 }
 
-/// The names of the person: all logins here are made of them.
+/// The names of the person. All logins here consist of names.
 fn names_in(login: &str) -> impl Iterator<Item = String> {
     let person = login.split_once('@').map_or("", |(person, _domain)| person);
     let names: Vec<_> = if person.contains('.') { person.split('.').collect() } else { Vec::new() };

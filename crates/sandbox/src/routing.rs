@@ -1,4 +1,4 @@
-//! Which part of the site answers a request.
+//! Selects the part of the site that handles a request.
 
 use crate::control;
 use crate::server::{Handler, Reply, Request};

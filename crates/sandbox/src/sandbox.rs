@@ -1,4 +1,4 @@
-//! The sandbox as a value: start it, look at what it saw, make it fail.
+//! A running sandbox: tests start it, read what it recorded, and inject faults.
 
 use crate::certificate::{self, CertificateError};
 use crate::control;
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 /// Set by AWS Lambda in every function.
 const LAMBDA_VARIABLES: [&str; 3] = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_EXECUTION_ENV"];
 
-/// A running sandbox. Everything blocks shortly at most, and dropping it ends it.
+/// A running sandbox. No method blocks for long, except those that wait. Dropping the sandbox stops it.
 pub struct Sandbox {
     server: Server,
     site: Arc<Site>,
@@ -31,7 +31,7 @@ pub struct Sandbox {
 /// Why a sandbox did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A sandbox shows every code to everybody.
+    /// The process runs inside AWS Lambda. A sandbox shows every code to anyone on the machine.
     #[error("the sandbox is for development only and does not start inside AWS Lambda ({0} is set)")]
     InsideLambda(&'static str),
     /// A port could not be bound.
@@ -60,7 +60,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// Inside AWS Lambda; if a port is taken; if the certificate authority cannot be written.
+    /// The process runs inside AWS Lambda, a port is taken, or the certificate authority cannot be written.
     pub fn try_start(options: Options) -> Result<Self, StartError> {
         refuse_lambda()?;
         let certificate = certificate::make()?;
@@ -88,7 +88,7 @@ impl Sandbox {
         &self.ca_file
     }
 
-    /// The requests to Twilio that arrived, oldest first, also those that a fault swallowed.
+    /// The requests to Twilio that arrived, oldest first, including those that a fault dropped.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.site.twilio.requests()
     }
@@ -100,29 +100,29 @@ impl Sandbox {
         requests
     }
 
-    /// The requests to Okta that arrived, oldest first, also those that a fault swallowed.
+    /// The requests to Okta that arrived, oldest first, including those that a fault dropped.
     pub fn okta_requests(&self) -> Vec<OktaRequest> {
         self.site.okta.requests()
     }
 
-    /// What became of each request of Okta's, newest first.
+    /// The story of each request from Okta, newest first.
     pub fn stories(&self) -> Vec<Story> {
         self.site.settle();
         self.site.stories.all()
     }
 
-    /// Takes a line that a function wrote into the stories; what is no log line of an invocation is passed over.
+    /// Adds a line that a function wrote to its story. Ignores a line that is not the log line of an invocation.
     pub fn record_log_line(&self, line: &str) {
         self.site.stories.log_line(line);
     }
 
-    /// Lets the page send to the functions. The first door stays.
+    /// Lets the page send requests to the functions. Only the first call has an effect.
     pub fn connect(&self, door: Arc<dyn Door>) {
         let _ = self.site.door.set(door);
         control::publish_state(&self.site);
     }
 
-    /// Where the page is.
+    /// The URL of the page.
     pub fn page_url(&self) -> String {
         format!("{}/_sandbox/", self.http_url())
     }
@@ -132,7 +132,7 @@ impl Sandbox {
         self.site.okta.put_user(user);
     }
 
-    /// The inbox: what phones got, oldest first.
+    /// The inbox: the messages that reached phones, oldest first.
     pub fn messages(&self) -> Vec<Message> {
         self.site.twilio.messages()
     }
@@ -151,34 +151,34 @@ impl Sandbox {
         numbers
     }
 
-    /// Sends a code by SMS, as the telephony hook would, but without a request that is recorded.
+    /// Sends a code by SMS, as the telephony hook would. The request is not recorded.
     ///
     /// # Panics
     ///
     /// If Twilio would refuse it.
     pub fn send_code(&self, number: &str, code: &str) {
         #[expect(clippy::expect_used, reason = "a test that cannot prepare its case has failed")]
-        self.site.twilio.send_code(number, code).expect("a code on its way");
+        self.site.twilio.send_code(number, code).expect("Twilio accepts the code");
     }
 
-    /// How many connections were accepted so far, also those that carried no request.
+    /// The number of connections accepted so far, including those that carried no request.
     pub fn connections(&self) -> u64 {
         self.server.connections()
     }
 
-    /// Waits until a condition holds, and returns whether it did within the limit.
+    /// Waits until a condition holds. Returns false if it does not hold within the limit.
     pub fn wait_until(&self, limit: Duration, mut condition: impl FnMut(&Self) -> bool) -> bool {
         self.site.activity.wait_until(limit, || condition(self))
     }
 
-    /// Orders a fault. Several for the same operation happen one after the other.
+    /// Sets a fault. Several faults for the same operation happen one after the other.
     pub fn fault(&self, operation: Operation, fault: Fault, times: Times) {
         if self.site.add_fault(operation, fault, times) {
             self.close_idle_connections();
         }
     }
 
-    /// Cancels every fault.
+    /// Clears all faults.
     pub fn clear_faults(&self) {
         self.site.clear_faults();
     }
@@ -188,12 +188,12 @@ impl Sandbox {
         self.site.advance(duration);
     }
 
-    /// Forgets stories, requests, messages, verifications, tokens, added users, counts and faults.
+    /// Removes all stories, requests, messages, verifications, tokens, added users, counts and faults.
     pub fn reset(&self) {
         self.site.reset();
     }
 
-    /// Closes every connection that waits for a request, as a peer does that has waited long enough.
+    /// Closes every connection that waits for a request, as a server does after its idle timeout.
     pub fn close_idle_connections(&self) {
         self.server.close_idle_connections();
     }
@@ -209,7 +209,7 @@ impl Sandbox {
     }
 }
 
-/// The file as asked for, or one in a directory that lives as long as the sandbox.
+/// The requested file, or one in a temporary directory that is removed with the sandbox.
 fn place_for_ca(asked: Option<&Path>) -> io::Result<(PathBuf, Option<TempDir>)> {
     if let Some(path) = asked {
         return Ok((path.to_owned(), None));

@@ -1,4 +1,4 @@
-//! AWS Secrets Manager's `GetSecretValue` with faults, for tests of what a function does when it cannot have its secret.
+//! AWS Secrets Manager's `GetSecretValue` with faults, for tests of a function that cannot read its secret.
 //!
 //! A function under test gets [`SecretsManager::url`] as `AWS_ENDPOINT_URL_SECRETS_MANAGER`. The protocol is the SDK's:
 //! AWS JSON 1.1 over plain HTTP, the operation in `X-Amz-Target`. The signature is not checked.
@@ -33,7 +33,7 @@ use crate::loopback::{Server, once_released};
 
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 
-/// A running stand-in. Its port stays the same and stays its own while it is down.
+/// A running stand-in. It keeps its port while it is down.
 pub struct SecretsManager {
     address: SocketAddr,
     port: Mutex<Port>,
@@ -44,7 +44,7 @@ enum Port {
     Up {
         _server: Server,
     },
-    /// Bound but not listening: connections are refused, and nobody else is given the port.
+    /// Bound but not listening: the system refuses connections and does not assign the port to another process.
     Down(Socket),
 }
 
@@ -63,17 +63,17 @@ struct Secret {
     version: String,
 }
 
-/// An error instead of the secret.
+/// An error in place of the secret.
 struct Fault {
     code: String,
-    /// Instead of which; `None`: of any.
+    /// The secret that it concerns; `None`: every secret.
     id: Option<String>,
-    /// How often; `None`: until [`SecretsManager::up`].
+    /// The number of requests that it affects; `None`: all until [`SecretsManager::up`].
     times: Option<usize>,
 }
 
 impl SecretsManager {
-    /// Starts without secrets and without faults.
+    /// Starts the server without secrets and without faults.
     pub fn start() -> Self {
         let store = Arc::default();
         let server = Server::start(router(&store));
@@ -86,7 +86,7 @@ impl SecretsManager {
         format!("http://{}", self.address)
     }
 
-    /// Stores a secret, or a new version of it. `id` is what the function asks for: a name or an ARN.
+    /// Stores a secret, or a new version of it. `id` is the name or the ARN that the function requests.
     pub fn put(&self, id: &str, secret: &Value) {
         self.put_text(id, &secret.to_string());
     }
@@ -101,12 +101,12 @@ impl SecretsManager {
         self.store().put(id, BASE64_STANDARD.encode(bytes), true);
     }
 
-    /// Forgets a secret: `ResourceNotFoundException` from now on.
+    /// Deletes a secret. Requests for it get `ResourceNotFoundException` from now on.
     pub fn remove(&self, id: &str) {
         self.store().secrets.remove(id);
     }
 
-    /// How often this secret was asked for, whatever the answer.
+    /// The number of requests for this secret, whatever the response was.
     pub fn fetches(&self, id: &str) -> usize {
         self.store().fetches.get(id).copied().unwrap_or_default()
     }
@@ -117,7 +117,7 @@ impl SecretsManager {
         if let Port::Up { .. } = *port {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
             socket.set_reuse_address(true).expect("a socket that takes the port over");
-            // The server has to be gone before the port can be bound again.
+            // The server must have stopped before the port can be bound again.
             *port = Port::Down(socket);
             if let Port::Down(socket) = &*port {
                 once_released(|| socket.bind(&self.address.into())).expect("the port");
@@ -140,32 +140,32 @@ impl SecretsManager {
         }
     }
 
-    /// Answers `AccessDeniedException` from now on.
+    /// Fails every request with `AccessDeniedException` from now on.
     pub fn deny(&self) {
         self.refuse("AccessDeniedException");
     }
 
-    /// Answers `InternalServiceError` from now on.
+    /// Fails every request with `InternalServiceError` from now on.
     pub fn internal_error(&self) {
         self.refuse("InternalServiceError");
     }
 
-    /// Answers an error with this code from now on.
+    /// Fails every request with this error code from now on.
     pub fn refuse(&self, code: &str) {
         self.store().fault = Some(Fault { code: code.to_owned(), id: None, times: None });
     }
 
-    /// Answers the next requests with an error of this code.
+    /// Fails the next requests with this error code.
     pub fn refuse_next(&self, code: &str, times: usize) {
         self.store().fault = Some(Fault { code: code.to_owned(), id: None, times: Some(times) });
     }
 
-    /// Answers the next requests for this secret with an error of this code.
+    /// Fails the next requests for this secret with this error code.
     pub fn refuse_next_for(&self, id: &str, code: &str, times: usize) {
         self.store().fault = Some(Fault { code: code.to_owned(), id: Some(id.to_owned()), times: Some(times) });
     }
 
-    /// Answers `ThrottlingException` to whoever asks for this secret from now on.
+    /// Fails every request for this secret with `ThrottlingException` from now on.
     pub fn throttle(&self, id: &str) {
         let code = "ThrottlingException".to_owned();
         self.store().fault = Some(Fault { code, id: Some(id.to_owned()), times: None });
@@ -222,7 +222,7 @@ impl Store {
                 "InternalServiceError" => StatusCode::INTERNAL_SERVER_ERROR,
                 _ => StatusCode::BAD_REQUEST,
             };
-            return failure(status, &fault.code, "the sandbox was told to refuse");
+            return failure(status, &fault.code, "a fault of the sandbox");
         }
         match self.secrets.get(id) {
             None => failure(
@@ -237,7 +237,7 @@ impl Store {
 
 impl Secret {
     fn describe(&self, id: &str) -> Value {
-        // An ARN is the name with six characters that Secrets Manager adds.
+        // An ARN ends with the name and six characters that Secrets Manager adds.
         let from_arn = id.strip_prefix("arn:").and_then(|arn| arn.rsplit(':').next()?.rsplit_once('-'));
         let (name, arn) = match from_arn {
             Some((name, _suffix)) => (name, id.to_owned()),

@@ -1,5 +1,6 @@
-//! An HTTP/1.1 server on loopback, over TLS and plain, that can misbehave on purpose: refuse, hang up at any point of an
-//! exchange, answer late, too much or only half. It knows nothing of Twilio; a [`Handler`] says what to answer.
+//! An HTTP/1.1 server on loopback, with and without TLS, that can fail on purpose: it can refuse connections, close
+//! them at any point of an exchange, delay a response, make it huge or truncate it. A [`Handler`] supplies the
+//! responses.
 
 use crate::certificate::Certificate;
 use crate::loopback;
@@ -25,11 +26,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 
 const HANDSHAKE_TIME_LIMIT: Duration = Duration::from_secs(10);
-/// How long a connection may be silent, also between two requests.
+/// The idle timeout of a connection, also between two requests.
 const IDLE_TIME_LIMIT: Duration = Duration::from_mins(2);
-/// How long the end of a connection is waited for, before it is cut.
+/// The time to wait for a connection to close before it is aborted.
 const CLOSING_TIME_LIMIT: Duration = Duration::from_secs(2);
-/// A larger request body is answered with 413; Twilio's forms stay below a few hundred bytes.
+/// A larger request body gets a 413. Twilio's forms have a few hundred bytes at most.
 const REQUEST_BODY_LIMIT: usize = 256 * 1024;
 const BACKLOG: u32 = 1024;
 
@@ -42,22 +43,22 @@ pub(crate) struct Request {
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Which of the accepted connections carried it.
+    /// The number of the connection that carried it.
     pub(crate) connection: u64,
 }
 
-/// What is answered, and how well.
+/// A response, and the way in which it is sent.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
-    /// How long the answer is held back.
+    /// The delay before the response.
     pub(crate) delay: Duration,
     pub(crate) ending: Ending,
-    /// Whether connections without a request in work are closed as well.
+    /// Whether idle connections are closed as well.
     pub(crate) closes_idle_connections: bool,
-    /// What follows the body, until its sender is gone.
+    /// Further chunks of the body, until the sender is dropped.
     pub(crate) stream: Option<mpsc::UnboundedReceiver<Bytes>>,
 }
 
@@ -74,12 +75,12 @@ impl Reply {
         }
     }
 
-    /// Lets the body go on with what comes through the channel.
+    /// Continues the body with the chunks from the channel.
     pub(crate) fn followed_by(self, stream: mpsc::UnboundedReceiver<Bytes>) -> Self {
         Self { stream: Some(stream), ..self }
     }
 
-    /// Adds a header; a value that no header can hold is left out.
+    /// Adds a header. Ignores a value that is not valid in a header.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.push((HeaderName::from_static(name), value));
@@ -88,24 +89,24 @@ impl Reply {
     }
 }
 
-/// How an exchange ends.
+/// The way in which an exchange ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The answer is sent in full.
+    /// The response is sent in full.
     Whole,
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Closed,
     /// The connection is closed in the middle of the body.
     Truncated,
-    /// The body is followed by this many blanks.
+    /// The body is followed by this many spaces.
     Padded(u64),
 }
 
-/// Who answers.
+/// Handles requests.
 pub(crate) trait Handler: Send + Sync + 'static {
-    /// Whether a new connection is served; if not, it is closed before a byte of it is read.
+    /// Whether to serve a new connection. If not, it is closed before anything is read.
     fn admits_connection(&self) -> bool;
-    /// Answers one request. Must not block.
+    /// Handles one request. Must not block.
     fn handle(&self, request: Request) -> Reply;
 }
 
@@ -116,7 +117,7 @@ pub(crate) struct Ports {
     pub(crate) http: u16,
 }
 
-/// Both listeners, on a thread with a runtime of its own; dropping it closes everything and waits for the thread.
+/// Both listeners, on a thread with a runtime of its own. Dropping it closes everything and waits for the thread.
 pub(crate) struct Server {
     pub(crate) https: SocketAddr,
     pub(crate) http: SocketAddr,
@@ -162,7 +163,7 @@ impl Server {
         Ok(server)
     }
 
-    /// How many connections have been accepted so far.
+    /// The number of connections accepted so far.
     pub(crate) fn connections(&self) -> u64 {
         self.connections.load(Ordering::SeqCst)
     }
@@ -185,7 +186,7 @@ impl Server {
         if let Some(commands) = &self.commands
             && commands.send((command, done)).is_ok()
         {
-            // Fails only when the server's thread is gone, and then there is nothing to wait for.
+            // This fails only if the server's thread has ended, and then there is nothing to wait for.
             let _ = wait.recv_timeout(2 * CLOSING_TIME_LIMIT);
         }
     }
@@ -201,7 +202,7 @@ impl Drop for Server {
     }
 }
 
-/// A port that is kept while nobody listens on it, so that it refuses connections and no other process can take it.
+/// A port that stays reserved without a listener: it refuses connections, and no other process can bind it.
 enum Port {
     Kept(TcpSocket),
     Listening(TcpListener),
@@ -267,10 +268,10 @@ type OpenConnections = Mutex<HashMap<u64, OpenConnection>>;
 
 /// A connection that can carry requests, i.e. after its TLS handshake.
 struct OpenConnection {
-    /// Requests in work: 0 or 1.
+    /// The number of requests in progress: 0 or 1.
     busy: Arc<AtomicU64>,
     close: Option<oneshot::Sender<()>>,
-    /// Resolves, with an error, when the connection is gone.
+    /// Resolves with an error when the connection is closed.
     gone: Option<oneshot::Receiver<()>>,
 }
 
@@ -282,7 +283,7 @@ impl Listeners {
                     let Some((command, done)) = command else { return };
                     self = match self.carry_out(command).await {
                         Ok(listeners) => listeners,
-                        // The port was lost: whoever waits times out, and every further connection is refused.
+                        // The port was lost. Waiting clients time out, and every new connection is refused.
                         Err(_) => return,
                     };
                     let _ = done.send(());
@@ -317,7 +318,7 @@ impl Listeners {
         let handler = Arc::clone(&self.handler);
         let open = Arc::clone(&self.open);
         tokio::spawn(async move {
-            // Without it, Nagle's algorithm could hold a small answer back for 40 ms.
+            // Without this, Nagle's algorithm could delay a small response by 40 ms.
             let _ = stream.set_nodelay(true);
             match tls {
                 None => serve(stream, number, handler, open).await,
@@ -331,7 +332,7 @@ impl Listeners {
     }
 }
 
-/// Closes every connection without a request in work, and waits until they are closed.
+/// Closes every idle connection and waits until they are closed.
 async fn close_idle(open: &OpenConnections) {
     let closing: Vec<_> = lock(open)
         .values_mut()
@@ -369,10 +370,10 @@ async fn serve<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             .serve_connection(TokioIo::new(stream), service)
     );
     tokio::select! {
-        // An error is the client's hanging up, or one that was ordered.
+        // An error here means that the client disconnected, or a fault.
         _ = connection.as_mut() => {}
         Ok(()) = &mut closing => {
-            // hyper would let a connection without any request wait for its first.
+            // hyper's graceful shutdown would keep a connection open that has not carried a request yet.
             if requests.load(Ordering::SeqCst) > 0 {
                 connection.as_mut().graceful_shutdown();
                 let _ = tokio::time::timeout(CLOSING_TIME_LIMIT, connection).await;
@@ -419,7 +420,7 @@ async fn answer(
     Ok(response)
 }
 
-/// Marks a connection as one with a request in work, for as long as it lives.
+/// Marks a connection as busy until it is dropped.
 struct Busy(Arc<AtomicU64>);
 
 impl Busy {
@@ -435,7 +436,7 @@ impl Drop for Busy {
     }
 }
 
-/// A body that can break off or go on and on.
+/// A body that can be truncated or endless.
 struct ReplyBody {
     body: Bytes,
     declared: Option<u64>,
@@ -444,11 +445,11 @@ struct ReplyBody {
 
 enum Then {
     End,
-    /// One turn without data, so that what was written leaves before the connection is cut.
+    /// Yields once without data, so that the written bytes are sent before the connection is closed.
     FlushAndCut,
     Cut,
     Blanks(u64),
-    /// The connection is not idle meanwhile.
+    /// Keeps the connection marked as busy.
     Stream(mpsc::UnboundedReceiver<Bytes>, Busy),
 }
 
@@ -457,7 +458,7 @@ impl ReplyBody {
         let whole = Some(body.len() as u64);
         match ending {
             Ending::Truncated => Self { declared: whole, body: body.slice(..body.len() / 2), then: Then::FlushAndCut },
-            // No length is declared: a client must notice the size by itself.
+            // No length is declared, so the client must limit the size by itself.
             Ending::Padded(blanks) => Self { declared: None, body, then: Then::Blanks(blanks) },
             Ending::Whole | Ending::Closed => Self { declared: whole, body, then: Then::End },
         }

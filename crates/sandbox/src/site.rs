@@ -1,4 +1,4 @@
-//! Everything that is reachable on the sandbox's ports, and what concerns all parts of it.
+//! The parts that the sandbox's ports serve, and the actions that concern all of them.
 
 use crate::activity::Activity;
 use crate::okta::Okta;
@@ -15,7 +15,7 @@ pub(crate) struct Site {
     pub(crate) okta: Okta,
     pub(crate) activity: Activity,
     pub(crate) stories: Arc<Stories>,
-    /// Where functions run that can be asked.
+    /// The way to the functions, if they run.
     pub(crate) door: OnceLock<Arc<dyn Door>>,
 }
 
@@ -30,7 +30,7 @@ impl Site {
         }
     }
 
-    /// Answers a request to Okta or Twilio, and adds it to its story.
+    /// Handles a request to Okta or Twilio, and adds it to its story.
     pub(crate) fn answer(&self, request: &Request) -> Reply {
         if Okta::is_asked(request) {
             return self.okta.handle(request);
@@ -44,9 +44,9 @@ impl Site {
         reply
     }
 
-    /// Orders a fault; returns whether idle connections have to be closed for it.
+    /// Sets a fault. Returns whether idle connections must be closed for it.
     pub(crate) fn add_fault(&self, operation: Operation, fault: Fault, times: Times) -> bool {
-        // Connections are not of Okta or Twilio before something was read from them.
+        // Before a request is read, a connection belongs neither to Okta nor to Twilio.
         let unread = fault == Fault::CloseBeforeReading;
         if operation.is_of_okta() && !unread {
             self.okta.add_fault(operation, fault, times);
@@ -56,7 +56,7 @@ impl Site {
         unread
     }
 
-    /// Those that are still to happen.
+    /// The faults that have not happened yet.
     pub(crate) fn faults(&self) -> Vec<(Operation, Fault, Times)> {
         let mut faults = self.twilio.faults();
         faults.extend(self.okta.faults());
@@ -74,14 +74,14 @@ impl Site {
         self.settle();
     }
 
-    /// Forgets everything but the clock.
+    /// Removes everything except the clock.
     pub(crate) fn reset(&self) {
         self.twilio.reset();
         self.okta.reset();
         self.stories.reset();
     }
 
-    /// Brings the stories up to what has become of their verifications.
+    /// Updates the stories with the current status of their verifications.
     pub(crate) fn settle(&self) {
         self.stories.settle(|sid| self.twilio.status(sid));
     }

@@ -1,6 +1,6 @@
-//! A FIFO queue of SQS with its dead-letter queue, in this process. Time stands still unless a test lets it pass, so that
-//! visibility timeouts and back-off are tested without waiting. The test also is Lambda's event source mapping: it takes a
-//! batch, hands it to the function and gives the response back.
+//! A FIFO queue of SQS with its dead-letter queue, in this process. Its time passes only when a test advances it, so
+//! that visibility timeouts and back-off are tested without waiting. The test also acts as Lambda's event source
+//! mapping: it receives a batch, passes it to the function and returns the response.
 
 #![expect(
     clippy::expect_used,
@@ -25,10 +25,10 @@ use std::time::Duration;
 /// The queue's own visibility timeout.
 pub const VISIBILITY: Duration = Duration::from_secs(60);
 
-/// A message that was received this many times goes to the dead-letter queue.
+/// A message moves to the dead-letter queue after this many receives.
 pub const MAX_RECEIVE_COUNT: u32 = 5;
 
-/// How long SQS drops messages with the same deduplication id.
+/// The time for which SQS drops messages with the same deduplication id.
 const DEDUPLICATION: Duration = Duration::from_mins(5);
 
 const ARN: &str = "arn:aws:sqs:us-east-1:123456789012:feedback.fifo";
@@ -45,14 +45,14 @@ struct Queue {
     now: Duration,
     messages: Vec<Message>,
     dead_letters: Vec<Message>,
-    /// Deduplication ids, and when each was last stored.
+    /// Deduplication ids, with the time at which each was last stored.
     seen: HashMap<String, Duration>,
     requests: usize,
     stored: u64,
     entries_to_fail: usize,
     /// `Code` and `SenderFault` of the entries that fail.
     entry_failure: Option<(&'static str, bool)>,
-    /// The error code of every answer.
+    /// The error code of every response.
     fault: Option<&'static str>,
 }
 
@@ -61,19 +61,19 @@ struct Queue {
 pub struct Message {
     /// SQS's id.
     pub id: String,
-    /// What was stored.
+    /// The message body.
     pub body: String,
     /// `MessageGroupId`
     pub group: String,
     /// `MessageDeduplicationId`
     pub deduplication_id: String,
-    /// How often it was received.
+    /// The number of receives.
     pub receive_count: u32,
     hidden_until: Duration,
 }
 
 impl Sqs {
-    /// Starts with an empty queue.
+    /// Starts the server with an empty queue.
     pub fn start() -> Self {
         let state = Arc::<Mutex<Queue>>::default();
         let router = Router::new().route("/", post(answer)).with_state(Arc::clone(&state));
@@ -100,33 +100,34 @@ impl Sqs {
         self.lock().dead_letters.clone()
     }
 
-    /// How many requests arrived.
+    /// The number of requests that arrived.
     pub fn requests(&self) -> usize {
         self.lock().requests
     }
 
-    /// Stores a message that does not come from the function.
+    /// Stores a message on behalf of the test.
     pub fn put(&self, body: &str, group: &str) {
         self.lock().store(body, group, None);
     }
 
-    /// The next entries of batches are answered as failed.
+    /// Fails the next entries of batches.
     pub fn fail_entries(&self, count: usize) {
         self.fail_entries_with(count, "InternalError", false);
     }
 
-    /// The next entries of batches are answered as failed with this code.
+    /// Fails the next entries of batches with this code.
     pub fn fail_entries_with(&self, count: usize, code: &'static str, sender_fault: bool) {
         let mut queue = self.lock();
         (queue.entries_to_fail, queue.entry_failure) = (count, Some((code, sender_fault)));
     }
 
-    /// Whether every request is answered with an error from now on.
+    /// Whether every request fails from now on.
     pub fn set_down(&self, down: bool) {
         self.set_fault(down.then_some("InternalFailure"));
     }
 
-    /// Every request is answered with this error code from now on. The status is SQS's: 500 for its own failures, else 400.
+    /// Fails every request from now on with this error code. The status is SQS's: 500 for an internal failure, else
+    /// 400.
     pub fn set_fault(&self, code: Option<&'static str>) {
         self.lock().fault = code;
     }
@@ -136,14 +137,14 @@ impl Sqs {
         self.lock().now += duration;
     }
 
-    /// How long the first message stays hidden.
+    /// The time for which the first message stays hidden.
     pub fn first_hidden_for(&self) -> Duration {
         let queue = self.lock();
         queue.messages.first().expect("a message").hidden_until.saturating_sub(queue.now)
     }
 
-    /// Takes up to ten visible messages, as the event that Lambda makes of them; `None` if there is none. A group with a
-    /// hidden message waits for that one.
+    /// Receives up to ten visible messages as Lambda's event; `None` if there are none. A group waits while one of its
+    /// messages is hidden.
     pub fn receive(&self) -> Option<Value> {
         let mut queue = self.lock();
         let now = queue.now;
@@ -158,7 +159,8 @@ impl Sqs {
         (!records.is_empty()).then(|| json!({ "Records": records }))
     }
 
-    /// Does what Lambda does with the response to a batch: deletes the messages that it does not name as failed.
+    /// Handles the response to a batch as Lambda does: deletes the messages that the response does not report as
+    /// failed.
     pub fn settle(&self, batch: &Value, response: &Value) {
         let records = batch["Records"].as_array().expect("a batch");
         let failures = Failures::read(records, response);

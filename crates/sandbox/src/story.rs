@@ -1,8 +1,9 @@
-//! What became of one request of Okta's, from end to end: asked, decided, Twilio, told, phone, feedback.
+//! The story of one request from Okta, from end to end: the request, the decision, Twilio's part, the response, the
+//! phone and the feedback.
 //!
-//! One model for whoever shows it. A story is put together from what three parties saw: the sandbox sees Twilio's side and
-//! the phones, the functions say in their log what they decided, and whoever sends through a [`Door`] sees request and
-//! answer. What nobody saw stays empty: a request that came another way has the log's masked number, not the whole one.
+//! A story combines three sources: the sandbox records Twilio's side and the phones, the functions log their decisions,
+//! and the sender of a request through a [`Door`] knows the request and the response. A field without a source stays
+//! empty. A request that did not come through a door has only the masked number from the log.
 
 mod asked;
 mod book;
@@ -16,19 +17,19 @@ use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
 
-/// How long Okta waits for an answer. (Source: Okta, "Telephony inline hook".)
-pub const OKTA_WAITS: Duration = Duration::from_secs(3);
+/// The time that Okta waits for a response. (Source: Okta, "Telephony inline hook".)
+pub const OKTA_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The way to the functions, for whoever sends from the page.
+/// Sends the page's requests to the functions.
 pub trait Door: Send + Sync {
-    /// Sends the request that the gateway would hand over as this event, and returns status and body of the answer.
+    /// Sends the request that the gateway would turn into this event. Returns the status and the body of the response.
     ///
     /// # Errors
-    /// In one sentence, if no answer came.
+    /// No response came; the text is one sentence.
     fn send(&self, function: &str, event: &Value) -> Result<(u16, String), String>;
 }
 
-/// Which of the two hooks is asked.
+/// Which of the two hooks receives the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hook {
@@ -48,78 +49,78 @@ impl Hook {
     }
 }
 
-/// What came of it, in one word.
+/// The result of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Nobody knows yet.
+    /// The result is not known yet.
     #[default]
     Waiting,
     /// The code is on its way.
     Sent,
-    /// Policy decided against sending.
+    /// The policy refused to send.
     Refused,
     /// The code could not be sent.
     Failed,
-    /// Not a request that the hook serves: it was turned away.
+    /// The hook rejected the request before any decision.
     Rejected,
-    /// An event of Okta's was taken.
+    /// The hook accepted events.
     Reported,
 }
 
-/// One request of Okta's.
+/// One request from Okta.
 #[derive(Debug, Clone, Serialize)]
 pub struct Story {
     /// Counts from 1 in the order of arrival.
     pub id: u64,
-    /// When it was first seen, by the system's clock.
+    /// The system's time at which it was first seen.
     pub at: Moment,
-    /// Which hook was asked.
+    /// The hook that received it.
     pub hook: Hook,
-    /// What came of it.
+    /// Its result.
     pub outcome: Outcome,
-    /// All of it in one sentence.
+    /// A summary in one sentence.
     pub summary: String,
-    /// What Okta asked for.
+    /// What Okta requested.
     pub asked: Asked,
-    /// What the function decided; none before its log line came.
+    /// The function's decision; `None` until its log line arrives.
     pub decided: Option<Decided>,
-    /// What Twilio was asked, oldest first.
+    /// The requests to Twilio, oldest first.
     pub twilio: Vec<TwilioStep>,
-    /// What Okta was told.
-    pub told: Option<Told>,
+    /// The response to Okta.
+    pub response: Option<HookResponse>,
     /// What Okta does next.
     pub okta_next: &'static str,
-    /// What the phone got, oldest first.
+    /// The messages that reached the phone, oldest first.
     pub phone: Vec<Message>,
     /// `VE…`
     pub verification_sid: Option<String>,
-    /// How far that verification has come.
+    /// The status of that verification.
     pub verification: Option<Status>,
-    /// What Twilio was told of codes that were right: one entry for each event of Okta's.
+    /// The feedback to Twilio about correct codes: one entry for each of Okta's events.
     pub feedback: Vec<FeedbackStep>,
-    /// Lambda's ids of the invocations that it took.
+    /// The request ids of its Lambda invocations.
     pub invocations: Vec<String>,
-    /// Their log lines, metrics left out.
+    /// Their log lines, without metrics.
     pub log: Vec<Value>,
 }
 
-/// What Okta asked for.
+/// What Okta requested.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Asked {
-    /// The recorded event that was sent, where it was one.
+    /// The name of the recorded event, if the request is one.
     pub recorded: Option<String>,
     /// Last part of `requestType`: `mfa-verification`.
     pub flow: Option<String>,
-    /// The same for people: `sign-in`.
+    /// The same in plain words: `sign-in`.
     pub flow_text: Option<&'static str>,
-    /// As Okta wrote it, or as the log masks it.
+    /// The number as Okta wrote it, or as the log masks it.
     pub number: Option<String>,
-    /// ISO country, as the function found it.
+    /// The ISO country that the function determined.
     pub country: Option<String>,
-    /// Okta's own word, else what Twilio was asked for.
+    /// Okta's channel, else the channel in the request to Twilio.
     pub channel: Option<String>,
-    /// Okta's `locale`, else what Twilio was asked for.
+    /// Okta's `locale`, else the language in the request to Twilio.
     pub language: Option<String>,
     /// Okta's user id.
     pub user_id: Option<String>,
@@ -134,53 +135,53 @@ pub struct Asked {
 pub struct Decided {
     /// The stable code.
     pub reason: String,
-    /// The same in one sentence.
+    /// The meaning of the code, in one sentence.
     pub why: String,
-    /// What an admin can do about it.
+    /// The advice for an admin.
     pub advice: Option<String>,
     /// Twilio's error code.
     pub twilio_code: Option<u64>,
-    /// Since the gateway took the request.
+    /// The time since the gateway received the request.
     pub duration_ms: Option<u64>,
-    /// Of these, waiting for Lookup.
+    /// The part spent on Lookup.
     pub lookup_ms: Option<u64>,
-    /// Of these, waiting for Verify.
+    /// The part spent on Verify.
     pub verify_ms: Option<u64>,
 }
 
-/// A request to Twilio, and its answer.
+/// A request to Twilio and the response.
 #[derive(Debug, Clone, Serialize)]
 pub struct TwilioStep {
-    /// What it was for.
+    /// The purpose of the request.
     pub what: &'static str,
-    /// Method and path, the service's sid shortened.
+    /// Method and path. The service's sid is shortened.
     pub request: String,
-    /// The form's or query's names and values.
+    /// The names and values of the form or the query.
     pub parameters: Vec<(String, String)>,
-    /// Status and code, or that there was no answer.
+    /// Status and error code, or a note that there was no response.
     pub answer: String,
-    /// Whether Twilio did what it was asked for, and said so.
+    /// Whether Twilio did what was requested and confirmed it.
     pub good: bool,
-    /// The fault that was ordered for it.
+    /// The fault that affected it.
     pub fault: Option<String>,
 }
 
-/// What Okta was told.
+/// The response to Okta.
 #[derive(Debug, Clone, Serialize)]
-pub struct Told {
-    /// HTTP status; none if no answer came.
+pub struct HookResponse {
+    /// HTTP status; `None` if no response came.
     pub status: Option<u16>,
     /// `SUCCESSFUL`, or the reason of the error.
     pub word: String,
     /// The sid that Okta keeps, or the text for the user.
     pub text: String,
-    /// From request to answer, where somebody saw both.
+    /// The time from the request to the response, if both were seen.
     pub took_ms: Option<u64>,
-    /// The answer's body, where somebody saw it; else the rest is concluded from the log.
+    /// The response's body. `None` if the response was not seen; then the other fields come from the log.
     pub body: Option<Value>,
 }
 
-/// What became of one event of Okta's.
+/// The result for one of Okta's events.
 #[derive(Debug, Clone, Serialize)]
 pub struct FeedbackStep {
     /// Okta's id of the event.
@@ -189,7 +190,7 @@ pub struct FeedbackStep {
     pub outcome: String,
     /// The stable code.
     pub reason: String,
-    /// The same in one sentence.
+    /// The meaning of the code, in one sentence.
     pub why: String,
     /// Where the verification was found: `sends`, `factors` or `profile`.
     pub source: Option<String>,
@@ -206,7 +207,7 @@ impl Story {
             asked: Asked::default(),
             decided: None,
             twilio: Vec::new(),
-            told: None,
+            response: None,
             okta_next: "",
             phone: Vec::new(),
             verification_sid: None,
@@ -217,20 +218,20 @@ impl Story {
         }
     }
 
-    /// Whether Okta was told that the code is on its way although the policy refused it (`DENY_RESPONSE=swallow`).
+    /// Whether the response claims success although the policy refused the code (`DENY_RESPONSE=swallow`).
     fn is_swallowed(&self) -> bool {
-        self.told.as_ref().is_some_and(|told| told.text.starts_with("refused:"))
+        self.response.as_ref().is_some_and(|response| response.text.starts_with("refused:"))
     }
 
-    /// Whether Okta had gone on by itself when the answer came.
+    /// Whether the response came after Okta's timeout.
     fn is_late(&self) -> bool {
-        let limit = u64::try_from(OKTA_WAITS.as_millis()).unwrap_or(u64::MAX);
-        let told = self.told.as_ref().and_then(|told| told.took_ms);
+        let limit = u64::try_from(OKTA_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+        let response = self.response.as_ref().and_then(|response| response.took_ms);
         let decided = self.decided.as_ref().and_then(|decided| decided.duration_ms);
-        decided.or(told).is_some_and(|took| took > limit)
+        decided.or(response).is_some_and(|took| took > limit)
     }
 
-    /// Says what follows from what is known by now.
+    /// Updates the texts that depend on the other fields.
     fn conclude(&mut self) {
         self.okta_next = texts::okta_next(self);
         self.summary = texts::summary(self);

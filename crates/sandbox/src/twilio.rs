@@ -1,4 +1,4 @@
-//! Twilio as a whole: who may ask, what is asked, which fault happens to it, and what is remembered.
+//! Twilio: authentication, routing to Verify and Lookup, faults, and a record of the requests.
 
 pub(crate) mod error;
 mod exchange;
@@ -13,7 +13,7 @@ mod verify;
 use self::error::TwilioError;
 use self::exchange::Transport;
 use self::faults::{Fault, Faults, Operation, Times};
-use self::records::{Answered, Message, RecordedRequest, Status, Verification};
+use self::records::{Message, RecordedRequest, Status, TwilioResponse, Verification};
 use self::verify::Verify;
 use crate::clock::{Clock, Moment};
 use crate::options::Options;
@@ -27,7 +27,7 @@ use serde_json::Value;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Requests beyond this are forgotten, the oldest first.
+/// The maximum number of recorded requests. The oldest is dropped first.
 const MEMORY: usize = 10_000;
 
 /// The account with its Verify service and Lookup.
@@ -64,13 +64,13 @@ impl Twilio {
         state.verify.verifications(state.clock.now(), self.options.verification_lifetime)
     }
 
-    /// How far a verification has come.
+    /// The status of a verification.
     pub(crate) fn status(&self, sid: &str) -> Option<Status> {
         let state = self.state();
         state.verify.status(sid, state.clock.now(), self.options.verification_lifetime)
     }
 
-    /// Does what a request to send a code does.
+    /// Sends a code as a request does.
     pub(crate) fn send_code(&self, number: &str, code: &str) -> Result<(), TwilioError> {
         let form = [("To", number), ("Channel", "sms"), ("CustomCode", code)];
         let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -101,12 +101,12 @@ impl Twilio {
         self.state().clock.now()
     }
 
-    /// By how much the clock was set forward.
+    /// The time by which the clock was set forward.
     pub(crate) fn ahead(&self) -> Duration {
         self.state().clock.ahead()
     }
 
-    /// Forgets everything but the clock.
+    /// Removes everything except the clock.
     pub(crate) fn reset(&self) {
         let mut state = self.state();
         state.verify = Verify::default();
@@ -120,7 +120,7 @@ impl Twilio {
         !state.faults.for_connection(now)
     }
 
-    /// Answers one request and remembers it; also returns what it brought.
+    /// Handles one request and records it. Returns its effect as well.
     pub(crate) fn handle(&self, request: &Request) -> (Reply, Traffic) {
         let arrived = Instant::now();
         let call = Call::of(request, &self.options);
@@ -145,7 +145,7 @@ impl Twilio {
             ignored_parameters: call.ignored_parameters(),
             parameters: call.parameters,
             authenticated: call.authenticated,
-            answered: (reply.ending != Ending::Closed).then_some(Answered { status, code }),
+            response: (reply.ending != Ending::Closed).then_some(TwilioResponse { status, code }),
             fault,
             connection: request.connection,
             at: now,
@@ -156,14 +156,14 @@ impl Twilio {
         (reply, Traffic { request, message })
     }
 
-    /// The answer with Twilio's error code, after the fault has had its way.
+    /// The response and Twilio's error code, with the fault applied.
     fn answer(&self, state: &mut State, call: &Call, fault: Option<&Fault>, now: Moment) -> (Reply, Option<u32>) {
         if let Some(reply) = fault.and_then(Fault::answer_before_arrival) {
             return (reply, None);
         }
         let instead = match fault {
             Some(Fault::Status(status)) => {
-                Some(TwilioError::new(*status, 20000 + u32::from(*status), "The sandbox was told to answer so"))
+                Some(TwilioError::new(*status, 20000 + u32::from(*status), "A fault of the sandbox"))
             }
             Some(Fault::Throttle { reached_rate_limit, retry_after }) => {
                 let name = reached_rate_limit.then(|| "sandbox".to_owned());
@@ -192,7 +192,7 @@ impl Twilio {
         (reply, code)
     }
 
-    /// What Twilio does when nothing is in its way.
+    /// Handles a request without a fault.
     fn process(
         &self,
         verify: &mut Verify,
@@ -221,7 +221,7 @@ impl Twilio {
         (result, Transport::Prompt)
     }
 
-    /// What every request has to pass.
+    /// The checks for every request.
     fn check(&self, call: &Call) -> Result<(), TwilioError> {
         if call.operation == Operation::Other && !call.wrong_method {
             return Err(TwilioError::not_found(&call.path));
@@ -243,10 +243,10 @@ impl Twilio {
     }
 }
 
-/// A request, taken apart.
+/// A parsed request.
 struct Call {
     operation: Operation,
-    /// Whether only the method is wrong.
+    /// Whether the path is known and only the method is wrong.
     wrong_method: bool,
     /// Decoded.
     path: String,

@@ -40,7 +40,7 @@ fn response(function: &Function, event: &Value) -> Value {
     }
 }
 
-/// A process is gone once it has been reaped, or left to whoever reaps orphans.
+/// Whether a process has ended. A zombie counts, because its new parent reaps it.
 fn is_gone(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     status.is_empty() || status.contains("\nState:\tZ")
@@ -55,7 +55,7 @@ fn wait_until_gone(pid: u32) {
 }
 
 #[test]
-fn a_function_gets_its_event_and_lambdas_surroundings() {
+fn a_function_gets_its_event_and_lambdas_environment() {
     let function = Function::builder(program())
         .env("GREETING", "hello")
         .envs([("AWS_REGION", "eu-central-1")])
@@ -108,7 +108,7 @@ fn an_event_that_is_not_json_reaches_the_function() {
 }
 
 #[test]
-fn payloads_may_have_six_megabytes_and_not_more() {
+fn payloads_are_limited_to_six_megabytes() {
     let function = ready_function();
     let length = 6 * 1024 * 1024 - 100;
     let event = json!({ "do": "measure", "text": "x".repeat(length) });
@@ -129,7 +129,7 @@ fn a_crash_ends_the_invocation_and_a_restart_brings_a_new_process() {
     let first = function.pid().unwrap();
     assert_eq!(function.invoke(&json!({ "do": "crash" })).outcome, Outcome::Crashed);
     assert_eq!(function.pid(), None);
-    assert_eq!(function.invoke(&json!({})).outcome, Outcome::Crashed, "nobody restarts it unasked");
+    assert_eq!(function.invoke(&json!({})).outcome, Outcome::Crashed, "it is not restarted automatically");
 
     function.restart();
     function.wait_until_ready(PATIENCE).unwrap();
@@ -150,7 +150,7 @@ fn a_test_can_act_in_the_middle_of_an_invocation() {
 }
 
 #[test]
-fn a_function_without_an_answer_is_killed_at_its_timeout() {
+fn a_function_without_a_response_is_killed_at_its_timeout() {
     let function = Function::builder(program()).timeout(Duration::from_millis(300)).spawn();
     function.wait_until_ready(PATIENCE).unwrap();
     let invocation = function.invoke(&json!({ "do": "hang" }));
@@ -160,7 +160,7 @@ fn a_function_without_an_answer_is_killed_at_its_timeout() {
 }
 
 #[test]
-fn a_failed_init_is_told_with_its_output() {
+fn a_failed_init_is_reported_with_its_output() {
     let function = Function::builder(program()).env("FAIL_INIT", "no secret").spawn();
     let error = function.wait_until_ready(PATIENCE).unwrap_err();
     assert!(matches!(error, StartError::Exited { .. }));
@@ -188,7 +188,7 @@ fn a_frozen_function_does_nothing_until_it_is_thawed() {
 }
 
 #[test]
-fn what_a_function_wrote_before_its_answer_can_be_read_after_it() {
+fn output_before_a_response_can_be_read_after_it() {
     let function = ready_function();
     for count in 1..=20 {
         response(&function, &json!({}));
@@ -206,7 +206,7 @@ fn a_log_line_that_is_not_json_fails_the_test() {
 }
 
 #[test]
-fn functions_live_side_by_side() {
+fn functions_run_side_by_side() {
     let functions = [ready_function(), ready_function(), ready_function()];
     let pending = functions.each_ref().map(|function| function.start_invoke(&json!({ "pid": function.pid() })));
     for (function, pending) in functions.iter().zip(pending) {

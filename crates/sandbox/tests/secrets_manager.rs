@@ -1,4 +1,4 @@
-//! The stand-in of Secrets Manager, spoken to as the AWS SDK does.
+//! The stand-in for Secrets Manager, with requests like those of the AWS SDK.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "test helpers")]
 
@@ -17,7 +17,7 @@ fn connect(secrets: &SecretsManager) -> std::io::Result<BufReader<TcpStream>> {
     Ok(BufReader::new(stream))
 }
 
-/// Asks for a secret on a kept connection.
+/// Requests a secret on a reused connection.
 fn call(connection: &mut BufReader<TcpStream>, operation: &str, body: &str) -> (u16, Value) {
     let length = body.len();
     let request = format!(
@@ -68,7 +68,7 @@ fn a_new_value_is_a_new_version() {
 }
 
 #[test]
-fn fetches_are_counted_whatever_the_answer() {
+fn fetches_are_counted_whatever_the_response() {
     let secrets = SecretsManager::start();
     assert_eq!(get(&secrets, "hooks").1["__type"], "ResourceNotFoundException");
     secrets.put("hooks", &json!({}));
@@ -116,7 +116,7 @@ fn a_secret_can_be_binary() {
 }
 
 #[test]
-fn an_answer_can_be_held_back() {
+fn a_response_can_be_delayed() {
     let secrets = SecretsManager::start();
     secrets.put("hooks", &json!({}));
     secrets.delay(Duration::from_millis(200));

@@ -128,7 +128,7 @@ fn every_reason_of_a_magic_number_has_an_event() {
                 ErrorCode::of(Some(refusal.code), refusal.status).reason.as_str()
             }
             Effect::Verify(VerifyEffect::ReachedRateLimit) => "rate_limited",
-            Effect::Verify(VerifyEffect::AnswerLate(_)) => "twilio_timeout",
+            Effect::Verify(VerifyEffect::RespondLate(_)) => "twilio_timeout",
             Effect::Verify(VerifyEffect::HangUp | VerifyEffect::SendAndHangUp) => "twilio_interrupted",
             Effect::Lookup(_) => continue,
         };

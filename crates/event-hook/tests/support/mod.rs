@@ -193,7 +193,7 @@ impl Hook {
     /// The status of each response to an update.
     pub(crate) fn update_statuses(&self) -> Vec<Option<u16>> {
         let updates = self.deployment.twilio.requests_for(Operation::VerifyUpdate).into_iter();
-        updates.map(|request| request.answered.map(|answered| answered.status)).collect()
+        updates.map(|request| request.response.map(|response| response.status)).collect()
     }
 
     /// The log lines of these events.

@@ -1,4 +1,5 @@
-//! What can be sent from the page, through the door to the functions. Answers come with the stories: nothing waits here.
+//! The requests that the page can send to the functions. The responses appear in the stories, so no handler here waits
+//! for one.
 
 use super::{JSON, failure, list};
 use crate::deployment::AUTH_SECRET;
@@ -31,7 +32,8 @@ struct Typed {
     story: u64,
 }
 
-/// The recorded events that can be sent: those of the queue come another way, some are too big for a file.
+/// The recorded events that can be sent. Batches from the queue do not arrive by HTTP, and some events are too large
+/// for a file.
 pub(super) fn recorded_events() -> Reply {
     list(&sendable().into_iter().map(|event| event.entry).collect::<Vec<_>>())
 }
@@ -48,7 +50,7 @@ pub(super) fn send_recorded(site: &Site, request: &Request) -> Reply {
     }
 }
 
-/// The user of a story types the code that came, and Okta reports that it was right.
+/// Acts as the user of a story who types the received code: Okta reports that it was right.
 pub(super) fn type_code(site: &Site, request: &Request) -> Reply {
     let typed: Typed = match read(request) {
         Ok(typed) => typed,
@@ -58,9 +60,9 @@ pub(super) fn type_code(site: &Site, request: &Request) -> Reply {
         return failure(StatusCode::NOT_FOUND, "there is no such story");
     };
     let (Some(user), Some(message)) = (&story.asked.user_id, story.phone.last()) else {
-        return failure(StatusCode::CONFLICT, "no user has got a code in this story");
+        return failure(StatusCode::CONFLICT, "no user has received a code in this story");
     };
-    // In the sandbox anybody may have any number: Okta knows the user's phone from now on.
+    // The sandbox does not check who owns a number. From now on Okta knows it as the user's phone.
     site.okta.put_user(OktaUser::new(user).sms(&message.to).call(&message.to));
     send(site, "event-hook", report(&story, user), None)
 }
@@ -94,7 +96,7 @@ fn read<T: DeserializeOwned>(request: &Request) -> Result<T, Reply> {
     serde_json::from_slice(&request.body).map_err(|error| failure(StatusCode::BAD_REQUEST, &error.to_string()))
 }
 
-/// A recorded event, whatever has to come of it.
+/// A recorded event of either hook.
 struct Sendable {
     name: String,
     function: &'static str,
@@ -106,12 +108,13 @@ fn sendable() -> Vec<Sendable> {
     if !recorded_events::folder().is_dir() {
         return Vec::new();
     }
-    let telephony = recorded_events::of_telephony_hook().into_iter().filter_map(|event| one("telephony-hook", event));
-    let events = recorded_events::of_event_hook().into_iter().filter_map(|event| one("event-hook", event));
+    let telephony =
+        recorded_events::of_telephony_hook().into_iter().filter_map(|event| sendable_event("telephony-hook", event));
+    let events = recorded_events::of_event_hook().into_iter().filter_map(|event| sendable_event("event-hook", event));
     telephony.chain(events).collect()
 }
 
-fn one<Expected: 'static>(function: &'static str, event: RecordedEvent<Expected>) -> Option<Sendable> {
+fn sendable_event<Expected: 'static>(function: &'static str, event: RecordedEvent<Expected>) -> Option<Sendable> {
     if !event.kept || event.name.starts_with("sqs-") {
         return None;
     }

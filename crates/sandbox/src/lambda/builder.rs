@@ -1,4 +1,4 @@
-//! What a function is started with: its program, its settings and Lambda's environment variables.
+//! The settings of a function: its program, limits and Lambda's environment variables.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::aws::REGION;
 
-/// What a function is started with.
+/// The settings of a function.
 #[derive(Clone)]
 pub struct Builder {
     pub(super) program: PathBuf,
@@ -27,7 +27,7 @@ impl Builder {
         Self { program, name, environment: BTreeMap::new(), memory: 128, timeout: Duration::from_secs(10) }
     }
 
-    /// Sets an environment variable. The test's own environment is not passed on.
+    /// Sets an environment variable. The function does not inherit the test's environment.
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.insert(name.into(), value.into());
@@ -40,14 +40,15 @@ impl Builder {
         variables.into_iter().fold(self, |builder, (name, value)| builder.env(name, value))
     }
 
-    /// The memory size in MB that the environment announces, 128 unless set. Nothing enforces it here.
+    /// The memory size in MB that the environment reports, 128 by default. It is not enforced.
     #[must_use]
     pub fn memory(mut self, megabytes: u32) -> Self {
         self.memory = megabytes;
         self
     }
 
-    /// The function's timeout, 10 s unless set: the deadline that it receives, and the moment at which it is killed.
+    /// The function's timeout, 10 s by default. It sets the deadline that the function receives and the time at which
+    /// the function is killed.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

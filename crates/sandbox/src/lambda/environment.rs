@@ -1,4 +1,4 @@
-//! What the test and the Runtime API share about one process of a function.
+//! The state of one process of a function, which the test and the Runtime API share.
 
 use std::{
     process::ExitStatus,
@@ -13,14 +13,14 @@ use tokio::sync::Notify;
 use super::invocation::{Event, Outcome, Running};
 use crate::aws::{ACCOUNT, REGION};
 
-/// How long a function may take to ask for its next invocation before a freeze, and to be gone after a kill.
+/// The time that a function may take to request its next event before a freeze, and to end after a kill.
 const TRANSITION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the test and the Runtime API know of one process.
+/// The state of one process.
 pub(super) struct Environment {
     pub(super) arn: String,
     state: Mutex<EnvironmentState>,
-    /// The state has changed in a way that a blocking caller may wait for.
+    /// Notifies blocking callers of a change of the state.
     pub(super) changed: Condvar,
     /// An event has been queued.
     pub(super) invoked: Notify,
@@ -35,7 +35,7 @@ pub(super) struct EnvironmentState {
     pub(super) exit: Option<ExitStatus>,
     pub(super) ready_after: Option<Duration>,
     pub(super) init_error: Option<Value>,
-    /// The function has asked for an event and has not got one yet.
+    /// Whether the function has requested an event and has not received it yet.
     pub(super) polling: bool,
     pub(super) queued: Option<Event>,
     pub(super) running: Option<Running>,
@@ -51,7 +51,7 @@ impl Environment {
         }
     }
 
-    /// A panic of one test thread while it holds the lock must not hide its message behind a second one.
+    /// Ignores poisoning, so that a panic of one test thread is not hidden by a second panic.
     pub(super) fn lock(&self) -> MutexGuard<'_, EnvironmentState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,7 +68,7 @@ impl Environment {
         state
     }
 
-    /// Does nothing once the process has ended.
+    /// Does nothing if the process has ended.
     pub(super) fn signal(&self, signal: Signal) {
         if let Some(pid) = self.lock().pid {
             rustix::process::kill_process(pid, signal).expect("to signal the function");
@@ -94,7 +94,7 @@ impl Environment {
         .expect("to see the function stop");
     }
 
-    /// Ends the invocation; `false` if it is not the one under way.
+    /// Ends the invocation. Returns `false` if it is not the current one.
     pub(super) fn finish(&self, request_id: &str, outcome: Outcome) -> bool {
         let mut state = self.lock();
         let running = state.running.take_if(|running| running.request_id == request_id);

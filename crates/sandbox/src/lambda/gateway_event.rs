@@ -1,4 +1,4 @@
-//! What an API Gateway HTTP API hands to a function for a request, payload format 2.0:
+//! The event that an API Gateway HTTP API passes to a function for a request, payload format 2.0:
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>.
 
 #![expect(clippy::indexing_slicing, reason = "an index on a JSON object that is built here inserts")]
@@ -16,13 +16,13 @@ use crate::{
 const API: &str = "a1b2c3d4e5";
 const SOURCE_IP: &str = "192.0.2.10";
 
-/// A request as the gateway hands it over, received now.
+/// The event of a request that the gateway has just received.
 pub fn gateway_event(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
     let event = GatewayEvent::new(method, path).body(body);
     headers.iter().fold(event, |event, (name, value)| event.header(name, value)).build()
 }
 
-/// A request through the gateway, for what [`gateway_event`] does not cover.
+/// A builder for events that [`gateway_event`] does not cover.
 #[derive(Clone)]
 pub struct GatewayEvent {
     method: String,
@@ -35,7 +35,7 @@ pub struct GatewayEvent {
 }
 
 impl GatewayEvent {
-    /// A request without a body and without a query, received now.
+    /// A request without a body and without a query, which the gateway has just received.
     pub fn new(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
@@ -48,7 +48,7 @@ impl GatewayEvent {
         }
     }
 
-    /// Adds a header. The gateway lower-cases names and joins the values of a repeated one with a comma.
+    /// Adds a header. The gateway converts names to lower case and joins the values of a repeated header with commas.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers
@@ -58,21 +58,21 @@ impl GatewayEvent {
         self
     }
 
-    /// Sets the body. One that is not UTF-8 goes base64-encoded.
+    /// Sets the body. A body that is not UTF-8 is encoded as base64.
     #[must_use]
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_vec();
         self
     }
 
-    /// Encodes the body, as the gateway does for a content type that it takes for binary.
+    /// Encodes the body as base64, as the gateway does for binary content types.
     #[must_use]
     pub fn base64(mut self) -> Self {
         self.base64 = true;
         self
     }
 
-    /// The JWT authorizer has accepted a token with these claims. The gateway hands every value over as a string.
+    /// Adds the claims of a token that the JWT authorizer has accepted. The gateway passes every value as a string.
     #[must_use]
     pub fn jwt_claims(mut self, claims: &[(&str, &str)]) -> Self {
         self.claims = Some(claims.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect());

@@ -1,4 +1,4 @@
-//! An invocation on its way through a function.
+//! An invocation of a function.
 
 use std::{
     sync::mpsc,
@@ -10,29 +10,29 @@ use serde_json::Value;
 /// The largest event of a synchronous invocation: 6 MB.
 pub(super) const EVENT_LIMIT: usize = 6 * 1024 * 1024;
 
-/// How an invocation ended.
+/// The result of an invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// What the handler returned.
     Response(Value),
     /// What the runtime reported as a handler error: `errorType` and `errorMessage`. A response that Lambda would not
-    /// pass on is an error as well: `Function.ResponseSizeTooLarge`, or `Sandbox.InvalidJson`.
+    /// deliver is an error as well: `Function.ResponseSizeTooLarge`, or `Sandbox.InvalidJson`.
     Error(Value),
-    /// The process ended before it answered.
+    /// The process ended before it responded.
     Crashed,
-    /// No answer within the function's timeout. The process has been killed, as Lambda does.
+    /// The function did not respond within its timeout. The process has been killed, as Lambda does.
     TimedOut,
 }
 
 /// A finished invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Invocation {
-    /// Lambda's request id, which the function may have logged.
+    /// Lambda's request id.
     pub request_id: String,
-    /// How it ended.
+    /// Its result.
     pub outcome: Outcome,
-    /// From handing the event over to the outcome. An event handed over before the function is ready waits for it, so
-    /// that this includes the rest of the cold start.
+    /// The time from the start of the invocation to its outcome. If the function is not ready yet, this includes the
+    /// rest of the cold start.
     pub duration: Duration,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn finish(self, outcome: Outcome) {
-        // Nobody waits if the test has dropped the pending invocation.
+        // Sending fails if the test has dropped the pending invocation.
         let _ = self.finished.send((outcome, self.started.elapsed()));
     }
 }

@@ -1,9 +1,9 @@
-//! What a function writes.
+//! The output of a function.
 
 use std::{fs::File, os::unix::fs::FileExt as _};
 
-/// stdout and stderr of a function. Files rather than pipes: what a function wrote before it answered is there to be
-/// read as soon as the answer is. They have no name, so nothing is left behind.
+/// stdout and stderr of a function, as files without a name. Unlike a pipe, a file holds everything that the function
+/// wrote before its response as soon as the response arrives.
 pub(super) struct Output {
     pub(super) stdout: File,
     pub(super) stderr: File,
@@ -24,7 +24,7 @@ impl Output {
     }
 }
 
-/// Reads the file without moving the position, which the function's process shares.
+/// Reads the file without moving the position, which is shared with the function's process.
 fn read_all(file: &File) -> String {
     let length = file.metadata().expect("the output's length").len();
     let mut content = vec![0; usize::try_from(length).expect("an output that fits into memory")];

@@ -13,8 +13,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions};
 use super::{builder::Builder, environment::Environment, invocation::Outcome, output::Output, runtime_api};
 use crate::{guard::Guard, loopback::Server};
 
-/// A process with the Runtime API that serves it alone, so that a late request of an earlier process cannot take an
-/// invocation away from a later one.
+/// A process with a Runtime API of its own, so that a late request from an earlier process cannot take its invocations.
 pub(super) struct Process {
     pub(super) environment: Arc<Environment>,
     watcher: Option<JoinHandle<()>>,
@@ -30,7 +29,7 @@ impl Process {
         command.stdout(output.stdout.try_clone().expect("a handle for stdout"));
         command.stderr(output.stderr.try_clone().expect("a handle for stderr"));
         let child = {
-            // Held over the start, so that the first request finds the moment of the start.
+            // Locked during the start, so that the first request finds the start time.
             let mut state = environment.lock();
             state.started = Some(Instant::now());
             let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", settings.program.display()));
@@ -55,10 +54,11 @@ impl Drop for Process {
     }
 }
 
-/// Waits for the process to end, and notifies everyone who waits.
+/// Waits for the end of the process and notifies the waiting callers.
 fn watch(mut child: Child, guard: Guard, environment: &Environment) {
     let pid = WaitId::Pid(Pid::from_child(&child));
-    // Without reaping it: until that is done below, the id stays taken and nobody's signal can hit a stranger.
+    // Wait without reaping. Until the process is reaped below, its id stays in use, and a signal cannot reach another
+    // process.
     rustix::io::retry_on_intr(|| rustix::process::waitid(pid.clone(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT))
         .expect("to wait for the function");
     drop(guard);

@@ -1,4 +1,4 @@
-//! The Runtime API's endpoints: the process takes events here and brings outcomes.
+//! The endpoints of the Runtime API, where the process fetches events and posts results.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::{
     invocation::{EVENT_LIMIT, Outcome},
 };
 
-/// The largest response: a little more, as Lambda's own message says.
+/// The maximum size of a response. It is a little more than 6 MB, as in the text of Lambda's error.
 const RESPONSE_LIMIT: usize = EVENT_LIMIT + 100;
 
 pub(super) fn router(environment: Arc<Environment>) -> Router {
@@ -26,7 +26,7 @@ pub(super) fn router(environment: Arc<Environment>) -> Router {
         .route("/2018-06-01/runtime/invocation/{request_id}/response", post(response))
         .route("/2018-06-01/runtime/invocation/{request_id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
-        // Read to its end even when it is too large: the function has to see the answer.
+        // The body is read to its end even if it is too large, because the function must receive the response.
         .layer(DefaultBodyLimit::disable())
         .with_state(environment)
 }
@@ -90,7 +90,7 @@ async fn init_error(State(environment): State<Arc<Environment>>, body: Bytes) ->
     accepted()
 }
 
-/// What the function sent, or an error that shows it.
+/// The JSON that the function sent, or an error that quotes the text.
 fn parse(body: &Bytes) -> Result<Value, Value> {
     serde_json::from_slice(body).map_err(|error| {
         let text = String::from_utf8_lossy(body);

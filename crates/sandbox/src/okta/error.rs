@@ -1,4 +1,4 @@
-//! Errors as Okta answers them: its own form for the API, OAuth's form for the token endpoint.
+//! Errors in Okta's format: its own for the API, OAuth's for the token endpoint.
 
 use crate::server::Reply;
 use http::StatusCode;
@@ -25,7 +25,7 @@ impl OktaError {
         Self::new(403, "E0000006", "You do not have permission to perform the requested action")
     }
 
-    /// Okta repeats what was asked for.
+    /// Okta quotes the requested resource.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(404, "E0000007", format!("Not found: Resource not found: {what}"))
     }
@@ -42,12 +42,12 @@ impl OktaError {
         Self::new(500, "E0000009", "Internal Server Error")
     }
 
-    /// What Okta answers with this status.
+    /// Okta's error with this status.
     pub(crate) fn of_status(status: u16) -> Self {
         match status {
             401 => Self::invalid_token(),
             403 => Self::access_denied(),
-            404 => Self::not_found("what the sandbox was told not to find"),
+            404 => Self::not_found("set by a fault of the sandbox"),
             429 => Self::too_many_requests(),
             _ => Self { status, ..Self::internal() },
         }
@@ -82,14 +82,14 @@ impl OauthError {
         Self { status: 400, error, description }
     }
 
-    /// What the endpoint answers with this status.
+    /// The endpoint's error with this status.
     pub(crate) fn of_status(status: u16) -> Self {
         let error = match status {
             401 => "invalid_client",
             400..500 => "invalid_request",
             _ => "server_error",
         };
-        Self { status, error, description: "The sandbox was told to answer so." }
+        Self { status, error, description: "A fault of the sandbox." }
     }
 
     pub(crate) fn into_reply(self) -> Reply {

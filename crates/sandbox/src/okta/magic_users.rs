@@ -1,9 +1,9 @@
-//! Users that are always there: one for each thing that can be found, or can happen, when Okta is asked for a phone.
+//! Users that always exist: one for each kind of result when a client asks Okta for a phone.
 
 use crate::twilio::records::Channel;
 use std::time::Duration;
 
-/// A user with particular phones, or with a particular answer.
+/// A user with particular phones, or with a particular response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MagicUser {
     /// Okta's id of the user.
@@ -14,9 +14,9 @@ pub struct MagicUser {
     pub mobile_phone: Option<&'static str>,
     /// `profile.primaryPhone`
     pub primary_phone: Option<&'static str>,
-    /// What happens to whoever asks for the user.
+    /// The effect of a request for the user.
     pub effect: UserEffect,
-    /// What this stands for.
+    /// A description.
     pub meaning: &'static str,
 }
 
@@ -31,25 +31,25 @@ pub struct MagicFactor {
     pub status: &'static str,
 }
 
-/// What happens to whoever asks for a user.
+/// The effect of a request for a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserEffect {
-    /// Okta answers.
+    /// Okta responds normally.
     Found,
     /// 404 with E0000007.
     Deleted,
-    /// 429 with E0000047 from the first request on, until the time that it gives in `X-Rate-Limit-Reset` has come by the
-    /// sandbox's clock. It happens once.
+    /// 429 with E0000047 from the first request until the time in `X-Rate-Limit-Reset`, by the sandbox's clock. It
+    /// happens once.
     Throttled(Duration),
     /// 403 with E0000006.
     Forbidden,
     /// 500 with E0000009.
     Failing,
-    /// The answer comes late.
-    AnswerLate(Duration),
+    /// The response is delayed.
+    RespondLate(Duration),
 }
 
-/// The user of that id, if it is a magic one.
+/// The magic user with this id, if there is one.
 pub(crate) fn find(id: &str) -> Option<&'static MagicUser> {
     MAGIC_USERS.iter().find(|user| user.id == id)
 }
@@ -74,7 +74,7 @@ const ONE_PHONE: MagicUser = MagicUser {
     ..NO_PHONE
 };
 
-/// All magic users; the README shows them as a table.
+/// All magic users. The README has the same table.
 pub const MAGIC_USERS: &[MagicUser] = &[
     MagicUser {
         id: "00uyxxSknGtK8022w0g3",
@@ -138,7 +138,7 @@ pub const MAGIC_USERS: &[MagicUser] = &[
     MagicUser {
         id: "00usandbox0forbidden",
         effect: UserEffect::Forbidden,
-        meaning: "may not be read by the token's owner: 403, E0000006",
+        meaning: "the token does not have permission to read the user: 403, E0000006",
         ..NO_PHONE
     },
     MagicUser {
@@ -149,8 +149,8 @@ pub const MAGIC_USERS: &[MagicUser] = &[
     },
     MagicUser {
         id: "00usandbox0slow00000",
-        effect: UserEffect::AnswerLate(Duration::from_secs(6)),
-        meaning: "is answered after 6 seconds; else as the one with one phone",
+        effect: UserEffect::RespondLate(Duration::from_secs(6)),
+        meaning: "gets a response after 6 seconds; else as the one with one phone",
         ..ONE_PHONE
     },
 ];

@@ -1,21 +1,21 @@
-//! What Okta is started with.
+//! The settings of the Okta org.
 
 use serde_json::Value;
 
-/// The org, and who may ask it.
+/// The org and its credentials.
 #[derive(Debug, Clone)]
 pub struct OktaOptions {
-    /// The org's own URL, which client assertions name. The token endpoint also takes the URL that it was reached by.
+    /// The org's URL, the audience of client assertions. The token endpoint also accepts the URL of the request.
     pub org_url: String,
     /// The API token (`Authorization: SSWS …`).
     pub api_token: String,
     /// Client id of the service app.
     pub client_id: String,
-    /// Public keys of the service app, as JWK; none: it has no key yet. [`ServiceAppKey`](crate::ServiceAppKey) makes one.
+    /// Public keys of the service app as JWK. See [`ServiceAppKey`](crate::ServiceAppKey).
     pub public_keys: Vec<Value>,
     /// Whether the service app has been granted `okta.users.read`.
     pub scope_granted: bool,
-    /// Requests a minute, counted for each endpoint.
+    /// The maximum number of requests per minute for each endpoint.
     pub rate_limit: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Okta's rate limits: so many requests a minute for an endpoint, told in three headers.
+//! Okta's rate limits: a number of requests per minute and endpoint, reported in three headers.
 
 use crate::clock::Moment;
 use crate::server::Reply;
@@ -18,7 +18,7 @@ struct Bucket {
     reset: Moment,
 }
 
-/// What the headers of an answer tell.
+/// The values of the rate-limit headers of a response.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowance {
     limit: u32,
@@ -27,7 +27,7 @@ pub(crate) struct Allowance {
 }
 
 impl RateLimits {
-    /// Counts a request; an error if it is one too many.
+    /// Counts a request. A request over the limit gets an error.
     pub(crate) fn count(&mut self, endpoint: Operation, limit: u32, now: Moment) -> Result<Allowance, Allowance> {
         let fresh = Bucket { used: 0, reset: now.later(WINDOW) };
         let bucket = self.0.entry(endpoint).or_insert(fresh);
@@ -43,14 +43,14 @@ impl RateLimits {
 }
 
 impl Allowance {
-    /// Nothing is left until `reset`.
+    /// An exhausted limit, until `reset`.
     pub(crate) fn exhausted(limit: u32, reset: Moment) -> Self {
         Self { limit, remaining: 0, reset }
     }
 
-    pub(crate) fn tell(self, reply: Reply) -> Reply {
+    pub(crate) fn add_headers(self, reply: Reply) -> Reply {
         let since_1970 = self.reset.time().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // In whole seconds, and never before the limit is reset.
+        // Rounded up to whole seconds, so that the header never names a time before the reset.
         let reset = since_1970.as_secs() + u64::from(since_1970.subsec_nanos() > 0);
         reply
             .with("x-rate-limit-limit", &self.limit.to_string())

@@ -1,37 +1,37 @@
-//! What the sandbox remembers of requests to Okta.
+//! The sandbox's records of requests to Okta.
 
 use crate::clock::Moment;
 use crate::twilio::faults::{Fault, Operation};
 use serde::Serialize;
 
-/// A request that arrived, also if a fault then swallowed it.
+/// A request that arrived, even if a fault then dropped it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OktaRequest {
-    /// What it asked for.
+    /// The requested operation.
     pub operation: Operation,
     /// `GET`, `POST`, …
     pub method: String,
-    /// As on the wire, without the query.
+    /// The path as received, without the query.
     pub path: String,
-    /// Whom it asked for.
+    /// The requested user.
     pub user_id: Option<String>,
-    /// First word of its `Authorization`: `SSWS` for an API token, `Bearer` for an access token.
+    /// The scheme of its `Authorization`: `SSWS` for an API token, `Bearer` for an access token.
     pub scheme: Option<String>,
-    /// Whether its token, or its client assertion, was right.
+    /// Whether its token or its client assertion was valid.
     pub authenticated: bool,
-    /// What was answered; none if the connection was closed instead.
-    pub answered: Option<OktaAnswered>,
-    /// The fault that happened to it.
+    /// The response; `None` if the connection was closed without one.
+    pub response: Option<OktaResponse>,
+    /// The fault that affected it.
     pub fault: Option<Fault>,
-    /// Which connection carried it, counted from 1.
+    /// The number of its connection, counted from 1.
     pub connection: u64,
-    /// When it arrived.
+    /// The time of its arrival.
     pub at: Moment,
 }
 
-/// What was answered.
+/// The response to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct OktaAnswered {
+pub struct OktaResponse {
     /// HTTP status.
     pub status: u16,
     /// Okta's error code (`E0000007`), or OAuth's (`invalid_client`).

@@ -1,4 +1,5 @@
-//! The keys of a service app: made for a test, given to the function as a secret, known to Okta by their public halves.
+//! The keys of a service app. A test creates a key pair, gives the private key to the function as a secret and the
+//! public key to Okta.
 
 #![expect(
     clippy::expect_used,
@@ -29,23 +30,23 @@ enum Pair {
 }
 
 impl ServiceAppKey {
-    /// For RS256.
+    /// Creates a key for RS256.
     pub fn rsa(id: impl Into<String>) -> Self {
         Self { id: id.into(), pair: Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).expect("a key")) }
     }
 
-    /// For ES256.
+    /// Creates a key for ES256.
     pub fn p256(id: impl Into<String>) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
         Self { id: id.into(), pair: Pair::P256(pair) }
     }
 
-    /// Okta's name of the key (`kid`).
+    /// The id of the key (`kid`).
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// What Okta knows of it, for [`OktaOptions::public_keys`](crate::OktaOptions::public_keys).
+    /// The public key as JWK, for [`OktaOptions::public_keys`](crate::OktaOptions::public_keys).
     pub fn public_jwk(&self) -> Value {
         match &self.pair {
             Pair::Rsa(pair) => {
@@ -60,7 +61,7 @@ impl ServiceAppKey {
         }
     }
 
-    /// The private key as JWK, one of the two forms that the Okta secret can hold.
+    /// The private key as JWK, one of the two formats of the Okta secret.
     pub fn private_jwk(&self) -> Value {
         let private = match &self.pair {
             Pair::Rsa(pair) => {
@@ -79,14 +80,14 @@ impl ServiceAppKey {
         jwk
     }
 
-    /// The private key as PKCS#8 in PEM, the other form.
+    /// The private key as PKCS#8 in PEM, the other format.
     pub fn private_pem(&self) -> String {
         let base64 = BASE64_STANDARD.encode(self.private_der());
         let lines: Vec<_> = base64.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
         format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
     }
 
-    /// A client assertion with these claims (`private_key_jwt`), signed.
+    /// A signed client assertion with these claims (`private_key_jwt`).
     pub fn assertion(&self, claims: &Value) -> String {
         let algorithm = if matches!(self.pair, Pair::Rsa(_)) { "RS256" } else { "ES256" };
         let header = json!({ "alg": algorithm, "kid": self.id });
@@ -157,13 +158,13 @@ fn rsa_numbers(pair: &RsaKeyPair) -> [Vec<u8>; 8] {
     })
 }
 
-/// The content of the first DER element, and what follows it.
+/// The content of the first DER element, and the bytes after it.
 fn der_value(der: &[u8]) -> (&[u8], &[u8]) {
     let (&[_tag, first], rest) = der.split_first_chunk().expect("an element");
     let (length, rest) = if first < 0x80 {
         (usize::from(first), rest)
     } else {
-        // So many bytes of length follow.
+        // The low bits give the number of length bytes.
         let (length, rest) = rest.split_at(usize::from(first & 0x7f));
         (length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
     };
@@ -195,7 +196,7 @@ mod tests {
     fn the_private_pem_is_the_same_key() {
         for key in [ServiceAppKey::rsa("rsa"), ServiceAppKey::p256("p256")] {
             let pem = key.private_pem();
-            assert!(pem.lines().all(|line| line.len() <= 64), "as every PEM reader takes it");
+            assert!(pem.lines().all(|line| line.len() <= 64), "every PEM reader accepts such lines");
             let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
             let der = BASE64_STANDARD.decode(base64).unwrap();
             let pair = match &key.pair {
@@ -215,7 +216,7 @@ mod tests {
             }
             assert!(private["d"].is_string());
         }
-        // The numbers fit together: n is p times q.
+        // The numbers are consistent: n is p times q.
         let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         let [n, e, _, p, q, ..] = rsa_numbers(&rsa);
         assert_eq!((n.len(), e.as_slice(), p.len(), q.len()), (256, &[1, 0, 1][..], 128, 128));

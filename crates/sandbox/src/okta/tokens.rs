@@ -1,5 +1,5 @@
-//! The org's token endpoint: OAuth 2.0 client credentials with `private_key_jwt`, and the access tokens that it gave out.
-//! Okta, "Implement OAuth for Okta with a service app" and "Client authentication methods".
+//! The org's token endpoint: OAuth 2.0 client credentials with `private_key_jwt`, and the access tokens that it issued.
+//! (Sources: Okta, "Implement OAuth for Okta with a service app" and "Client authentication methods".)
 
 use crate::clock::Moment;
 use crate::okta::error::OauthError;
@@ -14,10 +14,10 @@ use std::time::{Duration, UNIX_EPOCH};
 /// The only scope that the hooks need.
 const SCOPE: &str = "okta.users.read";
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// Okta fixes it at one hour, and lets no client assertion live longer.
+/// The lifetime of access tokens, which Okta fixes at one hour. It is also the maximum lifetime of a client assertion.
 const LIFETIME: Duration = Duration::from_hours(1);
 
-/// Tokens given out and assertions seen.
+/// Issued tokens and used assertions.
 #[derive(Default)]
 pub(crate) struct Tokens {
     ends: HashMap<String, Moment>,
@@ -25,7 +25,7 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Whether this is a token that was given out and has not ended.
+    /// Whether this is an issued token that has not expired.
     pub(crate) fn accepts(&self, token: &str, now: Moment) -> bool {
         self.ends.get(token).is_some_and(|end| now < *end)
     }
@@ -93,7 +93,7 @@ impl Tokens {
     }
 }
 
-/// The claims of an assertion that one of the service app's keys has signed.
+/// The claims of an assertion, if one of the service app's keys signed it.
 fn claims(options: &OktaOptions, assertion: &str) -> Result<Value, &'static str> {
     let read = || {
         let (message, signature) = assertion.rsplit_once('.')?;
@@ -105,7 +105,7 @@ fn claims(options: &OktaOptions, assertion: &str) -> Result<Value, &'static str>
     let (message, header, claims, signature) = read().ok_or("The client_assertion is not a JWT.")?;
     let algorithm = header.get("alg").and_then(Value::as_str).unwrap_or_default();
     let key_id = header.get("kid");
-    // A key that is named must be that one; without a name, any may have signed.
+    // If the header names a key, that key must have signed. Otherwise any key may.
     let mut keys = options.public_keys.iter().filter(|key| key_id.is_none() || key.get("kid") == key_id);
     if keys.any(|key| service_app::verify(key, algorithm, message.as_bytes(), &signature)) {
         Ok(claims)

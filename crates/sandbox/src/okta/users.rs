@@ -1,4 +1,4 @@
-//! Users with their phones, and how Okta writes them.
+//! Users with their phones, and their JSON in Okta's format.
 
 use crate::okta::magic_users::MagicUser;
 use crate::twilio::records::Channel;
@@ -23,18 +23,18 @@ struct Phone {
 }
 
 impl OktaUser {
-    /// A user without any phone.
+    /// Creates a user without any phone.
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), phones: Vec::new(), mobile_phone: None, primary_phone: None }
     }
 
-    /// Enrols a phone for SMS.
+    /// Enrolls a phone for SMS.
     #[must_use]
     pub fn sms(self, number: impl Into<String>) -> Self {
         self.phone(Channel::Sms, number, "ACTIVE")
     }
 
-    /// Enrols a phone for calls.
+    /// Enrolls a phone for calls.
     #[must_use]
     pub fn call(self, number: impl Into<String>) -> Self {
         self.phone(Channel::Call, number, "ACTIVE")
@@ -66,7 +66,7 @@ impl OktaUser {
         self
     }
 
-    /// `GET /api/v1/users/{id}/factors`. Phones stand between others, as every user has others too.
+    /// `GET /api/v1/users/{id}/factors`. The list also has factors other than phones, as for a real user.
     pub(crate) fn factors(&self, base_url: &str) -> Value {
         let user_url = format!("{base_url}/api/v1/users/{}", self.id);
         let factor = |prefix: &str, place: usize, kind: &str, status: &str, profile: Value| {

@@ -1,11 +1,11 @@
-//! What Okta asks for, as its request, a request to Twilio or a log line says it.
+//! Reads what Okta requested from the gateway's event, from a request to Twilio, or from a log line.
 
 use super::{Asked, texts};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
 impl Asked {
-    /// Out of the event that the gateway hands over.
+    /// Reads the gateway's event.
     pub(super) fn of_event(event: &Value) -> Self {
         let body = body(event).unwrap_or_default();
         let text = |pointer: &str| match body.pointer(pointer)? {
@@ -30,7 +30,7 @@ impl Asked {
         }
     }
 
-    /// Fills in what is not known better.
+    /// Fills in the fields that are still empty.
     pub(super) fn learn_from_log(&mut self, line: &Value) {
         let text = |name: &str| line.get(name).and_then(Value::as_str).map(str::to_owned);
         self.flow = self.flow.take().or_else(|| text("request_type"));
@@ -44,17 +44,18 @@ impl Asked {
         self.event_uuids.extend(uuid);
     }
 
-    /// Whether a number on the wire can be the one that was asked for, which may be masked or written otherwise.
+    /// Whether a number in a request to Twilio can be the one that Okta requested. The known number may be masked or in
+    /// another notation.
     pub(super) fn can_be(&self, number: &str) -> bool {
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         let known = self.number.as_deref().map(digits).unwrap_or_default();
         let last = |digits: &str| digits.get(digits.len().saturating_sub(2)..).unwrap_or_default().to_owned();
-        // Extensions, national prefixes and masks: what is known may be longer or shorter than what is dialled.
+        // The known number may be longer or shorter: extensions, national prefixes, masks.
         known.is_empty() || known.contains(&digits(number)) || last(&known) == last(&digits(number))
     }
 }
 
-/// The body of a request as JSON, if it is.
+/// The body of a request, if it is JSON.
 fn body(event: &Value) -> Option<Value> {
     let text = event.get("body")?.as_str()?;
     if event.get("isBase64Encoded") == Some(&Value::Bool(true)) {

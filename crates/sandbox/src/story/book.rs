@@ -1,9 +1,9 @@
-//! Puts stories together from what arrives: requests, answers, log lines and Twilio's side, each in its own time.
+//! Builds stories from what arrives, in any order: requests, responses, log lines and Twilio's side.
 //!
-//! A function works on one request at a time, so what arrives belongs to the oldest story that still waits for it, unless
-//! an id says better. Whoever reads along gets each change as a server-sent event.
+//! A function handles one request at a time. So a new piece belongs to the oldest story that still waits for it, unless
+//! an id names another story. Readers receive each change as a server-sent event.
 
-use super::{Asked, Decided, FeedbackStep, Hook, Outcome, Story, Told, TwilioStep, texts};
+use super::{Asked, Decided, FeedbackStep, Hook, HookResponse, Outcome, Story, TwilioStep, texts};
 use crate::clock::{Clock, Moment};
 use crate::twilio::faults::Operation;
 use crate::twilio::records::{Channel, Message, RecordedRequest, Status};
@@ -15,32 +15,32 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Stories beyond this are forgotten, the oldest first.
+/// The maximum number of stories. The oldest is dropped first.
 const MEMORY: usize = 500;
-/// Lines that wait for a story; all are forgotten at more.
+/// The maximum number of lines that wait for a story. All of them are dropped when there are more.
 const LOOSE_MEMORY: usize = 1_000;
-/// A story that waits longer gets no more of Twilio's side.
+/// After this time, a waiting story receives nothing more from Twilio's side.
 const TWILIO_LIMIT: Duration = Duration::from_secs(10);
-/// A story that waits longer gets no log line without its own ids.
+/// After this time, a waiting story receives only log lines that carry its ids.
 const LOG_LIMIT: Duration = Duration::from_mins(1);
 
-/// What a request to Twilio brought.
+/// The effect of a request to Twilio.
 pub(crate) struct Traffic {
     pub(crate) request: RecordedRequest,
-    /// The message that went to a phone for it.
+    /// The message that it sent to a phone.
     pub(crate) message: Option<Message>,
 }
 
-/// All stories, and who reads along.
+/// All stories and their readers.
 #[derive(Default)]
 pub(crate) struct Stories(Mutex<Book>);
 
 #[derive(Default)]
 struct Book {
-    /// By id, oldest first.
+    /// The stories by id, oldest first.
     stories: BTreeMap<u64, Story>,
     last_id: u64,
-    /// By invocation: lines that came before anything said which story they belong to.
+    /// Lines that arrived before their story was known, by invocation.
     loose: HashMap<String, Vec<Value>>,
     changed: BTreeSet<u64>,
     readers: Vec<UnboundedSender<Bytes>>,
@@ -56,7 +56,7 @@ impl Stories {
         self.book().stories.get(&id).cloned()
     }
 
-    /// Okta sends this event through the door; returns the story's id.
+    /// Starts the story of an event that the door sends. Returns the story's id.
     pub(crate) fn asked(&self, hook: Hook, event: &Value, recorded: Option<&str>) -> u64 {
         self.change(|book| {
             let id = book.begin(hook, now());
@@ -67,12 +67,12 @@ impl Stories {
         })
     }
 
-    /// The answer to what [`asked`](Self::asked) has sent.
+    /// Adds the response to the request of [`asked`](Self::asked).
     pub(crate) fn answered(&self, id: u64, answer: Result<(u16, String), String>, took: Duration) {
         self.change(|book| book.answer(id, answer, took));
     }
 
-    /// A line that a function wrote; anything that is no log line of an invocation is passed over.
+    /// Adds a line that a function wrote. Ignores a line that is not the log line of an invocation.
     pub(crate) fn log_line(&self, line: &str) {
         if let Ok(line) = serde_json::from_str::<Value>(line)
             && let Some(invocation) = text(&line, "function_request_id")
@@ -82,12 +82,12 @@ impl Stories {
         }
     }
 
-    /// A request that reached Twilio.
+    /// Adds a request that reached Twilio.
     pub(crate) fn twilio(&self, traffic: Traffic) {
         self.change(|book| book.twilio(traffic));
     }
 
-    /// What the open verifications of the stories have come to.
+    /// Updates the status of the stories' verifications.
     pub(crate) fn settle(&self, status: impl Fn(&str) -> Option<Status>) {
         self.change(|book| {
             for story in book.stories.values_mut() {
@@ -101,7 +101,7 @@ impl Stories {
         });
     }
 
-    /// Forgets all of them, and says so to whoever reads along.
+    /// Removes all stories and notifies the readers.
     pub(crate) fn reset(&self) {
         let mut book = self.book();
         book.stories.clear();
@@ -109,12 +109,12 @@ impl Stories {
         book.publish("reset", &Value::Null);
     }
 
-    /// Tells whoever reads along.
+    /// Sends an event to the readers.
     pub(crate) fn publish(&self, event: &str, data: &impl Serialize) {
         self.book().publish(event, data);
     }
 
-    /// Reads along: all stories and `state` first, then each change.
+    /// Adds a reader. It receives all stories and `state` first, then each change.
     pub(crate) fn read(&self, state: &impl Serialize) -> (Bytes, UnboundedReceiver<Bytes>) {
         let (reader, changes) = unbounded_channel();
         let mut book = self.book();
@@ -145,7 +145,7 @@ impl Book {
         self.last_id
     }
 
-    /// A story that is about to change.
+    /// Returns a story to change, and marks it as changed.
     fn touch(&mut self, id: u64) -> Option<&mut Story> {
         self.changed.insert(id);
         self.stories.get_mut(&id)
@@ -171,20 +171,21 @@ impl Book {
 
     fn answer(&mut self, id: u64, answer: Result<(u16, String), String>, took: Duration) {
         let took_ms = Some(milliseconds(took));
-        let (told, body) = match answer {
+        let (response, body) = match answer {
             Ok((status, body)) => {
                 let body: Value = serde_json::from_str(&body).unwrap_or_default();
-                (Told { status: Some(status), took_ms, ..Told::of_body(&body) }, body)
+                (HookResponse { status: Some(status), took_ms, ..HookResponse::of_body(&body) }, body)
             }
-            Err(error) => {
-                (Told { status: None, word: "no answer".to_owned(), text: error, took_ms, body: None }, Value::Null)
-            }
+            Err(error) => (
+                HookResponse { status: None, word: "no response".to_owned(), text: error, took_ms, body: None },
+                Value::Null,
+            ),
         };
         let invocation = body.pointer("/debugContext/requestId").and_then(Value::as_str);
-        // Its line may have come first, to a story that it began.
+        // The log line may have arrived first and started a story of its own.
         let known = invocation.and_then(|invocation| self.of_invocation(invocation)).filter(|known| *known != id);
         let Some(story) = self.touch(id) else { return };
-        story.told = Some(told);
+        story.response = Some(response);
         if known.is_none()
             && let Some(invocation) = invocation
             && !story.invocations.iter().any(|known| known == invocation)
@@ -241,7 +242,8 @@ impl Book {
             story.outcome = Outcome::Reported;
             story.give_feedback(step.clone());
             let sending = self.of_sending(&line);
-            // While the event waited in the queue, only its user was known, who may have got several codes.
+            // While the event waited in the queue, only its user was known, and the user may have received several
+            // codes.
             self.take_back(&step, sending);
             if let Some(sending) = sending.and_then(|id| self.touch(id)) {
                 sending.log.push(line);
@@ -262,7 +264,7 @@ impl Book {
         self.stories.values().find(|story| wanted(story)).map(|story| story.id)
     }
 
-    /// The story that a function's decision ends: its own by id, else the oldest that waits for one, else a new one.
+    /// The story of a decision: the one with its id, else the oldest one without a decision, else a new one.
     fn of_decision(&mut self, hook: Hook, invocation: &str, line: &Value) -> u64 {
         let now = now();
         let differ =
@@ -273,13 +275,13 @@ impl Book {
                 && story.feedback.is_empty()
                 && story.invocations.is_empty()
                 && now.since(story.at) < LOG_LIMIT
-                // What is turned away never reaches Twilio.
+                // A rejected request never reaches Twilio.
                 && (story.twilio.is_empty() || text(line, "message").as_deref() != Some("request_rejected"))
                 && !differ(&story.asked.okta_event_id, "okta_event_id")
                 && !differ(&story.asked.user_id, "user_id")
-                // A delivery without a code in it has no line at all; it is not the one that was turned away.
-                && match (story.told.as_ref().and_then(|told| told.status), line.get("status")) {
-                    (Some(told), Some(logged)) => logged.as_u64() == Some(told.into()),
+                // A delivery that reports no code has no log line. It cannot be the rejected one.
+                && match (story.response.as_ref().and_then(|response| response.status), line.get("status")) {
+                    (Some(response), Some(logged)) => logged.as_u64() == Some(response.into()),
                     _ => true,
                 }
                 && text(line, "phone").is_none_or(|phone| story.asked.can_be(&phone))
@@ -291,7 +293,7 @@ impl Book {
         })
     }
 
-    /// The delivery that a line of feedback is about.
+    /// The delivery that a feedback line belongs to.
     fn of_feedback(&mut self, invocation: &str, line: &Value) -> u64 {
         let uuid = text(line, "event_uuid");
         let by_uuid = |story: &Story| {
@@ -301,7 +303,7 @@ impl Book {
         known.unwrap_or_else(|| self.begin(Hook::Event, now()))
     }
 
-    /// The request for the code that a line of feedback is about.
+    /// The request that sent the code of a feedback line.
     fn of_sending(&self, line: &Value) -> Option<u64> {
         let (sid, user) = (text(line, "verification_sid"), text(line, "user_id"));
         let by_sid = |story: &Story| story.hook == Hook::Telephony && sid.is_some() && story.verification_sid == sid;
@@ -321,7 +323,7 @@ impl Book {
         self.newest(by_sid).or_else(|| self.newest(by_user))
     }
 
-    /// Removes feedback from the requests for a code that it is not about after all.
+    /// Removes feedback from the requests to which it was assigned by mistake.
     fn take_back(&mut self, step: &FeedbackStep, sending: Option<u64>) {
         for story in self.stories.values_mut().filter(|story| story.hook == Hook::Telephony) {
             let is_same = |known: &FeedbackStep| step.event_uuid.is_some() && known.event_uuid == step.event_uuid;
@@ -348,7 +350,7 @@ impl Book {
                 };
                 self.newest(by_key)
             }
-            // The functions open their connections with a request that means nothing.
+            // The functions open their connections with a request that has no effect.
             _ => None,
         };
         let Some(story) = id.and_then(|id| self.touch(id)) else { return };
@@ -364,7 +366,7 @@ impl Book {
         }
     }
 
-    /// The oldest story that waits for Twilio and can be about the number; else a new one.
+    /// The oldest story that waits for Twilio and fits the number; else a new one.
     fn of_number(&mut self, number: &str, request: &RecordedRequest) -> u64 {
         let tags: Value =
             request.parameter("Tags").and_then(|tags| serde_json::from_str(tags).ok()).unwrap_or_default();
@@ -374,7 +376,7 @@ impl Book {
             let other = matches!((&story.asked.okta_event_id, &event_id), (Some(one), Some(two)) if one != two);
             story.hook == Hook::Telephony
                 && story.decided.is_none()
-                && story.told.is_none()
+                && story.response.is_none()
                 && story.phone.is_empty()
                 && now.since(story.at) < TWILIO_LIMIT
                 && story.asked.can_be(number)
@@ -408,26 +410,26 @@ impl Story {
         });
         let sid = text(line, "verification_sid");
         self.verification_sid = sid.clone().or_else(|| self.verification_sid.take());
-        if self.told.is_none() {
+        if self.response.is_none() {
             let status = number("status").and_then(|status| u16::try_from(status).ok());
             let (status, word, text) = match outcome {
                 Outcome::Sent => (Some(200), "SUCCESSFUL".to_owned(), sid.unwrap_or_default()),
                 Outcome::Rejected => (status, reason, String::new()),
                 _ => (Some(200), reason, String::new()),
             };
-            self.told = Some(Told { status, word, text, took_ms: None, body: None });
+            self.response = Some(HookResponse { status, word, text, took_ms: None, body: None });
         }
     }
 
-    /// Nobody saw the answer, but the metrics say that Okta was told of a success.
+    /// Marks the response as success. The metrics say so, although the response itself was not seen.
     fn conclude_swallowed(&mut self) {
-        if let Some(told) = self.told.as_mut().filter(|told| told.body.is_none()) {
-            told.text = format!("refused:{}", told.word);
-            "SUCCESSFUL".clone_into(&mut told.word);
+        if let Some(response) = self.response.as_mut().filter(|response| response.body.is_none()) {
+            response.text = format!("refused:{}", response.word);
+            "SUCCESSFUL".clone_into(&mut response.word);
         }
     }
 
-    /// An event that was queued is known again when the queue hands it over.
+    /// Adds feedback, or replaces the earlier entry for the same event, such as `queued`.
     fn give_feedback(&mut self, step: FeedbackStep) {
         match self.feedback.iter_mut().find(|known| known.event_uuid == step.event_uuid) {
             Some(known) => *known = step,
@@ -436,8 +438,8 @@ impl Story {
     }
 }
 
-impl Told {
-    /// All but status and time.
+impl HookResponse {
+    /// Reads everything except status and time.
     fn of_body(body: &Value) -> Self {
         let value = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let word = value("/commands/0/value/0/status").or_else(|| value("/error/errorCauses/0/reason"));
@@ -459,27 +461,27 @@ impl TwilioStep {
         let is_service = |part: &&str| part.len() == 34 && part.starts_with("VA");
         let path: Vec<&str> =
             request.path.split('/').map(|part| if is_service(&part) { "VA…" } else { part }).collect();
-        let answer = match request.answered {
-            None => "no answer".to_owned(),
-            Some(answered) => match answered.code {
-                Some(code) => format!("{}, error {code}", answered.status),
-                None => answered.status.to_string(),
+        let answer = match request.response {
+            None => "no response".to_owned(),
+            Some(response) => match response.code {
+                Some(code) => format!("{}, error {code}", response.status),
+                None => response.status.to_string(),
             },
         };
         let fault = request.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
         Self {
             what: match request.operation {
-                Operation::Lookup => "look the number up",
+                Operation::Lookup => "look up the number",
                 Operation::VerifyCreate => "send the code",
                 _ => match request.parameter("Status") {
-                    Some("canceled") => "cancel the code before",
-                    _ => "the code was right",
+                    Some("canceled") => "cancel the previous code",
+                    _ => "report a correct code",
                 },
             },
             request: format!("{} {}", request.method, path.join("/")),
             parameters: request.parameters.clone(),
             answer,
-            good: request.answered.is_some_and(|answered| answered.status < 300) && fault.is_none(),
+            good: request.response.is_some_and(|response| response.status < 300) && fault.is_none(),
             fault,
         }
     }
@@ -510,7 +512,8 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// <https://html.spec.whatwg.org/multipage/server-sent-events.html>; JSON has no line breaks of its own.
+/// A server-sent event. Compact JSON has no line breaks. (Source:
+/// <https://html.spec.whatwg.org/multipage/server-sent-events.html>)
 fn server_sent(event: &str, data: &impl Serialize) -> Bytes {
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("event: {event}\ndata: {data}\n\n").into()

@@ -1,4 +1,4 @@
-//! Errors as Twilio answers them.
+//! Errors in Twilio's format.
 
 use crate::server::Reply;
 use http::StatusCode;
@@ -10,7 +10,7 @@ pub(crate) struct TwilioError {
     pub(crate) status: u16,
     pub(crate) code: u32,
     pub(crate) message: String,
-    /// `Twilio-Reached-Rate-Limit`: which programmable rate limit was reached.
+    /// `Twilio-Reached-Rate-Limit`: the name of the programmable rate limit that was reached.
     pub(crate) reached_rate_limit: Option<String>,
     /// `Retry-After` in seconds.
     pub(crate) retry_after: Option<u64>,
@@ -29,7 +29,7 @@ impl TwilioError {
         Self::new(401, 20003, "Authenticate")
     }
 
-    /// Twilio repeats the path, which may hold a phone number.
+    /// Twilio quotes the path, which can contain a phone number.
     pub(crate) fn not_found(path: &str) -> Self {
         let resource = path.strip_prefix("/v2").unwrap_or(path);
         Self::new(404, 20404, format!("The requested resource {resource} was not found"))

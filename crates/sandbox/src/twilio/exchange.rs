@@ -1,4 +1,4 @@
-//! What a request brings, and how its answer leaves.
+//! The parameters of a request, and the way in which its response is sent.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub(super) fn value<'form>(form: &'form Form, name: &str) -> Option<&'form str> 
     Some(value)
 }
 
-/// What is done with an answer on its way out.
+/// The way in which a response is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Transport {
     Prompt,

@@ -1,4 +1,4 @@
-//! Faults to order: what goes wrong, with which requests to Twilio or Okta, and how often.
+//! Faults: what goes wrong, for which requests to Twilio or Okta, and how often.
 
 use crate::clock::Moment;
 use crate::server::{Ending, Reply};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const PROXY_PAGE: &str = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>\n";
 
-/// What a request asks of the sandbox.
+/// The operation of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
@@ -23,7 +23,7 @@ pub enum Operation {
     ServiceFetch,
     /// `GET /v2/PhoneNumbers/{number}`.
     Lookup,
-    /// Anything else, which Twilio answers with 404 or 405.
+    /// Any other request. Twilio responds with 404 or 405.
     Other,
     /// `GET /api/v1/users/{id}/factors`
     OktaFactors,
@@ -31,54 +31,55 @@ pub enum Operation {
     OktaUser,
     /// `POST /oauth2/v1/token`
     OktaToken,
-    /// Anything else below `/api` or `/oauth2`, which Okta answers with 404.
+    /// Any other request below `/api` or `/oauth2`. Okta responds with 404.
     OktaOther,
 }
 
 impl Operation {
-    /// Whether it is asked of Okta and not of Twilio.
+    /// Whether it is an operation of Okta, not of Twilio.
     pub(crate) fn is_of_okta(self) -> bool {
         matches!(self, Self::OktaFactors | Self::OktaUser | Self::OktaToken | Self::OktaOther)
     }
 }
 
-/// What goes wrong.
+/// A fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// The request is done at once, but answered late.
+    /// The request is processed immediately, but the response is delayed.
     #[serde(rename = "delay_ms", serialize_with = "to_milliseconds", deserialize_with = "from_milliseconds")]
     Delay(Duration),
-    /// The next connection is accepted and closed before a byte is read. As nobody can tell what it would have carried,
-    /// the operation does not matter; idle connections are closed when the fault is set.
+    /// The next connection is accepted and closed before a byte is read. The operation does not matter, because it is
+    /// not known before a read. Idle connections are closed when the fault is set.
     CloseBeforeReading,
-    /// The request is read and dropped: nothing is done, the connection is closed without an answer.
+    /// The request is read and not processed. The connection is closed without a response.
     CloseAfterReading,
-    /// The request is done (the message is sent), then the connection is closed without an answer.
+    /// The request is processed (the message is sent). Then the connection is closed without a response.
     CloseAfterSending,
-    /// 429 with Twilio's code 20429 or Okta's E0000047; nothing is done.
+    /// 429 with Twilio's code 20429 or Okta's E0000047. The request is not processed.
     Throttle {
-        /// Whether `Twilio-Reached-Rate-Limit` is there, i.e. whether it is the service's own limit, which a retry would
-        /// only hit again. Okta has no such header.
+        /// Whether the response has `Twilio-Reached-Rate-Limit`. The header means that the service's own limit was
+        /// reached, so that a retry fails again. Okta has no such header.
         reached_rate_limit: bool,
-        /// `Retry-After` in seconds; of Okta, the time until `X-Rate-Limit-Reset`.
+        /// `Retry-After` in seconds. For Okta, the time until `X-Rate-Limit-Reset`.
         retry_after: Option<u64>,
     },
-    /// This HTTP status; nothing is done. 502 and 504 come as a proxy's HTML page, any other one with an error object:
-    /// Twilio's with the code 20000 plus the status (20500, 20503, …), Okta's with the code that fits.
+    /// This HTTP status. The request is not processed. 502 and 504 have a proxy's HTML page, any other status has an
+    /// error object: Twilio's with the code 20000 plus the status (20500, 20503, …), Okta's with the code that fits.
     Status(u16),
-    /// 401 with Twilio's code 20003 or Okta's E0000011, whatever the credentials; nothing is done.
+    /// 401 with Twilio's code 20003 or Okta's E0000011, whatever the credentials. The request is not processed.
     Unauthorized,
-    /// The request is done, but the answer's body is HTML.
+    /// The request is processed, but the body of the response is HTML.
     NotJson,
-    /// The request is done, but the answer's body is followed by this many blanks, without a declared length.
+    /// The request is processed, but the body of the response is followed by this many spaces, without a declared
+    /// length.
     Huge(u64),
-    /// The request is done, but the connection is closed in the middle of the answer's body.
+    /// The request is processed, but the connection is closed in the middle of the response's body.
     Truncated,
 }
 
 impl Fault {
-    /// What comes back of a request that does not arrive.
+    /// The response to a request that the fault keeps from being processed.
     pub(crate) fn answer_before_arrival(&self) -> Option<Reply> {
         match self {
             Self::CloseAfterReading => {
@@ -94,7 +95,7 @@ impl Fault {
         }
     }
 
-    /// What becomes of an answer on its way back.
+    /// Changes the response of a processed request.
     pub(crate) fn spoil(&self, reply: &mut Reply) {
         match self {
             Self::Delay(delay) => reply.delay += *delay,
@@ -115,14 +116,14 @@ fn from_milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Durat
     u64::deserialize(deserializer).map(Duration::from_millis)
 }
 
-/// How often a fault happens.
+/// The number of requests or the time for which a fault is in effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Times {
-    /// With the next so many requests of the operation.
+    /// For this many requests of the operation.
     Next(u32),
-    /// With every request of the operation until the faults are cleared.
+    /// For every request of the operation until the faults are cleared.
     UntilCleared,
-    /// With every request of the operation until this moment of the sandbox's clock.
+    /// For every request of the operation until this moment of the sandbox's clock.
     Until(Moment),
 }
 
@@ -136,7 +137,8 @@ impl Times {
     }
 }
 
-/// The ordered faults. Those of one operation happen one after the other, in the order in which they were set.
+/// The faults that are set. Faults for the same operation happen one after the other, in the order in which they were
+/// set.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(VecDeque<(Operation, Fault, Times)>);
 
@@ -149,17 +151,17 @@ impl Faults {
         self.0.clear();
     }
 
-    /// Those that are still to happen.
+    /// The faults that have not happened yet.
     pub(crate) fn left(&self, now: Moment) -> Vec<(Operation, Fault, Times)> {
         self.0.iter().filter(|(_, _, times)| !times.are_over(now)).cloned().collect()
     }
 
-    /// The fault of the next request of this operation.
+    /// The fault for the next request of this operation.
     pub(crate) fn for_request(&mut self, operation: Operation, now: Moment) -> Option<Fault> {
         self.take(now, |fault_operation, fault| fault_operation == operation && *fault != Fault::CloseBeforeReading)
     }
 
-    /// Whether the next connection is to be closed unread.
+    /// Whether to close the next connection before reading.
     pub(crate) fn for_connection(&mut self, now: Moment) -> bool {
         self.take(now, |_, fault| *fault == Fault::CloseBeforeReading).is_some()
     }

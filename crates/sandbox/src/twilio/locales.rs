@@ -1,10 +1,10 @@
-//! The languages of Verify's default templates, and what the messages say in some of them.
+//! The languages of Verify's default templates, and the text of the messages in some of them.
 
 use super::records::Channel::{self, Call, Sms, Whatsapp};
 
-/// Which channels have which languages, each in the channel's own spelling. Source: Twilio, "Supported languages" of Verify
-/// (<https://www.twilio.com/docs/verify/supported-languages>, default templates), read in November 2026. Not taken from the
-/// core, whose list it tests.
+/// The languages by channel, in the channel's spelling. Source: Twilio, "Supported languages" of Verify
+/// (<https://www.twilio.com/docs/verify/supported-languages>, default templates), read in November 2026. The list is
+/// independent of the core's list, which it tests.
 const LOCALES: &[(&[Channel], &str)] = &[
     (&[Sms, Call, Whatsapp], "ca da de en es fi fr it ja ko nb nl pl ru sv"),
     (&[Sms, Call], "pt pt-BR zh zh-CN zh-HK"),
@@ -18,25 +18,25 @@ const LOCALES: &[(&[Channel], &str)] = &[
     ),
 ];
 
-/// Whether Verify has the locale for this channel, spelled exactly so.
+/// Whether Verify supports the locale for this channel, in exactly this spelling.
 pub(crate) fn supports(channel: Channel, locale: &str) -> bool {
     let of_channel = LOCALES.iter().filter(|(channels, _)| channels.contains(&channel));
     of_channel.flat_map(|(_, locales)| locales.split(' ')).any(|known| known == locale)
 }
 
-/// Whether any channel has it, i.e. whether it is a language at all and only the voice cannot speak it.
+/// Whether any channel supports it. If so, it is a language that only voice calls lack.
 pub(crate) fn is_known(locale: &str) -> bool {
     LOCALES.iter().flat_map(|(_, locales)| locales.split(' ')).any(|known| known.eq_ignore_ascii_case(locale))
 }
 
-/// Whether a customer's own template may have a translation of that name: `XX` or `XX-XX`.
+/// Whether a custom template can have a translation with this name: `XX` or `XX-XX`.
 pub(crate) fn is_well_formed(locale: &str) -> bool {
     let mut parts = locale.split('-');
     let letters = |part: &str| (2..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic());
     parts.next().is_some_and(letters) && parts.next().is_none_or(letters) && parts.next().is_none()
 }
 
-/// The text of a message. Only a few languages are at hand here; any other one reads English.
+/// The text of a message. Only a few languages have a text here; the others use English.
 pub(crate) fn text(channel: Channel, locale: Option<&str>, brand: &str, code: &str) -> String {
     let language = locale.and_then(|locale| locale.split('-').next()).unwrap_or("en");
     let spoken = || code.chars().map(String::from).collect::<Vec<_>>().join(", ");

@@ -1,4 +1,4 @@
-//! Lookup v2: formats and judges a number, and knows more about it in packages that have to be asked for.
+//! Lookup v2: formats and validates a number. Packages with further data must be requested.
 
 use super::error::TwilioError;
 use super::exchange::{Form, Transport, value};
@@ -24,13 +24,13 @@ const PACKAGES: [&str; 10] = [
     "pre_fill",
 ];
 
-/// The network for tests among the codes of mobile networks.
+/// The test network in the list of mobile network codes.
 const TEST_NETWORK: (&str, &str, &str) = ("Example Mobile", "001", "01");
-/// Carrier data of Canada needs Twilio's approval.
+/// Canadian carrier data requires Twilio's approval.
 const NOT_AUTHORIZED_FOR_CANADA: u32 = 60601;
 const NOT_A_MOBILE_NUMBER: u32 = 60612;
 
-/// Looks a number up.
+/// Looks up a number.
 pub(crate) fn fetch(text: &str, form: &Form, now: Moment) -> (Result<Value, TwilioError>, Transport) {
     let country = value(form, "CountryCode").filter(|country| !country.is_empty());
     let number = phone_number::parse(text, country);
@@ -40,7 +40,7 @@ pub(crate) fn fetch(text: &str, form: &Form, now: Moment) -> (Result<Value, Twil
         _ => None,
     };
     let transport = match effect {
-        Some(LookupEffect::AnswerLate(delay)) => Transport::Late(delay),
+        Some(LookupEffect::RespondLate(delay)) => Transport::Late(delay),
         _ => Transport::Prompt,
     };
     let result = requested(form).and_then(|requested| match (effect, &number) {
@@ -55,7 +55,7 @@ pub(crate) fn fetch(text: &str, form: &Form, now: Moment) -> (Result<Value, Twil
     (result, transport)
 }
 
-/// The packages that were asked for.
+/// The requested packages.
 fn requested(form: &Form) -> Result<Vec<&str>, TwilioError> {
     let fields = value(form, "Fields").unwrap_or_default();
     let fields: Vec<&str> = fields.split(',').map(str::trim).filter(|field| !field.is_empty()).collect();
@@ -78,7 +78,7 @@ fn valid(number: &PhoneNumber, effect: Option<LookupEffect>, requested: &[&str],
     body.insert("national_format".to_owned(), number.national_format.as_str().into());
     body.insert("valid".to_owned(), true.into());
     for package in PACKAGES.into_iter().filter(|package| requested.contains(package)) {
-        // Twilio answers `null` to the free request and `[]` with some packages.
+        // Twilio returns `null` for the free request and `[]` with some packages.
         body.insert("validation_errors".to_owned(), json!([]));
         body.insert(package.to_owned(), about.package(package));
     }
@@ -91,7 +91,7 @@ fn invalid(e164: &str, reason: &str) -> Value {
     body.into()
 }
 
-/// Every member of an answer, with nothing known.
+/// All fields of a response, without any data.
 fn body(e164: &str) -> Map<String, Value> {
     let known = ["calling_country_code", "country_code", "national_format", "validation_errors"];
     let mut body: Map<String, Value> =
@@ -102,7 +102,7 @@ fn body(e164: &str) -> Map<String, Value> {
     body
 }
 
-/// What is known about a number.
+/// The data about a number.
 struct About<'lookup> {
     number: &'lookup PhoneNumber,
     effect: Option<LookupEffect>,
@@ -117,7 +117,7 @@ impl About<'_> {
             "line_status" => self.line_status(),
             "line_type_intelligence" => self.line_type_intelligence(),
             "sms_pumping_risk" => self.sms_pumping_risk(),
-            // The functions refuse to ask for any other package.
+            // The functions never request any other package.
             _ => Value::Null,
         };
         match self.effect {
@@ -215,7 +215,7 @@ impl About<'_> {
     }
 }
 
-/// The package as it looks when it has failed: nothing but the error code.
+/// A failed package, which has only an error code.
 fn failed(package: Value, code: u32) -> Value {
     let Value::Object(mut members) = package else { return package };
     for member in members.values_mut() {

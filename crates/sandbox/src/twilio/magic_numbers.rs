@@ -1,21 +1,22 @@
-//! Phone numbers that make Verify or Lookup answer in a particular way: one fictitious number for each class of answer.
+//! Phone numbers for which Verify or Lookup responds in a particular way: one fictitious number for each kind of
+//! response.
 //!
-//! All of them are `+1 500 555 xxxx`. The last four digits tell what happens, see [`MAGIC_NUMBERS`].
+//! All of them are `+1 500 555 xxxx`. The last four digits determine the effect; see [`MAGIC_NUMBERS`].
 
 use std::time::Duration;
 
-/// A phone number with a particular answer.
+/// A phone number with a particular response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MagicNumber {
     /// The number (E.164).
     pub number: &'static str,
-    /// What it does. With the other product it is an ordinary mobile number.
+    /// Its effect. For the other product it is an ordinary mobile number.
     pub effect: Effect,
-    /// What this stands for.
+    /// A description.
     pub meaning: &'static str,
 }
 
-/// What a magic number does, and where.
+/// The effect of a magic number, and the product that it concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// In Verify, when a verification is created.
@@ -24,18 +25,18 @@ pub enum Effect {
     Lookup(LookupEffect),
 }
 
-/// What Verify does with a number.
+/// The effect of a number in Verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VerifyEffect {
-    /// It answers with an error and sends nothing.
+    /// It responds with an error and sends nothing.
     Refuse(Refusal),
-    /// It answers 429 with code 20429 and `Twilio-Reached-Rate-Limit`, as if the service's own limit were reached.
+    /// It responds with 429, code 20429 and `Twilio-Reached-Rate-Limit`, as when the service's own limit is reached.
     ReachedRateLimit,
-    /// It sends the message at once, but answers late.
-    AnswerLate(Duration),
-    /// It sends nothing and closes the connection without an answer.
+    /// It sends the message immediately, but delays the response.
+    RespondLate(Duration),
+    /// It sends nothing and closes the connection without a response.
     HangUp,
-    /// It sends the message and closes the connection without an answer.
+    /// It sends the message and closes the connection without a response.
     SendAndHangUp,
 }
 
@@ -44,32 +45,32 @@ pub enum VerifyEffect {
 pub struct Refusal {
     /// HTTP status.
     pub status: u16,
-    /// Whether the status is only assumed, because Twilio documents the code without one.
+    /// Whether the status is an assumption, because Twilio documents the code without one.
     pub status_assumed: bool,
     /// Twilio's error code.
     pub code: u32,
-    /// Twilio's text; `{to}` and `{channel}` are filled in.
+    /// Twilio's text. `{to}` and `{channel}` are replaced.
     pub message: &'static str,
-    /// Which requests meet it; any other one is sent.
+    /// The requests that it refuses. Others are sent.
     pub when: When,
 }
 
-/// Which requests a refusal is for.
+/// The requests that a refusal concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Every request.
     Always,
-    /// Those by SMS.
+    /// Requests by SMS.
     Sms,
-    /// Those by WhatsApp.
+    /// Requests by WhatsApp.
     Whatsapp,
-    /// Those that do not switch Twilio's fraud and geography checks off (`RiskCheck=disable`, SMS only).
+    /// Requests that do not disable Twilio's fraud and geography checks (`RiskCheck=disable`, SMS only).
     RiskChecked,
-    /// Those that ask for a language.
+    /// Requests with a language.
     WithLocale,
 }
 
-/// What Lookup does with a number.
+/// The effect of a number in Lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LookupEffect {
     /// `line_type_intelligence.type`
@@ -83,9 +84,9 @@ pub enum LookupEffect {
     },
     /// `sim_swap.last_sim_swap`
     SimSwap {
-        /// How long ago; none: no date is known.
+        /// The time since the swap; `None`: the date is not known.
         hours_ago: Option<u32>,
-        /// Whether within the carrier's period (24 hours).
+        /// Whether the swap was within the carrier's period (24 hours).
         swapped_in_period: bool,
     },
     /// `line_status.status`
@@ -101,23 +102,23 @@ pub enum LookupEffect {
         /// `mobile_network_code`
         mobile_network_code: &'static str,
     },
-    /// Every package that was asked for fails with this error code.
+    /// Every requested package fails with this error code.
     PackageError(u32),
     /// `valid` is false, and these are the `validation_errors`.
     Invalid(&'static str),
-    /// The answer comes late.
-    AnswerLate(Duration),
+    /// The response is delayed.
+    RespondLate(Duration),
     /// Lookup fails as a whole, with this status and the code 20000 plus the status.
     Fail(u16),
 }
 
-/// What Verify or Lookup does with a number, if it is a magic one.
+/// The effect of a number, if it is a magic one.
 pub(crate) fn find(number: &str) -> Option<&'static MagicNumber> {
     MAGIC_NUMBERS.iter().find(|magic| magic.number == number)
 }
 
-/// Every magic number. In Verify's the last four digits are those of the error code.
-// One row a number reads better than rustfmt's one row an argument.
+/// Every magic number. For Verify, the last four digits are those of the error code.
+// One line per number is easier to read than rustfmt's one line per argument.
 #[rustfmt::skip]
 pub const MAGIC_NUMBERS: &[MagicNumber] = &[
     refuse("+15005550200", 400, 60200, When::Always, "Invalid parameter `To`: {to}", "no phone number"),
@@ -140,7 +141,7 @@ pub const MAGIC_NUMBERS: &[MagicNumber] = &[
     assume("+15005550412", 403, 60412, When::Always, "Verification blocked by Fraudulent Signup Prevention", "blocked as a fraudulent sign-up"),
     assume("+15005550413", 403, 60413, When::Always, "Verification blocked by Device Intelligence", "blocked because of the device"),
     assume("+15005550428", 400, 60428, When::Always, "Unsupported channel: {channel}", "the channel does not exist"),
-    assume("+15005550600", 400, 60600, When::Always, "Unprovisioned or out of coverage", "nobody has this number"),
+    assume("+15005550600", 400, 60600, When::Always, "Unprovisioned or out of coverage", "number not in service"),
     refuse("+15005550605", 403, 60605, When::RiskChecked, "The destination phone number has been blocked by Verify Geo-Permissions. [US] is blocked for {channel} channel for all services", "country not allowed"),
     assume("+15005550735", 409, 60735, When::Always, "Verification is owned by a different integration", "the service is also used by another integration"),
     assume("+15005558008", 400, 68008, When::Whatsapp, "Verify WhatsApp channel is not configured", "no WhatsApp sender"),
@@ -154,9 +155,9 @@ pub const MAGIC_NUMBERS: &[MagicNumber] = &[
     verify("+15005559429", VerifyEffect::ReachedRateLimit, "the service's own limit: a retry is useless"),
     refuse("+15005550500", 500, 20500, When::Always, "Internal server error", "Twilio fails"),
     refuse("+15005550503", 503, 20503, When::Always, "Service unavailable", "Twilio is down"),
-    assume("+15005559999", 400, 99999, When::Always, "Something that is not documented", "a code that nobody knows"),
-    verify("+15005559001", VerifyEffect::AnswerLate(Duration::from_secs(1)), "slow"),
-    verify("+15005559005", VerifyEffect::AnswerLate(Duration::from_secs(5)), "slower than any hook may be"),
+    assume("+15005559999", 400, 99999, When::Always, "Something that is not documented", "an unknown error code"),
+    verify("+15005559001", VerifyEffect::RespondLate(Duration::from_secs(1)), "slow"),
+    verify("+15005559005", VerifyEffect::RespondLate(Duration::from_secs(5)), "slower than any hook may be"),
     verify("+15005559010", VerifyEffect::HangUp, "connection lost, nothing sent"),
     verify("+15005559011", VerifyEffect::SendAndHangUp, "connection lost, but sent"),
     lookup("+15005552001", LookupEffect::LineType("landline"), "landline"),
@@ -199,7 +200,7 @@ pub const MAGIC_NUMBERS: &[MagicNumber] = &[
     lookup("+15005558101", LookupEffect::Invalid("INVALID_BUT_POSSIBLE"), "not assigned to anybody"),
     lookup("+15005558102", LookupEffect::Invalid("TOO_SHORT"), "too short"),
     lookup("+15005558103", LookupEffect::Invalid("TOO_LONG"), "too long"),
-    lookup("+15005558201", LookupEffect::AnswerLate(Duration::from_secs(1)), "Lookup is slow"),
+    lookup("+15005558201", LookupEffect::RespondLate(Duration::from_secs(1)), "Lookup is slow"),
     lookup("+15005558429", LookupEffect::Fail(429), "too many Lookups"),
     lookup("+15005558500", LookupEffect::Fail(500), "Lookup fails"),
     lookup("+15005558503", LookupEffect::Fail(503), "Lookup is down"),
@@ -285,7 +286,7 @@ mod tests {
                 format!("{}{assumed} / {}{when}", refusal.status, refusal.code)
             }
             VerifyEffect::ReachedRateLimit => "429 / 20429 with `Twilio-Reached-Rate-Limit`".to_owned(),
-            VerifyEffect::AnswerLate(delay) => format!("201 after {} s", delay.as_secs()),
+            VerifyEffect::RespondLate(delay) => format!("201 after {} s", delay.as_secs()),
             VerifyEffect::HangUp | VerifyEffect::SendAndHangUp => "none".to_owned(),
         }
     }
@@ -302,7 +303,7 @@ mod tests {
             }
             LookupEffect::PackageError(code) => format!("every package: {code}"),
             LookupEffect::Invalid(reason) => format!("not valid: `{reason}`"),
-            LookupEffect::AnswerLate(delay) => format!("200 after {} s", delay.as_secs()),
+            LookupEffect::RespondLate(delay) => format!("200 after {} s", delay.as_secs()),
             LookupEffect::Fail(status) => format!("{status} / {}", 20000 + u32::from(status)),
         }
     }

@@ -1,5 +1,5 @@
-//! What Twilio makes of the characters that it gets as a phone number. The numbering plans are those of libphonenumber;
-//! its Rust port has a parser too, but that one takes far more for a number than Twilio does.
+//! Parses phone numbers as Twilio does. The numbering plans are those of libphonenumber. The parser of its Rust port is
+//! not used, because it accepts far more than Twilio does.
 
 use super::magic_numbers::{self, Effect, LookupEffect};
 use phonenumber::{
@@ -17,13 +17,13 @@ pub(crate) struct PhoneNumber {
     pub(crate) calling_code: u16,
     /// ISO 3166-1 alpha-2; `001` for numbers of no country.
     pub(crate) country: &'static str,
-    /// As it is written in its country.
+    /// The national format.
     pub(crate) national_format: String,
-    /// As Lookup names it.
+    /// The line type in Lookup's terms.
     pub(crate) line_type: &'static str,
 }
 
-/// Why something is not a number; in Lookup's words.
+/// The reason why a text is not a valid number, in Lookup's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flaw {
     NotANumber,
@@ -45,22 +45,22 @@ impl Flaw {
     }
 }
 
-/// Something that is not a number, and what Lookup makes of it.
+/// A text that is not a valid number, with the number that Lookup shows for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Invalid {
     pub(crate) e164: String,
     pub(crate) flaw: Flaw,
 }
 
-/// Loads the numbering plans and compiles those of North America, which takes a debug build about a second: no request
-/// should wait for it.
+/// Loads the numbering plans and compiles those of North America, so that no request waits for that. It takes about a
+/// second in a debug build.
 pub(crate) fn load_plans() {
-    // The library keeps a hundred compiled patterns, fewer than North America has.
+    // The library caches a hundred compiled patterns. North America has more.
     DATABASE.cache().lock().unwrap_or_else(PoisonError::into_inner).set_capacity(10_000);
     let _ = parse("+12025550123", None);
 }
 
-/// Reads a number with its calling code, or a national one of this country (default: the United States).
+/// Parses a number with its calling code, or a national number of this country (default: the United States).
 pub(crate) fn parse(text: &str, country: Option<&str>) -> Result<PhoneNumber, Invalid> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let foreign = |character: char| !(character.is_ascii_digit() || " +-.()/".contains(character));
@@ -74,14 +74,14 @@ pub(crate) fn parse(text: &str, country: Option<&str>) -> Result<PhoneNumber, In
     }
 }
 
-/// Whether Verify accepts this as a number: `+` and digits only, with a calling code and a length that exist.
+/// Whether Verify accepts this as a number: `+` and digits only, with an existing calling code and a possible length.
 pub(crate) fn is_e164(text: &str) -> bool {
     let digits = text.strip_prefix('+').unwrap_or_default();
     let only_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     only_digits && parse(text, None).map_or_else(|invalid| invalid.flaw == Flaw::InvalidButPossible, |_valid| true)
 }
 
-/// What kind of line a number is, magic ones included: where nothing else is said of them, they are mobile.
+/// The line type of a number. A magic number is mobile unless its effect is another line type.
 pub(crate) fn line_type(number: &PhoneNumber) -> &'static str {
     match magic_numbers::find(&number.e164).map(|magic| magic.effect) {
         Some(Effect::Lookup(LookupEffect::LineType(line_type))) => line_type,
@@ -98,7 +98,7 @@ pub(crate) fn is_landline(e164: &str) -> bool {
 /// The countries that share a calling code, the main one first.
 type Plans = Vec<&'static Metadata>;
 
-/// Calling code and national number. No calling code begins another one.
+/// Calling code and national number. No calling code is a prefix of another one.
 fn split(digits: &str) -> Option<(Plans, &str)> {
     (1..=3).filter(|_| !digits.starts_with('0')).find_map(|length| {
         let (code, national) = digits.split_at_checked(length)?;
@@ -106,7 +106,7 @@ fn split(digits: &str) -> Option<(Plans, &str)> {
     })
 }
 
-/// The plans of a country, and the digits without what is dialled before a national number.
+/// The numbering plan of a country, and the digits without the national prefix.
 fn complete<'digits>(digits: &'digits str, country: Option<&str>) -> Option<(Plans, &'digits str)> {
     let plan = DATABASE.by_id(&country.unwrap_or("US").to_ascii_uppercase())?;
     let without_prefix = plan.national_prefix().and_then(|prefix| digits.strip_prefix(prefix));
@@ -114,7 +114,7 @@ fn complete<'digits>(digits: &'digits str, country: Option<&str>) -> Option<(Pla
     Some((DATABASE.by_code(&plan.country_code())?, national))
 }
 
-/// The lengths that national numbers may have.
+/// The possible lengths of national numbers.
 fn lengths(plan: &Metadata) -> Vec<usize> {
     let lengths = types(plan).flat_map(|(descriptor, _)| descriptor.possible_length());
     lengths.map(|length| usize::from(*length)).collect()
@@ -142,13 +142,13 @@ fn judge(plans: &[&'static Metadata], national: &str) -> Result<PhoneNumber, Inv
     Err(Invalid { e164, flaw })
 }
 
-/// In Lookup's words; `None` if nobody in this country can have the number.
+/// The line type in Lookup's terms; `None` if the number cannot exist in this country.
 fn line_type_by(plan: &Metadata, national: &str) -> Option<&'static str> {
     let mut fitting = types(plan).filter(|(descriptor, _)| descriptor.is_match(national));
     fitting.next().map(|(_, line_type)| line_type)
 }
 
-/// The kinds of numbers that a country has. The first one that fits a number counts.
+/// The line types of a country. The first one that matches a number applies.
 fn types(plan: &Metadata) -> impl Iterator<Item = (&Descriptor, &'static str)> {
     let plan = plan.descriptors();
     let types = [
@@ -160,7 +160,7 @@ fn types(plan: &Metadata) -> impl Iterator<Item = (&Descriptor, &'static str)> {
         (plan.pager(), "pager"),
         (plan.uan(), "uan"),
         (plan.voicemail(), "voicemail"),
-        // In North America a number does not say whether it is a landline or a mobile phone.
+        // A North American number does not show whether it is a landline or a mobile phone.
         (plan.mobile(), "mobile"),
         (plan.fixed_line(), "landline"),
     ];

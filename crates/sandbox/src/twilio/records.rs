@@ -1,11 +1,11 @@
-//! What the sandbox remembers: the requests that arrived, the messages that phones got, the verifications.
+//! The sandbox's records: requests to Twilio, messages to phones, verifications.
 
 use super::faults::{Fault, Operation};
 use crate::clock::Moment;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// How a code reaches its reader.
+/// The channel of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
@@ -18,7 +18,7 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// As it is written in requests.
+    /// The name in requests.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sms => "sms",
@@ -31,7 +31,7 @@ impl Channel {
         [Self::Sms, Self::Call, Self::Whatsapp].into_iter().find(|channel| channel.name() == name)
     }
 
-    /// As it is written in `send_code_attempts`, where only some channels are in capitals.
+    /// The name in `send_code_attempts`, where only some channels are in capitals.
     pub(crate) fn attempt_name(self) -> &'static str {
         match self {
             Self::Sms => "SMS",
@@ -41,28 +41,28 @@ impl Channel {
     }
 }
 
-/// A request that arrived, also if a fault then swallowed it.
+/// A request that arrived, even if a fault then dropped it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecordedRequest {
-    /// What it asked for.
+    /// The requested operation.
     pub operation: Operation,
     /// `GET`, `POST`, …
     pub method: String,
-    /// As on the wire: percent-encoded, without the query.
+    /// The path as received: percent-encoded, without the query.
     pub path: String,
-    /// The query's or form's names and values, decoded.
+    /// The decoded names and values of the query or the form.
     pub parameters: Vec<(String, String)>,
-    /// Names among them that Twilio does not know and therefore ignores (warning 20001).
+    /// The names that Twilio does not know and ignores (warning 20001).
     pub ignored_parameters: Vec<String>,
-    /// Whether its credentials were right.
+    /// Whether its credentials were valid.
     pub authenticated: bool,
-    /// What was answered; none if the connection was closed instead.
-    pub answered: Option<Answered>,
-    /// The fault that happened to it.
+    /// The response; `None` if the connection was closed without one.
+    pub response: Option<TwilioResponse>,
+    /// The fault that affected it.
     pub fault: Option<Fault>,
-    /// The connection that carried it, counted from 1. It shows whether connections are reused.
+    /// The number of its connection, counted from 1. It shows whether connections are reused.
     pub connection: u64,
-    /// When it arrived.
+    /// The time of its arrival.
     pub at: Moment,
 }
 
@@ -73,15 +73,15 @@ impl RecordedRequest {
         Some(value)
     }
 
-    /// Whether it was read but not answered.
+    /// Whether it was read and got no response.
     pub fn swallowed(&self) -> bool {
-        self.answered.is_none()
+        self.response.is_none()
     }
 }
 
-/// What was answered.
+/// The response to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Answered {
+pub struct TwilioResponse {
     /// HTTP status.
     pub status: u16,
     /// Twilio's error code.
@@ -93,44 +93,44 @@ pub struct Answered {
 pub struct Message {
     /// The phone's number (E.164).
     pub to: String,
-    /// How it came; after a fall-back not the channel that was asked for.
+    /// The channel by which it arrived. After a fall-back this is not the requested one.
     pub channel: Channel,
-    /// The channel that was asked for, if another one had to be used.
+    /// The requested channel, if Twilio used another one.
     pub fallback_from: Option<Channel>,
     /// The code.
     pub code: String,
-    /// What is read, or heard, on the phone.
+    /// The text that the user reads or hears.
     pub text: String,
-    /// The language that was asked for.
+    /// The requested language.
     pub locale: Option<String>,
-    /// The template that was asked for (`HJ…`).
+    /// The requested template (`HJ…`).
     pub template: Option<String>,
-    /// Digits that were dialled after the call was answered, for an extension.
+    /// Digits dialled after the call was answered, for an extension.
     pub send_digits: Option<String>,
     /// `VE…`
     pub verification_sid: String,
     /// `VL…`
     pub attempt_sid: String,
-    /// When it was sent.
+    /// The time of sending.
     pub at: Moment,
 }
 
-/// How far a verification has come.
+/// The status of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Sent, and neither confirmed nor expired.
+    /// Sent, and neither approved nor expired.
     Pending,
-    /// Confirmed; Twilio forgets it.
+    /// Approved. Twilio deletes it.
     Approved,
-    /// Given up on request.
+    /// Canceled by a request.
     Canceled,
-    /// Too old; Twilio forgets it.
+    /// Expired. Twilio deletes it.
     Expired,
 }
 
 impl Status {
-    /// As Twilio writes it.
+    /// Twilio's name of the status.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -141,7 +141,7 @@ impl Status {
     }
 }
 
-/// A verification with all that was sent for it.
+/// A verification with its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verification {
     /// `VE…`
@@ -150,29 +150,29 @@ pub struct Verification {
     pub to: String,
     /// The channel of the last attempt.
     pub channel: Channel,
-    /// How far it has come.
+    /// Its status.
     pub status: Status,
-    /// The code that was sent last.
+    /// The last code that was sent.
     pub code: String,
-    /// Every sending, oldest first; Twilio allows five.
+    /// The attempts, oldest first. Twilio allows five.
     pub attempts: Vec<Attempt>,
-    /// When it was started.
+    /// The time of its creation.
     pub created: Moment,
-    /// When something was last sent for it or its status was set.
+    /// The time of the last attempt or change of status.
     pub updated: Moment,
 }
 
-/// One sending of a code.
+/// One attempt to deliver a code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Attempt {
     /// `VL…`
     pub sid: String,
-    /// How it was sent.
+    /// The channel.
     pub channel: Channel,
-    /// When it was sent.
+    /// The time of sending.
     pub at: Moment,
-    /// Why it did not arrive, which Twilio finds out only after its answer.
+    /// The error that prevented delivery. Twilio learns of it only after its response.
     pub error_code: Option<u32>,
-    /// What the create was tagged with, by name.
+    /// The tags of the create request, by name.
     pub tags: BTreeMap<String, String>,
 }

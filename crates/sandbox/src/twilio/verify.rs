@@ -1,4 +1,4 @@
-//! Verify v2: sends codes, counts, forgets, and refuses what Twilio refuses.
+//! Verify v2: sends codes, counts attempts, expires verifications, and refuses what Twilio refuses.
 
 use super::error::TwilioError;
 use super::exchange::{Form, Transport, value};
@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// Sends that one verification allows.
+/// The maximum number of attempts per verification.
 const MAX_SENDS: usize = 5;
-/// Verifications and messages beyond this are forgotten, the oldest first.
+/// The maximum number of verifications and of messages. The oldest is dropped first.
 const MEMORY: usize = 10_000;
-/// As in the API reference of Verify v2.
+/// The parameters in the API reference of Verify v2.
 pub(crate) const CREATE_PARAMETERS: &[&str] = &[
     "To",
     "Channel",
@@ -40,12 +40,12 @@ pub(crate) const CREATE_PARAMETERS: &[&str] = &[
 ];
 pub(crate) const UPDATE_PARAMETERS: &[&str] = &["Status"];
 
-/// What the Verify service remembers.
+/// The state of the Verify service.
 #[derive(Debug, Default)]
 pub(crate) struct Verify {
-    /// By sid. An expired one is noticed when it is looked at.
+    /// The verifications by sid. Expiry is checked on access.
     verifications: HashMap<String, Verification>,
-    /// Number to sid of the verification that a further create joins.
+    /// The sid of the pending verification of each number, which another create joins.
     pending: HashMap<String, String>,
     messages: Vec<Message>,
     /// Programmable rate limits: (unique name, value) to the interval's start and count.
@@ -53,7 +53,7 @@ pub(crate) struct Verify {
 }
 
 impl Verify {
-    /// Starts a verification, or sends once more for the pending one.
+    /// Starts a verification, or sends another message for the pending one.
     pub(crate) fn create(
         &mut self,
         options: &Options,
@@ -80,7 +80,7 @@ impl Verify {
             }
             Some(Effect::Verify(VerifyEffect::HangUp)) => return Err(Refused::HangUp),
             Some(Effect::Verify(VerifyEffect::SendAndHangUp)) => transport = Transport::HangUp,
-            Some(Effect::Verify(VerifyEffect::AnswerLate(delay))) => transport = Transport::Late(delay),
+            Some(Effect::Verify(VerifyEffect::RespondLate(delay))) => transport = Transport::Late(delay),
             _ => {}
         }
         if options.skip_sms_to_landlines && create.channel == Channel::Sms && phone_number::is_landline(&create.to) {
@@ -120,7 +120,7 @@ impl Verify {
         Ok(body)
     }
 
-    /// A verification that Twilio still knows: a pending or a canceled one.
+    /// A verification that still exists for Twilio: a pending or a canceled one.
     pub(crate) fn fetch(&self, options: &Options, key: &str, now: Moment, path: &str) -> Result<Value, TwilioError> {
         let sid = self.pending.get(key).map_or(key, String::as_str);
         let verification = self.verifications.get(sid).ok_or_else(|| TwilioError::not_found(path))?;
@@ -162,7 +162,7 @@ impl Verify {
         }
     }
 
-    /// Counts the request in each of its buckets, unless one of them is full.
+    /// Counts the request in each of its rate-limit buckets, unless one of them is full.
     fn count(&mut self, options: &Options, values: &BTreeMap<String, String>, now: Moment) -> Result<(), TwilioError> {
         let buckets = || {
             values.iter().filter_map(|(name, value)| {
@@ -198,7 +198,7 @@ impl Verify {
         };
         let code = match (create.custom_code, options.second_code) {
             (Some(code), SecondCode::Newest) => code,
-            // Twilio's own codes stay the same as long as the verification is pending.
+            // A code that Twilio generates stays the same while the verification is pending.
             (None, _) | (_, SecondCode::First) => verification.code.clone(),
         };
         verification.code.clone_from(&code);
@@ -266,7 +266,7 @@ impl Verify {
     }
 }
 
-/// Why nothing is sent.
+/// The reason for a refusal.
 enum Refused {
     Answer(TwilioError),
     HangUp,
@@ -278,7 +278,7 @@ impl From<TwilioError> for Refused {
     }
 }
 
-/// A create request whose every parameter Twilio would accept.
+/// A create request with valid parameters only.
 struct Create {
     to: String,
     channel: Channel,
@@ -291,7 +291,7 @@ struct Create {
     risk_checked: bool,
 }
 
-/// How a message really goes, and whether it will arrive.
+/// The channel that is really used, and whether the message will arrive.
 struct Route {
     channel: Channel,
     error_code: Option<u32>,
@@ -301,7 +301,7 @@ impl Create {
     fn parse(options: &Options, form: &Form) -> Result<Self, TwilioError> {
         let text = |name: &str| value(form, name).map(str::to_owned);
         let channel = match value(form, "Channel").unwrap_or_default() {
-            // Both exist, but not on this service.
+            // Both channels exist, but this service does not support them.
             "email" => return Err(TwilioError::new(400, 60217, "Service has no mailer associated")),
             "sna" => return Err(TwilioError::new(400, 60223, "Delivery channel disabled: sna")),
             name => Channel::parse(name).ok_or_else(|| TwilioError::invalid_parameter("Channel"))?,
@@ -391,7 +391,7 @@ impl Create {
         }
         let by_sms = Route { channel: Channel::Sms, error_code: None };
         if self.to.starts_with("+91") {
-            // India does not allow codes by WhatsApp from abroad: Verify falls back by itself.
+            // India does not allow codes by WhatsApp from abroad. Verify falls back to SMS by itself.
             return Ok(by_sms);
         }
         if options.whatsapp_users.contains(&self.to) {
@@ -430,7 +430,7 @@ fn require(parameter: &str, holds: bool) -> Result<(), TwilioError> {
     if holds { Ok(()) } else { Err(TwilioError::invalid_parameter(parameter)) }
 }
 
-/// A parameter that is a JSON object of strings; none at all is an empty one.
+/// A parameter that is a JSON object of strings. A missing parameter is an empty object.
 fn string_map(form: &Form, name: &str) -> Result<BTreeMap<String, String>, TwilioError> {
     let json = value(form, name).unwrap_or("{}");
     serde_json::from_str(json).map_err(|_not_such_an_object| TwilioError::invalid_parameter(name))

@@ -1,4 +1,4 @@
-//! A client of the sandbox, as the hooks are one.
+//! A client of the sandbox, as the hooks are.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) const NUMBER: &str = "+12025550123";
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// A sandbox with a client that trusts it and has its credentials.
+/// A sandbox, and a client with its certificate authority and credentials.
 pub(crate) struct Bench {
     pub(crate) sandbox: Sandbox,
     pub(crate) options: Options,
@@ -18,7 +18,7 @@ pub(crate) struct Bench {
     runtime: tokio::runtime::Runtime,
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -123,7 +123,10 @@ fn client(authority: &[u8]) -> reqwest::Client {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    #[expect(clippy::disallowed_methods, reason = "the sandbox is tested without the core that it is there to test")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the sandbox's tests do not depend on the core, which the sandbox tests"
+    )]
     let builder = reqwest::Client::builder();
     builder.tls_backend_preconfigured(tls).no_proxy().build().unwrap()
 }

@@ -18,7 +18,7 @@ impl Bench {
 }
 
 #[test]
-fn what_was_seen_can_be_read() {
+fn records_can_be_read() {
     let bench = Bench::new();
     bench.send(NUMBER, "024680");
     let inbox = bench.read("/inbox");
@@ -30,12 +30,12 @@ fn what_was_seen_can_be_read() {
     assert_eq!(verifications[0]["attempts"][0]["sid"], inbox[0]["attempt_sid"]);
     let requests = bench.read("/requests");
     assert_eq!(requests[0]["operation"], "verify_create");
-    assert_eq!(requests[0]["answered"], json!({ "status": 201, "code": null }));
+    assert_eq!(requests[0]["response"], json!({ "status": 201, "code": null }));
     assert_eq!(requests.as_array().unwrap().len(), 1, "the control plane is not Twilio");
 }
 
 #[test]
-fn the_page_needs_nothing_from_elsewhere() {
+fn the_page_loads_nothing_from_other_hosts() {
     let bench = Bench::new();
     for path in ["", "/"] {
         let page = bench.control(Method::GET, path, None);
@@ -49,7 +49,7 @@ fn the_page_needs_nothing_from_elsewhere() {
 }
 
 #[test]
-fn faults_can_be_ordered_listed_and_cancelled() {
+fn faults_can_be_set_listed_and_cleared() {
     let bench = Bench::new();
     let faults = [
         json!({ "operation": "verify_create", "fault": { "delay_ms": 1 }, "times": 1 }),
@@ -117,7 +117,7 @@ fn the_clock_can_be_set_forward() {
 }
 
 #[test]
-fn everything_can_be_forgotten() {
+fn everything_can_be_reset() {
     let bench = Bench::new();
     bench.send(NUMBER, "1234");
     assert_eq!(bench.control(Method::POST, "/reset", None).status, 200);
@@ -127,7 +127,7 @@ fn everything_can_be_forgotten() {
 }
 
 #[test]
-fn mistakes_are_told() {
+fn invalid_requests_get_an_error() {
     let bench = Bench::new();
     let year = 365 * 24 * 3600;
     let cases = [
@@ -188,7 +188,7 @@ fn mistakes_are_told() {
 }
 
 #[test]
-fn only_requests_to_localhost_are_answered() {
+fn only_requests_to_localhost_are_accepted() {
     let bench = Bench::new();
     for (host, status) in
         [("localhost", 200), ("127.0.0.1:1", 200), ("inbox.example.com", 403), ("localhost.example.com:80", 403)]
@@ -199,7 +199,7 @@ fn only_requests_to_localhost_are_answered() {
 }
 
 #[test]
-fn other_pages_cannot_order_anything() {
+fn requests_from_other_pages_are_refused() {
     let bench = Bench::new();
     let own = bench.sandbox.https_url();
     for (origin, status) in

@@ -1,4 +1,4 @@
-//! Faults to order: what a client sees of each, and whether the message was sent all the same.
+//! Faults: what a client sees of each, and whether the message was sent.
 
 use crate::bench::{Answer, Bench, NUMBER};
 use sandbox::{Fault, Operation, Sandbox, Times};
@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// Sends one code while the fault holds, then another one without it, which must succeed.
+/// Sends one code with the fault, then another one without it, which must succeed.
 fn meet(fault: Fault) -> (Result<Answer, reqwest::Error>, Bench) {
     let bench = Bench::new();
     bench.sandbox.fault(Operation::VerifyCreate, fault.clone(), Times::Next(1));
@@ -145,7 +145,7 @@ fn idle_connections_can_be_closed() {
     let bench = Bench::new();
     bench.send(NUMBER, "1234");
     bench.send(NUMBER, "1234");
-    assert_eq!(bench.sandbox.connections(), 1, "a connection is used again");
+    assert_eq!(bench.sandbox.connections(), 1, "the connection is reused");
 
     let mut used = connect(&bench.sandbox).unwrap();
     ask(&mut used);
@@ -178,7 +178,7 @@ fn connections_can_be_refused() {
     assert_eq!(ask(&mut connect(&bench.sandbox).unwrap()), "HTTP/1.1 404 Not Found");
 }
 
-/// A connection without TLS, and without a client's cleverness.
+/// A plain connection without TLS and without an HTTP client.
 pub(crate) fn connect(sandbox: &Sandbox) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(sandbox.http_url().trim_start_matches("http://"))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -202,7 +202,7 @@ pub(crate) fn is_closed(stream: &mut TcpStream) -> bool {
 }
 
 #[test]
-fn what_was_seen_can_be_waited_for() {
+fn tests_can_wait_for_requests() {
     let bench = Bench::new();
     assert!(!bench.sandbox.wait_until(Duration::from_millis(1), sent));
     std::thread::scope(|scope| {
@@ -213,7 +213,7 @@ fn what_was_seen_can_be_waited_for() {
 }
 
 #[test]
-fn the_authority_is_removed_in_the_end() {
+fn the_certificate_file_is_removed_on_drop() {
     let bench = Bench::new();
     let path = bench.sandbox.ca_file().to_owned();
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));

@@ -1,4 +1,4 @@
-//! Lookup: formats, judges, and answers the packages that are asked for.
+//! Lookup: formatting, validation and packages.
 
 use crate::bench::{Bench, NUMBER};
 use reqwest::Method;
@@ -19,7 +19,7 @@ const PACKAGES: [&str; 10] = [
     "pre_fill",
 ];
 
-/// Those that the functions ask for.
+/// The packages that the functions request.
 const ASKED_FOR: [&str; 5] =
     ["sim_swap", "call_forwarding", "line_status", "line_type_intelligence", "sms_pumping_risk"];
 
@@ -37,7 +37,7 @@ impl Bench {
 }
 
 #[test]
-fn the_free_answer_formats_and_judges() {
+fn the_free_response_formats_and_validates() {
     let bench = Bench::new();
     let answer = bench.lookup(NUMBER, "");
     assert_eq!(answer.status, 200);
@@ -58,7 +58,7 @@ fn the_free_answer_formats_and_judges() {
 }
 
 #[test]
-fn a_number_that_is_none_is_answered_all_the_same() {
+fn an_invalid_number_gets_a_response() {
     let bench = Bench::new();
     let body = bench.lookup("+120255501234", "Fields=line_type_intelligence").json();
     assert_eq!((&body["valid"], &body["validation_errors"]), (&json!(false), &json!(["TOO_LONG"])));
@@ -76,7 +76,7 @@ fn a_national_number_needs_its_country() {
     assert_eq!(number("CountryCode=GB"), "+442079460123");
     assert_eq!(number(""), "+102079460123", "without a country it is taken for an American one");
     let given = bench.lookup("+442079460123", "CountryCode=DE").json();
-    assert_eq!(given["country_code"], "GB", "a calling code is stronger");
+    assert_eq!(given["country_code"], "GB", "a calling code takes precedence");
     assert_eq!(
         bench.lookup("0301234567", "CountryCode=QQ").json()["validation_errors"],
         json!(["INVALID_COUNTRY_CODE"])
@@ -84,7 +84,7 @@ fn a_national_number_needs_its_country() {
 }
 
 #[test]
-fn packages_are_answered_when_asked_for() {
+fn requested_packages_are_returned() {
     let bench = Bench::new();
     let body = bench.lookup(NUMBER, "Fields=line_type_intelligence,sms_pumping_risk").json();
     assert_eq!(body["validation_errors"], json!([]));
@@ -110,7 +110,7 @@ fn packages_are_answered_when_asked_for() {
 }
 
 #[test]
-fn packages_that_need_more_or_may_not_answer_say_so() {
+fn unavailable_packages_have_an_error_code() {
     let bench = Bench::new();
     assert_eq!(bench.package("+14165550123", "line_type_intelligence")["error_code"], 60601);
     assert_eq!(bench.package("+14165550123", "line_type_intelligence")["type"], Value::Null);
@@ -137,7 +137,7 @@ fn faults_of_lookup_leave_verify_alone() {
 }
 
 #[test]
-fn every_magic_number_of_lookup_answers_as_its_row_says() {
+fn every_magic_number_of_lookup_has_its_effect() {
     let bench = Bench::new();
     for magic in MAGIC_NUMBERS {
         let number = magic.number;
@@ -182,7 +182,7 @@ fn every_magic_number_of_lookup_answers_as_its_row_says() {
                 assert_eq!((&body["valid"], &body["validation_errors"]), (&json!(false), &json!([reason])));
                 assert_eq!(body["line_type_intelligence"], Value::Null);
             }
-            LookupEffect::AnswerLate(delay) => {
+            LookupEffect::RespondLate(delay) => {
                 let started = Instant::now();
                 assert_eq!(bench.lookup(number, "").json()["valid"], true);
                 assert!(started.elapsed() >= delay && delay == Duration::from_secs(1));

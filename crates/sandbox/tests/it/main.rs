@@ -1,4 +1,4 @@
-//! The sandbox seen from outside, over HTTP. One program for all of it: one link, and helpers that are all used.
+//! Tests of the sandbox over HTTP, in one program, so that they link once and share their helpers.
 
 #![expect(
     clippy::unwrap_used,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const USER: &str = "00usandbox0onephone0";
 const HOUR: u64 = 3600;
 
-/// Asks with the API token.
+/// Sends a request with the API token.
 fn get(bench: &Bench, path: &str) -> Answer {
     get_as(bench, path, "SSWS sandbox-okta-api-token")
 }
@@ -22,7 +22,7 @@ fn factors(bench: &Bench, user: &str) -> Answer {
     get(bench, &format!("/api/v1/users/{user}/factors"))
 }
 
-/// Number and status of every phone that can get codes by this channel.
+/// The number and status of every phone that can receive codes by this channel.
 fn phones(bench: &Bench, user: &str, kind: &str) -> Vec<(String, String)> {
     let answer = factors(bench, user);
     assert_eq!(answer.status, 200);
@@ -45,11 +45,11 @@ fn header(answer: &Answer, name: &str) -> u64 {
 }
 
 fn now() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "as a client signs with the time of its system")]
+    #[expect(clippy::disallowed_methods, reason = "a client signs with its system time")]
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// A bench whose org knows a service app by its key.
+/// A bench with a service app in its org, and the app's key.
 fn bench_with(key: &ServiceAppKey) -> Bench {
     let okta = OktaOptions { public_keys: vec![key.public_jwk()], ..OktaOptions::default() };
     Bench::with(Options { okta, ..Options::default() })
@@ -107,11 +107,11 @@ mod users {
         expect_error(&factors(&bench, "00usandbox0deleted00"), 404, "E0000007");
         expect_error(&factors(&bench, "00usandbox0forbidden"), 403, "E0000006");
         expect_error(&factors(&bench, "00usandbox0failing00"), 500, "E0000009");
-        assert_eq!(MAGIC_USERS.len(), 14, "each of them is met here or below");
+        assert_eq!(MAGIC_USERS.len(), 14, "each of them has a test in this file");
     }
 
     #[test]
-    fn the_throttled_user_can_be_read_once_the_time_of_the_reset_has_come() {
+    fn the_throttled_user_can_be_read_after_the_reset() {
         let bench = Bench::new();
         for _ in 0..2 {
             let answer = factors(&bench, "00usandbox0throttled");
@@ -126,7 +126,7 @@ mod users {
     }
 
     #[test]
-    fn the_slow_user_is_answered_late() {
+    fn the_slow_user_gets_a_late_response() {
         let bench = Bench::new();
         let started = Instant::now();
         assert_eq!(phones(&bench, "00usandbox0slow00000", "sms").len(), 1);
@@ -162,7 +162,7 @@ mod access {
         let last = requests.last().unwrap();
         assert_eq!((last.operation, last.scheme.as_deref()), (Operation::OktaFactors, Some("SSWS")));
         assert_eq!((last.user_id.as_deref(), last.authenticated), (Some(USER), true));
-        assert!(bench.sandbox.requests().is_empty(), "nothing of it is Twilio's");
+        assert!(bench.sandbox.requests().is_empty(), "none of these requests is for Twilio");
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod access {
     }
 
     #[test]
-    fn the_assertion_has_to_be_right_in_every_respect() {
+    fn every_claim_of_the_assertion_is_checked() {
         let key = ServiceAppKey::p256("ec-1");
         let bench = bench_with(&key);
         let with = |name: &str, value: Value| {
@@ -245,7 +245,7 @@ mod limits_and_faults {
     use super::*;
 
     #[test]
-    fn so_many_requests_a_minute_for_each_endpoint() {
+    fn requests_per_minute_are_limited_for_each_endpoint() {
         let okta = OktaOptions { rate_limit: 2, ..OktaOptions::default() };
         let bench = Bench::with(Options { okta, ..Options::default() });
         for remaining in [1, 0] {
@@ -261,7 +261,7 @@ mod limits_and_faults {
     }
 
     #[test]
-    fn faults_to_order() {
+    fn faults() {
         let bench = Bench::new();
         let once = |fault: Fault| {
             bench.sandbox.fault(Operation::OktaFactors, fault, Times::Next(1));
@@ -282,7 +282,7 @@ mod limits_and_faults {
         bench.sandbox.fault(Operation::OktaFactors, Fault::CloseAfterReading, Times::Next(1));
         let path = format!("/api/v1/users/{USER}/factors");
         assert!(bench.run(bench.anonymous_request(Method::GET, &path)).is_err());
-        assert_eq!(bench.sandbox.okta_requests().last().unwrap().answered, None);
+        assert_eq!(bench.sandbox.okta_requests().last().unwrap().response, None);
         assert_eq!(factors(&bench, USER).status, 200);
     }
 
@@ -302,7 +302,7 @@ mod limits_and_faults {
     }
 
     #[test]
-    fn waiting_sees_requests_to_okta() {
+    fn tests_can_wait_for_requests_to_okta() {
         let bench = Bench::new();
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| {
@@ -325,7 +325,7 @@ mod limits_and_faults {
     }
 
     #[test]
-    fn what_okta_does_not_have() {
+    fn unknown_resources() {
         let bench = Bench::new();
         expect_error(&get(&bench, "/api/v1/groups"), 404, "E0000007");
         let path = format!("/api/v1/users/{USER}");

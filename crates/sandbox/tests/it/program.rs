@@ -1,4 +1,4 @@
-//! The program around the sandbox.
+//! The sandbox as a program.
 
 use sandbox::Options;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,7 +13,7 @@ fn program() -> Command {
     command
 }
 
-/// Ends with the test, also with one that fails.
+/// Ends with the test, even if the test fails.
 struct Running(Child);
 
 impl Drop for Running {
@@ -69,7 +69,7 @@ fn it_does_not_start_inside_lambda() {
 }
 
 #[test]
-fn a_rate_limit_has_to_make_sense() {
+fn an_invalid_rate_limit_is_an_error() {
     for (text, good) in [("okta_user=5/600", true), ("okta_user=5", false), ("5/600", false), ("a=b/c", false)] {
         let output = program().args(["--rate-limit", text]).output().unwrap();
         assert_eq!(output.status.success(), good, "{text}");
@@ -78,7 +78,7 @@ fn a_rate_limit_has_to_make_sense() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
+fn a_taken_port_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output =

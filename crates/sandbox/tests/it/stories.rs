@@ -47,10 +47,10 @@ fn outcomes(story: &Story) -> Vec<&str> {
 }
 
 #[test]
-fn what_three_parties_saw_is_one_story() {
+fn requests_responses_and_log_lines_make_one_story() {
     let bench = Bench::new();
     bench.get("/warm-up");
-    assert!(bench.sandbox.stories().is_empty(), "a connection that is opened is no request of Okta's");
+    assert!(bench.sandbox.stories().is_empty(), "opening a connection is not a request from Okta");
     let sid = bench.send_for("event-1", "sms");
     let story = bench.story();
     assert_eq!((story.hook, story.outcome), (Hook::Telephony, Outcome::Waiting));
@@ -61,16 +61,16 @@ fn what_three_parties_saw_is_one_story() {
     assert_eq!(story.outcome, Outcome::Sent);
     assert_eq!(story.summary, "A code for +12025550123 was sent.");
     assert_eq!((story.asked.flow_text, story.asked.user_id.as_deref()), (Some("sign-in"), Some(USER)));
-    assert_eq!(story.asked.number.as_deref(), Some(NUMBER), "the wire knows the number better than the log");
+    assert_eq!(story.asked.number.as_deref(), Some(NUMBER), "the request to Twilio has the whole number");
     let decided = story.decided.unwrap();
     assert_eq!((decided.reason.as_str(), decided.duration_ms, decided.verify_ms), ("accepted", Some(21), Some(9)));
     assert_eq!((story.twilio.len(), story.twilio[0].answer.as_str(), story.twilio[0].good), (1, "201", true));
-    assert_eq!(story.told.unwrap().status, Some(200));
+    assert_eq!(story.response.unwrap().status, Some(200));
     assert_eq!(story.okta_next, "Okta asks the user for the code.");
     assert_eq!((story.phone.len(), story.phone[0].code.as_str()), (1, "024680"));
     assert_eq!(story.verification, Some(Status::Pending));
     let names: Vec<_> = story.log.iter().map(|line| line["message"].as_str().unwrap()).collect();
-    assert_eq!(names, ["otp_retried", "otp_sent"], "lines that came before the decision are there too");
+    assert_eq!(names, ["otp_retried", "otp_sent"], "earlier lines are included");
 
     bench.sandbox.advance(Duration::from_secs(600));
     assert_eq!(bench.story().verification, Some(Status::Expired));
@@ -90,7 +90,7 @@ fn a_retry_is_the_same_story_and_a_resend_is_not() {
 }
 
 #[test]
-fn a_refusal_leaves_a_trace_although_twilio_was_not_asked() {
+fn a_refusal_without_a_request_to_twilio_has_a_story() {
     let bench = Bench::new();
     let fields = json!({
         "reason": "country_blocked", "request_type": "account-unlock", "channel": "sms", "phone": "GB…81", "country": "GB",
@@ -102,17 +102,17 @@ fn a_refusal_leaves_a_trace_although_twilio_was_not_asked() {
     assert_eq!(story.summary, "A code for GB…81 was refused. The number's country is blocked.");
     assert!(story.okta_next.contains("sends the code itself"), "{}", story.okta_next);
 
-    // `DENY_RESPONSE=swallow` is told by the metrics alone.
+    // Only the metrics show `DENY_RESPONSE=swallow`.
     let metrics = json!({ "_aws": {}, "Sends": 1, "Outcome": "swallowed" });
     bench.log("telephony-hook", "invocation-1", "metrics", &metrics);
     let story = bench.story();
-    assert_eq!(story.told.unwrap().word, "SUCCESSFUL");
-    assert!(story.okta_next.contains("never comes"), "{}", story.okta_next);
-    assert_eq!(story.log.len(), 1, "metrics are no log");
+    assert_eq!(story.response.unwrap().word, "SUCCESSFUL");
+    assert!(story.okta_next.contains("never arrives"), "{}", story.okta_next);
+    assert_eq!(story.log.len(), 1, "metrics are not log lines");
 }
 
 #[test]
-fn a_late_answer_means_two_messages() {
+fn a_late_response_means_two_messages() {
     let bench = Bench::new();
     let sid = bench.send_for("event-1", "sms");
     let fields =
@@ -142,14 +142,14 @@ fn feedback_goes_to_the_code_that_it_is_about() {
     approved["verification_sid"] = other["sid"].clone();
     approved["reason"] = json!("approved");
     bench.log("event-hook", "invocation-5", "feedback_approved", &approved);
-    assert!(find(2).feedback.is_empty(), "it was not about that one");
+    assert!(find(2).feedback.is_empty(), "it belongs to another code");
     assert_eq!(outcomes(&find(5)), ["approved"]);
     assert_eq!(outcomes(&find(4)), ["approved"], "one event, one entry");
     assert_eq!(find(4).invocations, ["invocation-4", "invocation-5"]);
 }
 
 #[test]
-fn what_was_turned_away_is_not_what_reached_twilio() {
+fn a_rejected_request_is_not_the_one_that_reached_twilio() {
     let bench = Bench::new();
     let rejected = json!({ "reason": "not_authenticated", "status": 401 });
     bench.log("telephony-hook", "invocation-1", "request_rejected", &rejected);
@@ -161,11 +161,11 @@ fn what_was_turned_away_is_not_what_reached_twilio() {
     bench.sandbox.reset();
     bench.send_for("event-1", "sms");
     bench.log("telephony-hook", "invocation-3", "request_rejected", &rejected);
-    assert_eq!(bench.sandbox.stories().len(), 2, "a request without a secret never got as far as Twilio");
+    assert_eq!(bench.sandbox.stories().len(), 2, "a rejected request does not reach Twilio");
 }
 
 #[test]
-fn foreign_lines_are_passed_over() {
+fn other_lines_are_ignored() {
     let bench = Bench::new();
     for line in
         ["", "no JSON", "[]", r#"{"message":"started","service":"telephony-hook"}"#, r#"{"function_request_id":1}"#]
@@ -196,7 +196,7 @@ fn changes_come_as_server_sent_events() {
     assert_eq!(next("story")["outcome"], "sent");
     bench.post("/clock", &json!({ "advance_seconds": 600 }));
     assert_eq!(next("state")["ahead_seconds"], 600);
-    // Whoever reads along is not idle: the stream outlives this, and nobody waits for it.
+    // A stream is not an idle connection: it stays open, and closing idle connections does not wait for it.
     assert_eq!(bench.run(bench.anonymous_request(Method::DELETE, "/_sandbox/connections")).unwrap().status, 200);
     bench.sandbox.reset();
     assert_eq!(next("reset"), Value::Null);
@@ -208,7 +208,7 @@ impl Bench {
         assert_eq!(self.run(request).unwrap().status, 200);
     }
 
-    /// Twilio answers the next request for a code so.
+    /// Makes Twilio respond to the next request for a code like this.
     fn control_fault(&self, status: u16) {
         self.post("/faults", &json!({ "operation": "verify_create", "fault": { "status": status }, "times": 1 }));
     }

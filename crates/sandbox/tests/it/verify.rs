@@ -1,4 +1,4 @@
-//! Verify: what is sent, counted, refused and forgotten.
+//! Verify: sending, counting, refusing and expiring.
 
 use crate::bench::{Bench, NUMBER};
 use reqwest::Method;
@@ -90,7 +90,7 @@ fn parameters_are_checked() {
     let (many_tags, long_tag) = (json!(many_tags).to_string(), json!({ "x": "y".repeat(129) }).to_string());
     let sent = (201, 0, "");
     let invalid = (400, 60200, "");
-    // Channel, a further parameter, its value, and what is answered; `invalid` names that parameter.
+    // Channel, a further parameter, its value, and the response; `invalid` names that parameter.
     let cases = [
         ("sms", "CustomCode", "1234", sent),
         ("sms", "CustomCode", "1234567890", sent),
@@ -410,7 +410,7 @@ fn whatsapp_falls_back_to_sms_in_india() {
 }
 
 #[test]
-fn who_is_not_on_whatsapp_gets_nothing_or_an_sms() {
+fn a_number_without_whatsapp_gets_nothing_or_an_sms() {
     let only_the_other = WhatsappUsers::Only(BTreeSet::from(["+12025550124".to_owned()]));
     for falls_back in [false, true] {
         let bench = Bench::with(Options {
@@ -419,7 +419,7 @@ fn who_is_not_on_whatsapp_gets_nothing_or_an_sms() {
             ..Options::default()
         });
         let body = bench.create(&[("To", NUMBER), ("Channel", "whatsapp")]).json();
-        assert_eq!(body["status"], "pending", "Twilio notices only later");
+        assert_eq!(body["status"], "pending", "Twilio learns of it later");
         let attempt = &bench.sandbox.verifications()[0].attempts[0];
         if falls_back {
             assert_eq!((body["channel"].as_str(), attempt.error_code), (Some("sms"), None));
@@ -444,7 +444,7 @@ fn landlines_can_be_skipped() {
 }
 
 #[test]
-fn every_magic_number_of_verify_answers_as_its_row_says() {
+fn every_magic_number_of_verify_has_its_effect() {
     let bench = Bench::new();
     for magic in MAGIC_NUMBERS {
         bench.sandbox.reset();
@@ -483,12 +483,12 @@ fn every_magic_number_of_verify_answers_as_its_row_says() {
                 assert_eq!(bench.sandbox.messages().len(), usize::from(effect == VerifyEffect::SendAndHangUp));
                 assert!(bench.sandbox.requests()[0].swallowed());
             }
-            VerifyEffect::AnswerLate(delay) => {
+            VerifyEffect::RespondLate(delay) => {
                 let started = std::time::Instant::now();
                 let form = [("To", magic.number), ("Channel", "sms")];
                 let request = bench.request(Method::POST, &bench.verifications_path()).form(&form);
                 if delay > Duration::from_secs(2) {
-                    // Enough to see that it is not answered; the message is sent all the same.
+                    // Long enough to see that there is no response. The message is still sent.
                     assert!(bench.run(request.timeout(Duration::from_millis(300))).is_err());
                 } else {
                     assert_eq!(bench.run(request).unwrap().status, 201);

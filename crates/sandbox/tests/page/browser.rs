@@ -1,4 +1,4 @@
-//! A browser to look through: Chromium, driven by chromedriver over the W3C WebDriver protocol
+//! A browser for the tests: Chromium, driven by chromedriver over the W3C WebDriver protocol
 //! (<https://www.w3.org/TR/webdriver2/>).
 
 use sandbox::guard::Guard;
@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use ureq::Agent;
 
-/// How long something may take to show.
+/// The time to wait for something to appear.
 const LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);
-/// How WebDriver names an element.
+/// The key of an element reference in WebDriver.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 pub(crate) const TAB: &str = "\u{e004}";
@@ -41,12 +41,12 @@ impl Browser {
             .process_group(0)
             .spawn()
             .expect("chromedriver; `make test-page` finds it");
-        // It ends with this process, however that ends, and takes the browser with it.
+        // The driver ends with this process, however it ends, and stops the browser.
         let guard = Guard::start(driver.id()).unwrap();
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
         let port = lines
             .find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok());
-        // Read on, so that the driver never blocks on a full pipe.
+        // Keep reading, so that the driver never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         let driver_url = format!("http://127.0.0.1:{}", port.expect("chromedriver says its port"));
         // The browser's own sandbox needs rights that containers lack; it sees one page, which is this project's.
@@ -74,7 +74,7 @@ impl Browser {
         self.command("Emulation.setDeviceMetricsOverride", &size);
     }
 
-    /// What the system is set to: `light` or `dark`.
+    /// Sets the colour scheme of the system: `light` or `dark`.
     pub(crate) fn theme(&self, theme: &str) {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
         self.command("Emulation.setEmulatedMedia", &features);
@@ -85,7 +85,7 @@ impl Browser {
         self.post("goog/cdp/execute", &json!({ "cmd": name, "params": parameters }))
     }
 
-    /// The body of a function with `arguments`; returns what it returns.
+    /// Runs a script with `arguments`. Returns its result.
     pub(crate) fn script(&self, body: &str, arguments: &[Value]) -> Value {
         self.post("execute/sync", &json!({ "script": body, "args": arguments }))
     }
@@ -103,7 +103,7 @@ impl Browser {
         }
     }
 
-    /// Waits until an element is there whose visible text holds all of these.
+    /// Waits for an element whose visible text contains all of these.
     pub(crate) fn wait_for_text(&self, selector: &str, texts: &[&str]) {
         let script = format!(
             "return [...document.querySelectorAll({})].some((each) => {}.every((text) => each.innerText.includes(text)));",
@@ -125,7 +125,7 @@ impl Browser {
         self.script(script, &[json!(selector)]).as_u64().unwrap()
     }
 
-    /// A click as of a mouse: fails where the element is hidden, covered or disabled.
+    /// A mouse click. It fails if the element is hidden, covered or disabled.
     pub(crate) fn click(&self, selector: &str) {
         let element = self.find(selector);
         self.post(&format!("element/{element}/click"), &json!({}));
@@ -138,7 +138,7 @@ impl Browser {
         self.post(&format!("element/{element}/value"), &json!({ "text": text }));
     }
 
-    /// Presses keys one after the other, wherever the focus is.
+    /// Presses keys one after the other in the focused element.
     pub(crate) fn press(&self, keys: &[&str]) {
         let strokes = keys.iter().flat_map(|key| [("keyDown", key), ("keyUp", key)]);
         self.keys(&strokes.map(|(kind, key)| json!({ "type": kind, "value": key })).collect::<Vec<_>>());
@@ -154,7 +154,7 @@ impl Browser {
         self.post("actions", &json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": strokes }] }));
     }
 
-    /// What is in the viewport, as PNG in base64.
+    /// A screenshot of the viewport, as PNG in base64.
     pub(crate) fn screenshot(&self) -> String {
         ask("GET", &format!("{}/screenshot", self.session), &Value::Null).as_str().unwrap().to_owned()
     }
@@ -171,7 +171,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Ends the browser in order, which its driver's death would not.
+        // Ends the browser properly. Killing its driver would not.
         let _ = agent().delete(&self.session).call();
         let _ = self.driver.kill();
         let _ = self.driver.wait();

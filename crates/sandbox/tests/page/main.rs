@@ -1,4 +1,4 @@
-//! The page of `make dev` as a person uses it: the local stack as it is, and a real browser. `make test-page` runs this.
+//! The page of `make dev` as a person uses it: the real local stack and a real browser. `make test-page` runs this.
 
 #![expect(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ impl Browser {
         browser
     }
 
-    /// Sends a recorded event by the box, and waits until its outcome shows.
+    /// Sends a recorded event from the page, and waits for its outcome.
     fn send(&self, event: &str, outcome: &str) {
         let choose = "const list = document.getElementById('event'); list.value = arguments[0];
             list.dispatchEvent(new Event('change')); return list.value;";
@@ -46,7 +46,7 @@ impl Browser {
         self.script("return document.querySelectorAll('#stories article').length;", &[]).as_u64().unwrap()
     }
 
-    /// What a row says under a heading.
+    /// The text of a row under a heading.
     fn cell(&self, row: &str, heading: &str) -> String {
         let script = "const heads = [...document.querySelector(arguments[0]).querySelectorAll('dt')];
             return heads.find((head) => head.textContent === arguments[1])?.nextElementSibling.innerText;";
@@ -72,7 +72,7 @@ fn a_code_is_followed_from_okta_to_the_phone_and_back() {
     assert_has(&browser.cell(NEWEST, "Okta asked"), &["sign-in", NUMBER, "SMS", "EN-US", "00uyxxSknGtK8022w0g3"]);
     assert_has(&browser.cell(NEWEST, "Decided"), &["Twilio accepted", "accepted", "ms of Okta's 3000"]);
     assert_has(&browser.cell(NEWEST, "Twilio"), &["send the code", "201"]);
-    assert_has(&browser.cell(NEWEST, "Answer to Okta"), &["200", "SUCCESSFUL", "asks the user for the code"]);
+    assert_has(&browser.cell(NEWEST, "Response to Okta"), &["200", "SUCCESSFUL", "asks the user for the code"]);
     assert_has(&browser.cell(NEWEST, "Phone"), &["826053", NUMBER, "sms"]);
     assert_has(&browser.cell(NEWEST, "Feedback"), &["pending"]);
     let news = "return document.querySelector('[aria-live=polite]').textContent;";
@@ -83,7 +83,7 @@ fn a_code_is_followed_from_okta_to_the_phone_and_back() {
     let sign_in = "article[data-outcome=sent]";
     browser.wait_for_text(sign_in, &["approved"]);
     assert_has(&browser.cell(sign_in, "Feedback"), &["approved", "Found in the sends table"]);
-    assert_eq!(browser.count(&format!("{sign_in} [data-key=type]")), 0, "nobody types a code twice");
+    assert_eq!(browser.count(&format!("{sign_in} [data-key=type]")), 0, "a code is typed once");
 
     browser.click(&format!("{sign_in} [data-key=log-summary]"));
     assert_has(&browser.text(&format!("{sign_in} [data-key=log] pre")), &["otp_sent", "feedback_approved"]);
@@ -102,14 +102,14 @@ fn refusals_and_failures_say_why_and_what_okta_does() {
     let browser = Browser::on(&stack);
     browser.send("telephony-policy-country-blocked", "refused");
     assert_has(&browser.cell(NEWEST, "Decided"), &["The number's country is blocked.", "country_blocked"]);
-    assert_has(&browser.cell(NEWEST, "Twilio"), &["was not asked"]);
-    assert_has(&browser.cell(NEWEST, "Answer to Okta"), &["200", "Okta sends the code itself"]);
+    assert_has(&browser.cell(NEWEST, "Twilio"), &["no request"]);
+    assert_has(&browser.cell(NEWEST, "Response to Okta"), &["200", "Okta sends the code itself"]);
     assert_has(&browser.cell(NEWEST, "Phone"), &["shows nothing"]);
     browser.send("telephony-twilio-60410-fraud-guard", "failed");
     assert_has(&browser.cell(NEWEST, "Decided"), &["Twilio blocked the number as fraud.", "60410", "Safe List"]);
     assert_has(&browser.cell(NEWEST, "Twilio"), &["403, error 60410"]);
     browser.send("telephony-rejected-secret-wrong", "rejected");
-    assert_has(&browser.cell(NEWEST, "Answer to Okta"), &["401", "not_authenticated"]);
+    assert_has(&browser.cell(NEWEST, "Response to Okta"), &["401", "not_authenticated"]);
     browser.send(SIGN_IN, "sent");
 
     let filters = browser.text("#filters");
@@ -120,7 +120,7 @@ fn refusals_and_failures_say_why_and_what_okta_does() {
         browser.click(&format!("#filter-{filter}"));
         assert_eq!(browser.count("#stories article"), shown, "{filter}");
     }
-    for (words, shown) in [(NUMBER, 1), ("00uyxx", 4), ("60410", 1), ("nobody", 0), (" ", 4)] {
+    for (words, shown) in [(NUMBER, 1), ("00uyxx", 4), ("60410", 1), ("nowhere", 0), (" ", 4)] {
         browser.fill("#search", words);
         // The page knows the user of the rejected one too, since the page sent it.
         let shown_now = format!(
@@ -138,7 +138,7 @@ fn trouble_is_ordered_on_the_page_and_time_passes() {
     browser.click("#down");
     browser.wait_for_text("#state", &["verify_create"]);
     browser.send(SIGN_IN, "failed");
-    assert_has(&browser.cell(NEWEST, "Twilio"), &["503", "ordered fault"]);
+    assert_has(&browser.cell(NEWEST, "Twilio"), &["503", "fault"]);
     browser.click("#later");
     browser.wait_for_text("#state", &["10 minutes ahead"]);
     assert!(!browser.text("#state").contains("verify_create"), "ten minutes are longer than ten seconds");
@@ -146,7 +146,7 @@ fn trouble_is_ordered_on_the_page_and_time_passes() {
     assert_eq!(browser.count("#type:enabled"), 1);
     browser.click("#later");
     browser.wait_for_text(NEWEST, &["expired"]);
-    assert_eq!(browser.count("#type:enabled"), 0, "nobody can use that code any more");
+    assert_eq!(browser.count("#type:enabled"), 0, "the code has expired");
     browser.click("#reset");
     browser.wait_for("an empty list", "return document.querySelectorAll('#stories li').length === 0;");
 }
@@ -190,7 +190,7 @@ fn the_keyboard_is_enough() {
     focus_on("[data-key=log-summary]");
     browser.press(&[ENTER]);
     assert_has(&browser.text(&format!("{NEWEST} [data-key=log] pre")), &["otp_sent"]);
-    // Back to the button above; the row changes meanwhile, and the focus stays on what it was.
+    // Back to the button above. The row changes meanwhile, and the focus stays on the same control.
     while browser.script("return document.activeElement.dataset.key === 'type';", &[]) != true {
         browser.press_with(SHIFT, TAB);
     }
@@ -219,7 +219,7 @@ fn a_story_is_saved_as_a_page_of_its_own() {
     let page = std::fs::read_to_string(&path).unwrap();
     assert_has(&page, &["<!doctype html>", "Sandbox", NUMBER, "otp_sent", "200", "826053"]);
     for active in ["<script", "<button", "http://", "https://", "src="] {
-        assert!(!page.contains(active), "{active}: it is static and asks nobody for anything");
+        assert!(!page.contains(active), "{active}: it is static and loads nothing");
     }
 }
 
@@ -250,7 +250,7 @@ fn it_can_be_read_at_every_width_in_both_themes() {
     assert_eq!(browser.script("return document.querySelectorAll('[id]').length - new Set([...document.querySelectorAll('[id]')].map((each) => each.id)).size;", &[]), 0);
 }
 
-/// Visible texts with less contrast to what is behind them than WCAG 2.2 AA asks for, 4.5 to 1 (1.4.3); text that is off is exempt.
+/// Visible texts with a contrast below 4.5 to 1, the minimum of WCAG 2.2 AA (1.4.3). Disabled text is exempt.
 const FAINT_TEXTS: &str = r#"
     const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
     const luminance = ([red, green, blue]) => {

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Stack {
     program: Child,
     _guard: Guard,
-    /// Where the page is.
+    /// The URL of the page.
     pub(crate) page: String,
-    /// Where the functions are, with the path that leads to them.
+    /// The base URL of the functions.
     pub(crate) functions: String,
 }
 
 impl Stack {
-    /// Starts it with these variables of the functions, and waits until it says where the page is.
+    /// Starts the stack with these variables of the functions, and waits until it prints the URL of the page.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
         let mut program = Command::new(env!("CARGO_BIN_EXE_local-stack"))
             .arg("dev")
@@ -29,7 +29,7 @@ impl Stack {
             .process_group(0)
             .spawn()
             .unwrap();
-        // It ends with this process, however that ends.
+        // The stack ends with this process, however it ends.
         let guard = Guard::start(program.id()).unwrap();
         let mut lines = BufReader::new(program.stdout.take().unwrap()).lines().map_while(Result::ok);
         let seen = Arc::new(Mutex::new(String::new()));
@@ -42,7 +42,7 @@ impl Stack {
         };
         let page = word_with("/_sandbox/");
         let functions = word_with("/lambda-url/");
-        // Read on, so that it never blocks on a full pipe.
+        // Keep reading, so that the stack never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Self { program, _guard: guard, page, functions }
     }

@@ -1,8 +1,8 @@
 //! A child process that cannot outlive this one.
 //!
-//! It leads a process group of its own, so that the terminal's Ctrl-C reaches this process only, which then ends its
-//! children in order. However this process ends, be it by a panic or SIGKILL, a guard (`sh`, blocked on a pipe that only
-//! this process holds) ends the group.
+//! The child leads a process group of its own, so that the terminal's Ctrl-C reaches only this process, which then
+//! stops its children in order. If this process ends in any other way, even by a panic or SIGKILL, a guard (a `sh` that
+//! reads from a pipe of this process) kills the group.
 
 use std::{
     io::{BufRead as _, BufReader, Read},
@@ -18,10 +18,10 @@ use sandbox::guard::Guard;
 
 use crate::{error::Error, events::Events, output::Output};
 
-/// How long a child may take to end by itself after SIGTERM.
+/// The time that a child may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A running child. Dropping it ends it.
+/// A running child. Dropping it stops the child.
 pub(crate) struct Child {
     pid: Pid,
     state: Arc<State>,
@@ -35,13 +35,14 @@ struct State {
 
 #[derive(Default)]
 struct Life {
-    /// It is being ended on purpose.
+    /// Whether this process has started to stop the child.
     unwanted: bool,
     ended: bool,
 }
 
 impl Child {
-    /// Starts `command`. Each line that it writes goes to `output`; its end, unless requested, is sent to `events`.
+    /// Starts `command`. Each line that it writes goes to `output`. If it ends without a request, `events` receives
+    /// that.
     pub(crate) fn start(
         name: &'static str,
         mut command: Command,
@@ -59,7 +60,7 @@ impl Child {
             move || {
                 if let Some(status) = watch(child, guard, &state) {
                     wait_for_readers(&readers);
-                    // Whoever is killed has no last words.
+                    // A killed child leaves no message.
                     output.push(status);
                     events.child_ended(Error::ended(name, &output));
                 }
@@ -77,7 +78,7 @@ impl Drop for Child {
             if life.ended {
                 return;
             }
-            // Cannot fail in a way that matters: the child is not reaped before `ended` is set.
+            // An error can be ignored: the child is not reaped before `ended` is set.
             let _ = rustix::process::kill_process_group(self.pid, signal);
             let _life = self.state.changed.wait_timeout_while(life, GRACE, |life| !life.ended);
         }
@@ -90,10 +91,11 @@ impl State {
     }
 }
 
-/// Waits for the child to end, and returns how it ended unless that was requested.
+/// Waits for the end of the child. Returns its exit status, unless this process stopped it.
 fn watch(mut child: process::Child, guard: Guard, state: &State) -> Option<String> {
     let pid = WaitId::Pid(Pid::from_child(&child));
-    // Without reaping it: until that is done below, the id stays taken and nobody's signal can hit a stranger.
+    // Wait without reaping. Until the child is reaped below, its id stays in use, and a signal cannot reach another
+    // process.
     let _ = rustix::io::retry_on_intr(|| {
         rustix::process::waitid(pid.clone(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
     });
@@ -107,7 +109,7 @@ fn watch(mut child: process::Child, guard: Guard, state: &State) -> Option<Strin
     (!unwanted).then(|| status.map_or_else(|error| error.to_string(), |status| status.to_string()))
 }
 
-/// Waits until what a child wrote last is read, or shortly: what the child has started may keep its pipes open.
+/// Waits until the last output of a child is read. The wait is short, because a grandchild can keep the pipes open.
 fn wait_for_readers(readers: &[Option<JoinHandle<()>>]) {
     let deadline = Instant::now() + GRACE;
     for reader in readers.iter().flatten() {
@@ -144,7 +146,7 @@ mod tests {
         command
     }
 
-    /// A child that has started, and what it writes.
+    /// A child that has started, and its output.
     fn start(script: &str) -> (Child, Arc<Output>) {
         let (events, _waiter) = events::channel();
         let output = Arc::default();
@@ -153,7 +155,7 @@ mod tests {
         (child, output)
     }
 
-    /// Whether every process that writes to the output has ended within the limit: only then are its readers done.
+    /// Whether every process that writes to the output ends within the limit, which ends the readers as well.
     fn is_over(output: &Arc<Output>) -> bool {
         let deadline = Instant::now() + LIMIT;
         while Arc::strong_count(output) > 1 && Instant::now() < deadline {

@@ -1,4 +1,4 @@
-//! `make demo`: six stories, then every other recorded event through the front door, counted by group, and a closing.
+//! `make demo`: six stories, then every other recorded event over HTTP, counted by group, and a summary.
 
 use std::{
     collections::BTreeMap,
@@ -25,31 +25,31 @@ use crate::{
     terminal::Terminal,
 };
 
-/// The groups of recorded events: how a name begins, and what the group shows. The first that fits counts.
+/// The groups of recorded events: the prefix of the name and the title. The first match applies.
 const GROUPS: &[(&str, &str)] = &[
     ("telephony-sms-", "A code by SMS"),
     ("telephony-call-", "A code by voice call"),
     ("telephony-whatsapp-", "A code by WhatsApp"),
     ("telephony-preview-", "Previews of Okta's Admin Console"),
-    ("telephony-rejected-", "Requests that are turned away"),
+    ("telephony-rejected-", "Rejected requests"),
     ("telephony-unfit-", "Numbers and codes of no use"),
     ("telephony-policy-", "The policy decides"),
     ("telephony-rules-", "Rules by country"),
     ("telephony-twilio-", "Twilio refuses, fails or hangs"),
     ("event-verification", "Okta verifies its event hook"),
     ("event-factor-", "Sign-ins without a phone"),
-    ("event-rejected-", "Deliveries that are turned away"),
+    ("event-rejected-", "Rejected deliveries"),
     ("event-", "Okta reports what became of codes"),
 ];
 
-/// Width of the longest title above, and of the longest name.
+/// The width of the longest title above, and of the longest name.
 const TITLE_WIDTH: usize = 34;
 const NAME_WIDTH: usize = 46;
 
 /// After this time without output, a line shows the progress.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What the demo is run in.
+/// The parameters of a demo run.
 struct Stage<'a> {
     outside: &'a Outside,
     events: &'a Events,
@@ -58,7 +58,7 @@ struct Stage<'a> {
     port: HeldPort,
 }
 
-/// Sends all, and returns how many had another outcome than expected.
+/// Sends all requests. Returns the number of unexpected results.
 pub(crate) fn run(
     outside: &Outside,
     events: &Events,
@@ -71,7 +71,7 @@ pub(crate) fn run(
     tally.must_not_show(secrets());
     let variables = stories::variables();
     let scene = stage.scene(&Mode::Deployed(&variables), &[&TELEPHONY_HOOK, &EVENT_HOOK])?;
-    stories::tell(&scene, &mut tally)?;
+    stories::run(&scene, &mut tally)?;
     tally.search(&scene.functions.output);
     drop(scene);
 
@@ -93,7 +93,7 @@ pub(crate) fn run(
         }
         tally.search(&scene.functions.output);
     }
-    // Nothing before this had Okta's API.
+    // The steps above had no access to Okta's API.
     outside.create_okta_secret()?;
     for (variables, events) in &deliveries {
         let scene = stage.scene(&Mode::Deliveries(variables), &[&EVENT_HOOK])?;
@@ -117,20 +117,20 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Not through the front door: what has no file because of its size, what an authorizer adds to a request, what another
-/// gateway makes of it, and what comes from the queue.
+/// Whether an event can be sent over HTTP. Events without a file because of their size, with data from an authorizer,
+/// from another kind of gateway, or from the queue cannot.
 pub(crate) fn can_be_sent<Expected>(event: &RecordedEvent<Expected>) -> bool {
     let is_of_another_gateway = event.name == "telephony-rejected-payload-format";
     let needs_authorizer = event.variables.contains_key("AUTH_MODE");
     event.kept && !needs_authorizer && !is_of_another_gateway && !event.name.starts_with("sqs-")
 }
 
-/// Events that need the same variables of the function, those without any first.
+/// Groups events by the variables that they need. Events without variables come first.
 type ByVariables<Expected> = BTreeMap<Variables, Vec<RecordedEvent<Expected>>>;
 
 fn by_variables<Expected>(events: Vec<RecordedEvent<Expected>>) -> ByVariables<Expected> {
     let mut result = ByVariables::new();
-    for event in events.into_iter().filter(|event| can_be_sent(event) && !stories::TOLD.contains(&event.name.as_str()))
+    for event in events.into_iter().filter(|event| can_be_sent(event) && !stories::SHOWN.contains(&event.name.as_str()))
     {
         result.entry(event.variables.clone()).or_default().push(event);
     }
@@ -145,14 +145,14 @@ fn group(name: &str) -> &'static str {
     GROUPS.iter().find(|(beginning, _title)| name.starts_with(beginning)).map_or("Others", |(_beginning, title)| title)
 }
 
-/// What the functions know and never show.
+/// Values that the functions know and must never show.
 fn secrets() -> Vec<PrivateValue> {
     let options = Options::default();
     let secrets = [AUTH_SECRET.to_owned(), options.api_key_secret, options.okta.api_token];
     secrets.into_iter().map(|secret| PrivateValue::Text("secret", secret)).collect()
 }
 
-/// One row for each group, as soon as its last event is through; with `ALL=1`, one for each event.
+/// One row for each group, after its last event. With `ALL=1`, one row for each event.
 struct Table {
     terminal: Terminal,
     shows_all: bool,

@@ -1,4 +1,4 @@
-//! `make dev`: says what to type, then shows what the functions log and what the phones get, until Ctrl-C.
+//! `make dev`: prints example commands, then shows the functions' log and the messages to phones, until Ctrl-C.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -23,7 +23,7 @@ use crate::{
     terminal::{self, TICK, Terminal},
 };
 
-/// The recorded events that are named: of the same user.
+/// The recorded events in the example commands. Both are about the same user.
 const SENDING: &str = "telephony-sms-mfa-verification";
 const FEEDBACK: &str = "event-sms-identity-engine";
 
@@ -40,7 +40,7 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
     let over = AtomicBool::new(false);
     let show = |shown: Result<(), Error>| {
         if shown.is_err() {
-            // Nobody reads any more.
+            // The reader of the output has gone.
             events.interrupt();
         }
     };
@@ -54,7 +54,8 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
     })
 }
 
-/// A misspelt variable of a rule is a rule that is not there. Both functions see the same variables: each is named once.
+/// Shows the functions' warnings about their variables, because a rule with a misspelt variable has no effect. Both
+/// functions have the same variables, so each warning is shown once.
 fn warn(functions: &Functions, terminal: Terminal) -> Result<(), Error> {
     let mut warnings: Vec<String> = functions.configuration_warnings().iter().map(warning).collect();
     warnings.dedup();
@@ -71,11 +72,12 @@ fn warning(line: &Value) -> String {
 fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) -> Result<(), Error> {
     let sandbox = outside.sandbox.http_url();
     let page = outside.sandbox.page_url();
-    terminal.say(format!("{}  {page}", terminal.title("See each decision, and send, on the page:")))?;
-    terminal.say(terminal.title("The local stack is up; Ctrl-C ends it. In another terminal:"))?;
+    terminal
+        .say(format!("{}  {page}", terminal.title("Page with each decision, where you can also send requests:")))?;
+    terminal.say(terminal.title("The local stack is running. Ctrl-C stops it. In another terminal:"))?;
     for (what, command) in [
         ("Okta asks to send a code", format!("make invoke EVENT=events/{SENDING}.json")),
-        ("the user has typed it: Okta's event", format!("make invoke EVENT=events/{FEEDBACK}.json")),
+        ("the user typed the code: Okta's event", format!("make invoke EVENT=events/{FEEDBACK}.json")),
         ("a request of your own", own_request(functions.port)),
         (
             "let Twilio fail once",
@@ -84,12 +86,15 @@ fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) -> Resu
             ),
         ),
         (
-            "with a policy: end this first, then",
+            "with a policy: stop this first, then",
             "LOOKUP_FIELDS=sms_pumping_risk MAX_SMS_PUMPING_RISK=75 make dev".to_owned(),
         ),
-        ("and the number that it refuses", "make invoke EVENT=events/telephony-policy-pumping-high.json".to_owned()),
         (
-            "put back what the queue has given up",
+            "and a number that the policy refuses",
+            "make invoke EVENT=events/telephony-policy-pumping-high.json".to_owned(),
+        ),
+        (
+            "return messages from the dead-letter queue",
             format!(
                 "make redrive FEEDBACK_QUEUE_URL={} AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={REGION} \
                  AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={ACCESS_KEY}",
@@ -103,7 +108,7 @@ fn explain(functions: &Functions, outside: &Outside, terminal: Terminal) -> Resu
     terminal.say(terminal.quiet("Below: the functions' log (metrics left out), the builds, and the phones."))
 }
 
-/// A command with as little in it as the hook needs.
+/// A command with only the fields that the hook requires.
 fn own_request(port: u16) -> String {
     let body = r#"{"eventType":"com.okta.telephony.provider","data":{"messageProfile":{"phoneNumber":"+12025550123","otpCode":"123456","deliveryChannel":"SMS"}}}"#;
     format!(
@@ -113,7 +118,7 @@ fn own_request(port: u16) -> String {
 }
 
 fn show_log(functions: &Functions, terminal: Terminal, over: &AtomicBool) -> Result<(), Error> {
-    // What came before is about the requests that have started the functions.
+    // Earlier lines are about the requests that started the functions.
     let mut position = functions.output.position();
     while !over.load(Ordering::Relaxed) {
         let lines = functions.output.wait_for(position, TICK, |_line| true);

@@ -1,4 +1,4 @@
-//! Why the local stack cannot go on.
+//! Errors that stop the local stack.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -9,11 +9,11 @@ pub(crate) enum Error {
     #[error("interrupted")]
     Interrupted,
     /// As with `make demo | head`.
-    #[error("nobody reads the output any more")]
+    #[error("the output was closed")]
     NobodyReads,
     #[error("cannot write: {0}")]
     Write(io::Error),
-    /// What the function says of its variables, which names one and gives an example.
+    /// The function's own error text, which names the variable and gives an example.
     #[error("{problem} ({function} does not start)")]
     Configuration { function: &'static str, problem: String },
     #[error("{0}")]
@@ -22,7 +22,7 @@ pub(crate) enum Error {
     Start { name: &'static str, source: io::Error },
     #[error("{name} ended by itself. Its last lines:\n{output}")]
     Ended { name: &'static str, output: String },
-    #[error("{name} gave no answer within {limit:?}. Its last lines:\n{output}")]
+    #[error("{name} did not respond within {limit:?}. Its last lines:\n{output}")]
     NotReady { name: &'static str, limit: Duration, output: String },
     #[error("{url}: {source}")]
     Http { url: String, source: Box<ureq::Error> },
@@ -33,12 +33,12 @@ pub(crate) enum Error {
     #[error("the local stack is not running here: start `make dev` in another terminal")]
     NotRunning,
     #[error("{base_url}: {why}. PORT=... asks another port")]
-    NoAnswer { base_url: String, why: &'static str },
+    NoResponse { base_url: String, why: &'static str },
     #[error("cannot write {}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
-    #[error("a part of the local stack met a bug; its message is above")]
+    #[error("a part of the local stack has a bug; its message is above")]
     Panicked,
     #[error(transparent)]
     Aws(#[from] sandbox::AwsError),
@@ -52,7 +52,7 @@ impl Error {
         Self::Ended { name, output }
     }
 
-    /// Whether somebody took the port before the child could.
+    /// Whether another process took the port before the child could.
     pub(crate) fn is_address_in_use(&self) -> bool {
         let Self::Ended { output, .. } = self else { return false };
         let output = output.to_ascii_lowercase();

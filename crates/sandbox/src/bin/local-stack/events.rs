@@ -1,4 +1,4 @@
-//! What can end a wait: Ctrl-C, SIGTERM, a child that ends, or the end of what is waited for.
+//! The events that end a wait: Ctrl-C, SIGTERM, the end of a child, or the end of the work.
 
 use std::{
     io,
@@ -14,10 +14,10 @@ use signal_hook::{
 
 use crate::{error::Error, output::Output};
 
-/// How often a service that starts is asked whether it is there.
+/// The interval between two checks of a service that is starting.
 const POLL: Duration = Duration::from_millis(20);
 
-/// How long a part may take to answer for the first time.
+/// The time that a part may take until its first response.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 enum Event {
@@ -30,20 +30,20 @@ enum Event {
 #[derive(Clone)]
 pub(crate) struct Events(Sender<Event>);
 
-/// Where they are waited for.
+/// The receiving side.
 pub(crate) struct Waiter {
     events: Receiver<Event>,
     sender: Sender<Event>,
 }
 
-/// Both ends.
+/// Creates both sides.
 pub(crate) fn channel() -> (Events, Waiter) {
     let (sender, events) = mpsc::channel();
     (Events(sender.clone()), Waiter { events, sender })
 }
 
 impl Events {
-    /// Takes the signals that ask this process to end; from now on they do not end it by themselves.
+    /// Handles the signals that end a process. From now on they no longer end it by themselves.
     pub(crate) fn take_signals(&self) -> io::Result<()> {
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let events = self.clone();
@@ -61,13 +61,13 @@ impl Events {
     }
 
     pub(crate) fn child_ended(&self, error: Error) {
-        // Nobody waits any more while the children are ended on purpose.
+        // The receiver is gone while this process stops its children.
         let _ = self.0.send(Event::ChildEnded(error));
     }
 }
 
 impl Waiter {
-    /// Does something that blocks, on a thread of its own, and waits for its result.
+    /// Runs blocking work on a thread of its own and waits for the result.
     pub(crate) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let (result, results) = mpsc::channel();
         let finished = Finished(self.sender.clone());
@@ -88,7 +88,7 @@ impl Waiter {
         }
     }
 
-    /// Asks again and again until there is a value; `None` if there is none within `limit`.
+    /// Polls until there is a value. Returns `None` if there is none within `limit`.
     fn poll<T>(&self, limit: Duration, mut ask: impl FnMut() -> Result<Option<T>, Error>) -> Result<Option<T>, Error> {
         let deadline = Instant::now() + limit;
         loop {
@@ -104,7 +104,7 @@ impl Waiter {
         }
     }
 
-    /// The same for a part that starts, with its output in the error if it is not there in time.
+    /// Polls a part that is starting. If it is not ready in time, the error contains its output.
     pub(crate) fn until_ready<T>(
         &self,
         name: &'static str,
@@ -117,7 +117,7 @@ impl Waiter {
         }
     }
 
-    /// Waits until somebody ends this, or a child ends by itself.
+    /// Waits for a signal or the unexpected end of a child.
     pub(crate) fn until_interrupted(&self) -> Result<(), Error> {
         loop {
             match self.events.recv() {
@@ -129,7 +129,7 @@ impl Waiter {
     }
 }
 
-/// Tells the end of work when dropped, be it by a panic.
+/// Reports the end of the work when dropped, also after a panic.
 struct Finished(Sender<Event>);
 
 impl Drop for Finished {

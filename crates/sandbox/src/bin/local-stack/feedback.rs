@@ -1,4 +1,4 @@
-//! One delivery of Okta's event hook, and what came of it.
+//! One delivery of Okta's event hook and its result.
 
 use std::time::{Duration, Instant};
 
@@ -14,18 +14,18 @@ use crate::{
     terminal::{self, LOG_LIMIT},
 };
 
-/// The code that was sent before an event reports that it was right.
+/// The code that is sent before an event reports it as correct.
 const CODE: &str = "314159";
 
-/// What came of a recorded delivery.
+/// The result of a recorded delivery.
 pub(crate) struct Delivered {
     pub(crate) took: Duration,
-    /// In a few words.
+    /// A short description.
     pub(crate) outcome: String,
     pub(crate) is_as_expected: bool,
 }
 
-/// Sends a recorded delivery through the front door, with the codes on their way that it is about.
+/// Sends the codes that a recorded delivery is about, then the delivery itself over HTTP.
 pub(crate) fn observe(scene: &Scene<'_>, event: &RecordedEvent<Feedback>) -> Result<Delivered, Error> {
     let (sandbox, output, expected) = (&scene.outside.sandbox, &scene.functions.output, &event.expected);
     sandbox.reset();
@@ -45,7 +45,7 @@ pub(crate) fn observe(scene: &Scene<'_>, event: &RecordedEvent<Feedback>) -> Res
     Ok(Delivered { took, outcome: format!("{} {feedback}", answer.status), is_as_expected })
 }
 
-/// Sends a delivery through the front door.
+/// Sends a delivery over HTTP.
 pub(crate) fn deliver(scene: &Scene<'_>, delivery: Request) -> Result<(Answer, Duration), Error> {
     let started = Instant::now();
     let answer = scene.functions.send(scene.waiter, &EVENT_HOOK, delivery)?;
@@ -57,7 +57,7 @@ pub(crate) fn is_final(line: &Value) -> bool {
     ["feedback_approved", "feedback_not_needed", "feedback_failed"].contains(&terminal::message(line))
 }
 
-/// The end of an event as `events/expected.json` has it.
+/// The outcome of an event in the format of `events/expected.json`.
 fn outcome(line: &str) -> Option<String> {
     let line = terminal::log_line(line).filter(is_final)?;
     let outcome = terminal::message(&line).trim_start_matches("feedback_").to_owned();

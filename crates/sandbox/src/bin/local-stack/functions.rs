@@ -1,4 +1,5 @@
-//! The functions, which `cargo lambda watch` builds and runs, and the two doors to them.
+//! The functions, which `cargo lambda watch` builds and runs, and the two ways to invoke them: by HTTP, and from the
+//! queue.
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +36,7 @@ use crate::{
 /// Variables of the functions, by name.
 pub(crate) type Variables = BTreeMap<String, String>;
 
-/// A function, and the path of the front door that leads to it.
+/// A function and the path of its URL.
 pub(crate) struct Function {
     pub(crate) name: &'static str,
     pub(crate) path: &'static str,
@@ -44,13 +45,13 @@ pub(crate) struct Function {
 pub(crate) const TELEPHONY_HOOK: Function = Function { name: "telephony-hook", path: "/telephony" };
 pub(crate) const EVENT_HOOK: Function = Function { name: "event-hook", path: "/events" };
 
-/// The port that is used when it is free. It is cargo-lambda's own default.
+/// The port that is used if it is free. It is the default of cargo-lambda.
 pub(crate) const PORT: u16 = 9000;
 
-/// What cargo-lambda writes when a function's process has ended.
+/// The line that cargo-lambda writes when a function's process has ended.
 const FUNCTION_ENDED: &str = "command exited";
 
-/// Variables that would lead the functions away from this machine, to somebody's real account.
+/// Variables that would connect the functions to a real account instead of this machine.
 const FOREIGN_VARIABLES: &[&str] = &[
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -61,17 +62,18 @@ const FOREIGN_VARIABLES: &[&str] = &[
     "AWS_ENDPOINT_URL_DYNAMODB",
 ];
 
-/// How the functions are run. Variables of whoever runs this count in the last case only.
+/// The configuration of the functions. Only the last case uses the variables of the caller's environment.
 pub(crate) enum Mode<'a> {
-    /// As the template deploys them, with these variables besides: each send is remembered in the sends table, feedback goes
-    /// through the queue, and there is nothing of Okta's API.
+    /// As the template deploys them, with these additional variables. Each send is stored in the sends table, feedback
+    /// goes through the queue, and Okta's API is not used.
     Deployed(&'a Variables),
     /// For recorded requests to send a code, with these variables.
     Sendings(&'a Variables),
-    /// For recorded deliveries, with these variables. No send preceded them, so Okta's API supplies the number; feedback is
-    /// given within the request, so that its outcome is visible at once.
+    /// For recorded deliveries, with these variables. No send preceded them, so Okta's API supplies the number.
+    /// Feedback is sent within the request, so that its outcome is visible immediately.
     Deliveries(&'a Variables),
-    /// Built anew when the source changes. The sends table first, Okta's API where it has no answer; with the queue.
+    /// Rebuilt when the source changes. They use the sends table first and Okta's API if the table has no entry, and
+    /// the queue.
     Watched,
 }
 
@@ -93,23 +95,24 @@ impl Mode<'_> {
     }
 }
 
-/// The running functions. Dropping them ends them.
+/// The running functions. Dropping this stops them.
 pub(crate) struct Functions {
-    /// Hands the queue's messages to event-hook, as Lambda does.
+    /// Passes the queue's messages to event-hook, as Lambda does.
     _event_source_mapping: Option<EventSourceMapping>,
     _cargo_lambda: Child,
     pub(crate) port: u16,
-    /// What the functions and cargo-lambda write.
+    /// The output of the functions and of cargo-lambda.
     pub(crate) output: Arc<Output>,
 }
 
 impl Functions {
-    /// Holds the port that they listen on, until it is dropped.
+    /// Reserves the functions' port until it is dropped.
     pub(crate) fn hold_port() -> Result<HeldPort, Error> {
         hold(address(), PORT)
     }
 
-    /// Starts these functions on the port and waits until they answer. If somebody takes the port, it is exchanged.
+    /// Starts these functions on the port and waits until they respond. If another process takes the port, they get
+    /// another one.
     pub(crate) fn start(
         mode: &Mode<'_>,
         wanted: &[&'static Function],
@@ -147,15 +150,15 @@ impl Functions {
         Ok(Self { _event_source_mapping: mapping, ..functions })
     }
 
-    /// Sends a request through the front door, where it becomes the event that API Gateway would hand over.
+    /// Sends a request over HTTP. cargo-lambda turns it into the event that API Gateway would pass on.
     pub(crate) fn send(&self, waiter: &Waiter, function: &Function, request: Request) -> Result<Answer, Error> {
         let Request { method, path, headers, body } = request;
         let url = self.url(function, &path);
         waiter.run(move || http::send(&method, &url, &headers, &body, http::LIMIT))?
     }
 
-    /// A function starts with its first request. This one it refuses, and does nothing else. That it says so proves that it is
-    /// the one that was started here, and not another program on the port.
+    /// Starts a function by its first request. The function rejects this request without any other effect. The log line
+    /// about it proves that this is the function started here, not another program on the port.
     fn wait(&self, wanted: &[&'static Function], waiter: &Waiter) -> Result<(), Error> {
         let address = SocketAddr::from((address(), self.port));
         waiter.until_ready("cargo lambda watch", &self.output, || Ok(TcpStream::connect(address).ok()))?;
@@ -163,7 +166,7 @@ impl Functions {
             let url = self.url(function, function.path);
             let request = thread::spawn(move || http::send(&Method::GET, &url, &HeaderMap::new(), "", http::LIMIT));
             waiter.until_ready(function.name, &self.output, || {
-                // cargo-lambda would let the request wait for ever.
+                // Otherwise cargo-lambda would keep the request waiting forever.
                 if self.output.contains(FUNCTION_ENDED) {
                     return Err(self.why_ended(function.name));
                 }
@@ -174,7 +177,7 @@ impl Functions {
         Ok(())
     }
 
-    /// A function that cannot use its variables says so in one line, which is better than all that surrounds it.
+    /// A function with an invalid variable logs one line about it, which explains more than the rest of the output.
     fn why_ended(&self, function: &'static str) -> Error {
         let is_problem = |line: &str| {
             terminal::log_line(line).is_some_and(|line| terminal::message(&line) == "configuration_invalid")
@@ -190,7 +193,7 @@ impl Functions {
         }
     }
 
-    /// What the functions warn about their variables, in their words.
+    /// The functions' warnings about their variables.
     pub(crate) fn configuration_warnings(&self) -> Vec<Value> {
         let lines = self.output.all();
         let lines = lines.iter().filter_map(|line| terminal::log_line(line));
@@ -202,7 +205,7 @@ impl Functions {
     }
 }
 
-/// The loopback address that `cargo lambda invoke` asks unless told otherwise, where this machine has it.
+/// The default address of `cargo lambda invoke`, if this machine has that loopback address.
 pub(crate) fn address() -> IpAddr {
     let ipv6 = IpAddr::from(Ipv6Addr::LOCALHOST);
     if TcpListener::bind((ipv6, 0)).is_ok() { ipv6 } else { Ipv4Addr::LOCALHOST.into() }
@@ -212,7 +215,7 @@ pub(crate) fn base_url(port: u16) -> String {
     format!("http://{}", SocketAddr::from((address(), port)))
 }
 
-/// `cargo lambda watch` hands its environment on to the functions.
+/// `cargo lambda watch` passes its environment on to the functions.
 fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
     let options = Options::default();
     let sandbox = outside.sandbox.https_url();
@@ -266,13 +269,13 @@ fn own_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Makes the functions independent of changes of the source and of somebody's own variables.
+/// Makes the functions independent of source changes and of the caller's variables.
 fn fix(command: &mut Command) {
     command.arg("--ignore-changes").env_clear();
     command.envs(std::env::vars_os().filter(|(name, _value)| is_of_cargo(name)));
 }
 
-/// Whether cargo needs the variable to find itself and what it has built.
+/// Whether cargo needs the variable to find its toolchain and its build output.
 fn is_of_cargo(variable: &OsStr) -> bool {
     let name = variable.to_string_lossy();
     ["PATH", "HOME", "TMPDIR"].contains(&name.as_ref()) || name.starts_with("CARGO") || name.starts_with("RUST")

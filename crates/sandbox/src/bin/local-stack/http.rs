@@ -1,4 +1,4 @@
-//! The one HTTP client: plain, on loopback, bounded in time.
+//! The HTTP client of the local stack: without TLS, on loopback, with a timeout.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use ureq::{
 
 use crate::error::Error;
 
-/// Longer than any function may take: a first request waits for `cargo run` as well.
+/// Longer than any function may take, because a first request also waits for the build.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
-/// An answer, whatever its status.
+/// A response, whatever its status.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
 }
 
-/// Sends a request and reads the whole answer.
+/// Sends a request and reads the whole response.
 pub(crate) fn send(
     method: &Method,
     url: &str,

@@ -1,4 +1,4 @@
-//! `make invoke`: sends a recorded event to the functions that `make dev` runs, and says what they answer.
+//! `make invoke`: sends a recorded event to the functions that `make dev` runs, and prints the response.
 
 use std::{
     fs, io,
@@ -16,13 +16,13 @@ use crate::{
     terminal::Terminal,
 };
 
-/// Where `make dev` says which address its functions have. The program runs in the top folder.
+/// The file in which `make dev` stores the address of its functions, relative to the top folder.
 const RUNNING: &str = "target/local-stack.json";
 
 /// Longer than any function takes; a build can take longer.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// What was asked for.
+/// The parsed arguments.
 pub(crate) struct Invocation<'a> {
     file: &'a str,
     function: Option<&'a str>,
@@ -30,7 +30,7 @@ pub(crate) struct Invocation<'a> {
 }
 
 impl<'a> Invocation<'a> {
-    /// Of `FILE [--function NAME] [--port PORT]`.
+    /// Parses `FILE [--function NAME] [--port PORT]`.
     pub(crate) fn parse(arguments: &[&'a str]) -> Option<Self> {
         let (file, mut options) = arguments.split_first()?;
         let mut invocation = Self { file, function: None, port: None };
@@ -45,7 +45,7 @@ impl<'a> Invocation<'a> {
         options.is_empty().then_some(invocation)
     }
 
-    /// Sends it, and prints the answer: in short first, the whole of it below.
+    /// Sends the event and prints the response: first a short form, then the whole.
     pub(crate) fn run(&self, terminal: Terminal) -> Result<(), Error> {
         let event = self.event()?;
         let base_url = match self.port {
@@ -57,9 +57,9 @@ impl<'a> Invocation<'a> {
         let by_name = || if is_telephony() { TELEPHONY_HOOK.name } else { EVENT_HOOK.name };
         let url = format!("{base_url}/2015-03-31/functions/{}/invocations", self.function.unwrap_or_else(by_name));
         let answer = http::send(&Method::POST, &url, &HeaderMap::new(), &event, LIMIT)
-            .map_err(|error| Error::NoAnswer { base_url: base_url.clone(), why: why(&error) })?;
+            .map_err(|error| Error::NoResponse { base_url: base_url.clone(), why: why(&error) })?;
         let Some((short, whole)) = read(&answer.body) else {
-            return Err(Error::NoAnswer { base_url, why: "what answers there is not the local stack" });
+            return Err(Error::NoResponse { base_url, why: "the program on that port is not the local stack" });
         };
         terminal.say(terminal.title(short))?;
         terminal.say(format!("{whole:#}"))
@@ -76,7 +76,7 @@ impl<'a> Invocation<'a> {
     }
 }
 
-/// The answer in short, and as JSON without JSON in its texts; `None` if it is none of a function.
+/// The response in short, and as JSON whose body is parsed. `None` if it is not a function's response.
 fn read(answer: &str) -> Option<(String, Value)> {
     let mut answer: Value = serde_json::from_str(answer).ok()?;
     if let Some(failures) = answer.get("batchItemFailures").and_then(Value::as_array) {
@@ -103,25 +103,25 @@ fn why(error: &Error) -> &'static str {
     match error {
         Error::Http { source, .. } => match **source {
             ureq::Error::Timeout(_) => {
-                "no answer within 15 s. The terminal of `make dev` says more: perhaps the source does not compile"
+                "no response within 15 s. See the terminal of `make dev`: perhaps the source does not compile"
             }
-            ureq::Error::ConnectionFailed => "nobody listens there: start `make dev`",
+            ureq::Error::ConnectionFailed => "no program listens there: start `make dev`",
             ureq::Error::Io(ref error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                "nobody listens there: start `make dev`"
+                "no program listens there: start `make dev`"
             }
-            _ => "what answers there is not the local stack",
+            _ => "the program on that port is not the local stack",
         },
         _ => "no answer",
     }
 }
 
-/// Says where the functions are, until it is dropped.
+/// Stores the address of the functions until it is dropped.
 pub(crate) struct Announcement {
     text: String,
 }
 
 impl Announcement {
-    /// The last one that starts is the one that `make invoke` asks.
+    /// `make invoke` uses the stack that was started last.
     pub(crate) fn make(port: u16, aws: &str) -> Result<Self, Error> {
         let text = json!({ "functions": functions::base_url(port), "aws": aws, "pid": std::process::id() }).to_string();
         let write = || {

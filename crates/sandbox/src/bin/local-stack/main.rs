@@ -1,6 +1,7 @@
-//! `make demo`, `make dev`, `make invoke`, `make pause` and `make resume`: both functions on this machine, between an AWS emulator and the sandbox.
+//! `make demo`, `make dev`, `make invoke`, `make pause` and `make resume`: both functions on this machine, between an
+//! AWS emulator and the sandbox.
 //!
-//! Nothing of it needs an account or leaves 127.0.0.1. See `docs/local-stack.md`.
+//! It needs no account, and no request leaves 127.0.0.1. See `docs/local-stack.md`.
 
 #![expect(clippy::print_stderr, reason = "a program for a person at a terminal")]
 
@@ -33,7 +34,7 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     match run() {
-        // `make demo | head` has what it wants.
+        // The reader of the output has closed it, as with `make demo | head`.
         Ok(0) | Err(Error::NobodyReads) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(Error::Interrupted) => ExitCode::from(INTERRUPTED),
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns how much did not end as expected.
+/// Returns the number of unexpected results.
 fn run() -> Result<usize, Error> {
     const USAGE: &str = "say `demo`, `demo --all`, `dev`, `invoke FILE [--function NAME] [--port PORT]`, `pause NAMES` or `resume`; `make` does, from the top folder";
     let arguments: Vec<String> = std::env::args().skip(1).collect();

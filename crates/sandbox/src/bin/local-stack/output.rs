@@ -1,4 +1,4 @@
-//! What children write, kept line by line.
+//! The output of the children, line by line.
 
 use std::{
     collections::VecDeque,
@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-/// How many lines are kept.
+/// The maximum number of kept lines.
 const KEPT_LINES: usize = 2000;
 
-/// What children wrote, line by line.
+/// The output of the children, line by line.
 #[derive(Default)]
 pub(crate) struct Output {
     lines: Mutex<Lines>,
@@ -19,23 +19,23 @@ pub(crate) struct Output {
 #[derive(Default)]
 struct Lines {
     kept: VecDeque<String>,
-    /// How many are not kept any more.
+    /// The number of dropped lines.
     dropped: usize,
 }
 
 impl Output {
-    /// How many lines there are so far.
+    /// The number of lines so far, which is the position of the next line.
     pub(crate) fn position(&self) -> usize {
         let lines = self.lock();
         lines.dropped + lines.kept.len()
     }
 
-    /// The lines from `position` on, once there is one that `wanted` accepts, or after `limit`.
+    /// Waits for a line that `wanted` accepts, at most `limit`. Returns the lines from `position` on.
     pub(crate) fn wait_for(&self, position: usize, limit: Duration, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         self.wait_for_several(1, position, limit, wanted)
     }
 
-    /// The same for so many lines.
+    /// Waits for a number of such lines.
     pub(crate) fn wait_for_several(
         &self,
         count: usize,
@@ -59,7 +59,7 @@ impl Output {
         self.lock().kept.iter().any(|line| wanted(line))
     }
 
-    /// All that is kept.
+    /// All kept lines.
     pub(crate) fn all(&self) -> Vec<String> {
         self.lock().kept.iter().cloned().collect()
     }

@@ -1,4 +1,4 @@
-//! What the functions have around them: the AWS emulator with their secrets, and the sandbox.
+//! The services around the functions: the AWS emulator with their secrets, and the sandbox.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -22,40 +22,41 @@ use crate::{
     events::{Events, Waiter},
 };
 
-/// Where `make` installs the tools.
+/// The folder in which `make` installs the tools.
 pub(crate) const TOOLS: &str = ".tools/venv/bin";
 
-/// Where all but the functions listen.
+/// The address on which everything except the functions listens.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// The ports that are used when they are free, so that what is typed stays the same.
+/// The ports that are used if they are free, so that commands stay the same.
 const AWS_PORT: u16 = 4566;
 const SANDBOX_PORT: u16 = 8081;
 const SANDBOX_TLS_PORT: u16 = 8443;
 
-/// How long a message is hidden while the function works on it, if the function does not say otherwise.
+/// The queue's visibility timeout, unless the function sets another one.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often a message is handed over before it goes to the dead-letter queue: with the function's back-off, some minutes.
+/// The number of receives before a message moves to the dead-letter queue. With the function's back-off this takes some
+/// minutes.
 const MAX_RECEIVE_COUNT: u32 = 8;
 
-/// How often a part is started on another port, if somebody takes the port before the part can.
+/// The number of attempts to start a part on another port if another process takes its port first.
 pub(crate) const STARTS: usize = 3;
 
-/// The running surroundings. Dropping them ends them.
+/// The running services. Dropping this stops them.
 pub(crate) struct Outside {
     _emulator: Child,
-    /// Held while this runs, so that nobody else gets them.
+    /// The reserved ports.
     _ports: [HeldPort; 3],
-    /// Of the AWS emulator, for `AWS_ENDPOINT_URL`.
+    /// The URL of the AWS emulator, for `AWS_ENDPOINT_URL`.
     pub(crate) aws_endpoint: String,
-    /// Of event-hook, with its dead-letter queue.
+    /// The queue of event-hook and its dead-letter queue.
     pub(crate) queues: QueuePair,
     pub(crate) sandbox: Sandbox,
 }
 
 impl Outside {
-    /// Starts everything and waits until it answers. There is no Okta secret yet.
+    /// Starts the services and waits until they respond. There is no Okta secret yet.
     pub(crate) fn start(events: &Events, waiter: &Waiter) -> Result<Self, Error> {
         let (https, http) = (hold(LOOPBACK, SANDBOX_TLS_PORT)?, hold(LOOPBACK, SANDBOX_PORT)?);
         let options = Options { https_port: https.number(), http_port: http.number(), ..Options::default() };
@@ -69,14 +70,14 @@ impl Outside {
         Ok(Self { _emulator: emulator, _ports: [https, http, port], aws_endpoint, queues, sandbox })
     }
 
-    /// Makes what only a feedback by Okta's API needs.
+    /// Creates what only feedback through Okta's API needs.
     pub(crate) fn create_okta_secret(&self) -> Result<(), Error> {
         let okta_secret = json!({ "okta_api_token": Options::default().okta.api_token });
         Ok(aws_emulator::create_secret(&self.aws_endpoint, OKTA_SECRET_ID, &okta_secret)?)
     }
 }
 
-/// Waits until the emulator that was started here answers; another one's answer does not count.
+/// Waits until the emulator started here responds. Another emulator on the port does not count.
 fn start_emulator(events: &Events, waiter: &Waiter) -> Result<(Child, HeldPort), Error> {
     const NAME: &str = "the AWS emulator";
     let mut preferred = AWS_PORT;
@@ -101,7 +102,7 @@ fn endpoint(port: &HeldPort) -> String {
     format!("http://127.0.0.1:{}", port.number())
 }
 
-/// The preferred port, or any free one where it is taken.
+/// The preferred port, or any free one if it is taken.
 pub(crate) fn hold(address: IpAddr, preferred: u16) -> Result<HeldPort, Error> {
     HeldPort::take(address, preferred).map_err(Error::Port)
 }

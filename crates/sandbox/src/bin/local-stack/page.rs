@@ -1,4 +1,4 @@
-//! What the sandbox's page needs of the functions: a way to send to them, and what they log.
+//! Connects the sandbox's page to the functions: it sends requests to them and receives their log.
 
 use std::{
     collections::BTreeSet,
@@ -18,12 +18,12 @@ use crate::{
     terminal::{self, TICK},
 };
 
-/// Lets the page send to the functions.
+/// Lets the page send requests to the functions.
 pub(crate) fn connect(functions: &Functions, sandbox: &Sandbox) {
     sandbox.connect(Arc::new(FrontDoor { port: functions.port }));
 }
 
-/// Hands the functions' log lines over until the end.
+/// Passes the functions' log lines to the sandbox until the end.
 pub(crate) fn feed(functions: &Functions, sandbox: &Sandbox, over: &AtomicBool) {
     let mut position = 0;
     let mut started = BTreeSet::new();
@@ -36,7 +36,7 @@ pub(crate) fn feed(functions: &Functions, sandbox: &Sandbox, over: &AtomicBool) 
     }
 }
 
-/// Whether a line is about the request that has started a function, which is this program's and not Okta's.
+/// Whether a line is about the request that started a function, which this program sent, not Okta.
 fn is_probe(line: &str, started: &mut BTreeSet<String>) -> bool {
     terminal::log_line(line).is_some_and(|line| {
         let service = line.get("service").and_then(Value::as_str).unwrap_or_default();
@@ -45,7 +45,7 @@ fn is_probe(line: &str, started: &mut BTreeSet<String>) -> bool {
     })
 }
 
-/// Where `cargo lambda watch` makes the gateway's event of a request.
+/// `cargo lambda watch` turns a request to this URL into the gateway's event.
 struct FrontDoor {
     port: u16,
 }

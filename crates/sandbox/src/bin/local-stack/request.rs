@@ -1,13 +1,13 @@
-//! Okta's request, out of a recorded invocation.
+//! Okta's request, read from a recorded invocation.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-/// Headers that belong to the recorded connection and not to Okta's request.
+/// Headers of the recorded connection, not of Okta's request.
 const OF_THE_CONNECTION: &[&str] = &["host", "content-length", "connection"];
 
-/// A request of Okta's.
+/// A request from Okta.
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) path: String,
@@ -16,7 +16,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The request that API Gateway handed to the function as this event (payload format 2.0).
+    /// The request that API Gateway passed to the function as this event (payload format 2.0).
     pub(crate) fn of(event: &Value) -> Self {
         let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let mut headers = HeaderMap::new();
@@ -42,7 +42,7 @@ impl Request {
         }
     }
 
-    /// What Okta asks for, in a few words.
+    /// A short description of the request.
     pub(crate) fn summary(&self) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or("?");

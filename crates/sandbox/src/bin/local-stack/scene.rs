@@ -1,8 +1,8 @@
-//! What a story needs to be told.
+//! The parts that a story uses.
 
 use crate::{events::Waiter, functions::Functions, outside::Outside, terminal::Terminal};
 
-/// The functions that are running, and what they run in.
+/// The running functions and the services around them.
 pub(crate) struct Scene<'a> {
     pub(crate) functions: Functions,
     pub(crate) outside: &'a Outside,

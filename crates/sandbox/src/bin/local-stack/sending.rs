@@ -1,4 +1,4 @@
-//! One request to send a code, and what came of it.
+//! One request to send a code and its result.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::{
     terminal::{self, LOG_LIMIT},
 };
 
-/// What came of a request.
+/// The result of a request.
 pub(crate) struct Observed {
     pub(crate) answer: Answer,
     pub(crate) took: Duration,
@@ -23,8 +23,8 @@ pub(crate) struct Observed {
     pub(crate) messages: Vec<Message>,
 }
 
-/// Sends a request through the front door. Whoever calls this has reset the sandbox: each request stands alone, and none may
-/// find what another one has left at Twilio.
+/// Sends a request over HTTP. The caller must reset the sandbox before, so that no request sees Twilio's state from an
+/// earlier one.
 pub(crate) fn observe(scene: &Scene<'_>, request: Request) -> Result<Observed, Error> {
     let (sandbox, output) = (&scene.outside.sandbox, &scene.functions.output);
     let position = output.position();
@@ -48,12 +48,12 @@ fn is_decision(line: &Value) -> bool {
 }
 
 impl Observed {
-    /// The log line that ends the request; null without one.
+    /// The final log line of the request; null without one.
     pub(crate) fn decision(&self) -> &Value {
         self.log.iter().find(|line| is_decision(line)).unwrap_or(&Value::Null)
     }
 
-    /// The reason that the log has.
+    /// The reason in the log.
     pub(crate) fn logged_reason(&self) -> &str {
         self.decision().get("reason").and_then(Value::as_str).unwrap_or("no reason")
     }
@@ -67,20 +67,20 @@ impl Observed {
         self.body().pointer("/commands/0/value/0/status").is_some_and(|status| status == "SUCCESSFUL")
     }
 
-    /// The reason that the answer has.
+    /// The reason in the response.
     fn reason(&self) -> String {
         let body = self.body();
         let reason = body.pointer("/error/errorCauses/0/reason").or(body.pointer("/debugContext/reason"));
         reason.and_then(Value::as_str).unwrap_or("no reason").to_owned()
     }
 
-    /// What became of it, in a few words.
+    /// A short description of the result.
     pub(crate) fn outcome(&self) -> String {
         let phone = self.messages.first().map_or_else(String::new, |message| format!(", {}", message.channel.name()));
         format!("{} {}{phone}", self.answer.status, self.logged_reason())
     }
 
-    /// Whether it ended as recorded. The tests look at the rest: the whole answer, and each request and message.
+    /// Whether the result is the recorded one. The tests check the whole response, and each request and message.
     pub(crate) fn is_as_expected(&self, expected: &Sending) -> bool {
         self.answer.status == expected.status
             && self.reason() == expected.reason

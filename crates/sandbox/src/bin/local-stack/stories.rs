@@ -25,24 +25,24 @@ use crate::{
     terminal,
 };
 
-/// A user, the user's phone, and the code that is sent to it.
+/// The user, the user's phone, and the code.
 const USER: &str = "00uyxxSknGtK8022w0g3";
 const PHONE: &str = "+12025550123";
 const CODE: &str = "314159";
 
-/// From Okta's delivery through the queue to Twilio.
+/// The limit for feedback from Okta's delivery through the queue to Twilio.
 const FEEDBACK_LIMIT: Duration = Duration::from_secs(15);
 
-/// The recorded events among the stories.
+/// The recorded events of the stories.
 const PUMPING: &str = "telephony-policy-pumping-swallowed";
 const SIM_SWAPPED: &str = "telephony-policy-sim-swapped";
 const WRONG_SECRET: &str = "telephony-rejected-secret-wrong";
 const TIMEOUT: &str = "telephony-twilio-timeout";
 
-/// Recorded events that a story has told in full: they are not sent once more.
-pub(crate) const TOLD: [&str; 3] = [PUMPING, WRONG_SECRET, TIMEOUT];
+/// The recorded events that a story shows completely. They are not sent again.
+pub(crate) const SHOWN: [&str; 3] = [PUMPING, WRONG_SECRET, TIMEOUT];
 
-/// What the functions run with besides what every deployment has.
+/// The variables of the functions, in addition to those of every deployment.
 pub(crate) fn variables() -> Variables {
     let variables = [
         ("LOOKUP_FIELDS", "sms_pumping_risk,sim_swap"),
@@ -53,28 +53,28 @@ pub(crate) fn variables() -> Variables {
     BTreeMap::from(variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 
-/// Tells them.
-pub(crate) fn tell(scene: &Scene<'_>, tally: &mut Tally) -> Result<(), Error> {
+/// Runs the stories.
+pub(crate) fn run(scene: &Scene<'_>, tally: &mut Tally) -> Result<(), Error> {
     let events = recorded_events::of_telephony_hook();
     let recorded = |name: &str| events.iter().find(|event| event.name == name);
     scene.terminal.say(scene.terminal.quiet(
         "Six stories of one deployment. It refuses numbers that are probably part of SMS pumping (risk above 75) and SIMs that \
-         were swapped within 72 hours. Okta is not told of a refusal (DENY_RESPONSE=swallow), so that it does not send the code \
+         were swapped within 72 hours. Okta gets success even for a refusal (DENY_RESPONSE=swallow), so that it does not send the code \
          itself. Nothing here has access to Okta's API.",
     ))?;
 
     heading(scene, 1, "A user signs in, and Twilio learns that the code was right")?;
     sign_in(scene, tally)?;
-    heading(scene, 2, "A fraudster pumps SMS to numbers that earn money: refused before a message is paid")?;
-    tell_recorded(scene, tally, recorded(PUMPING))?;
+    heading(scene, 2, "A fraudster pumps SMS to numbers that earn money: refused before a message costs anything")?;
+    show_recorded(scene, tally, recorded(PUMPING))?;
     heading(scene, 3, "A thief has taken over the user's SIM: refused, the code does not reach the thief")?;
-    tell_recorded(scene, tally, recorded(SIM_SWAPPED))?;
-    heading(scene, 4, "Somebody calls the hook without knowing its secret: turned away")?;
-    tell_recorded(scene, tally, recorded(WRONG_SECRET))?;
-    heading(scene, 5, "Twilio fails once: the second try sends the code, and the user notices nothing")?;
+    show_recorded(scene, tally, recorded(SIM_SWAPPED))?;
+    heading(scene, 4, "A caller does not know the hook's secret: rejected")?;
+    show_recorded(scene, tally, recorded(WRONG_SECRET))?;
+    heading(scene, 5, "Twilio fails once: the second attempt sends the code, and the user notices nothing")?;
     fails_once(scene, tally)?;
-    heading(scene, 6, "Twilio hangs: Okta has its answer before its three seconds are over")?;
-    tell_recorded(scene, tally, recorded(TIMEOUT))
+    heading(scene, 6, "Twilio hangs: Okta still gets a response within its three seconds")?;
+    show_recorded(scene, tally, recorded(TIMEOUT))
 }
 
 fn heading(scene: &Scene<'_>, number: u8, sentence: &str) -> Result<(), Error> {
@@ -86,8 +86,8 @@ fn sign_in(scene: &Scene<'_>, tally: &mut Tally) -> Result<(), Error> {
     let (terminal, sandbox) = (scene.terminal, &scene.outside.sandbox);
     sandbox.reset();
     tally.must_not_show(person());
-    let observed = tell_request(scene, tally, Request::of(&TelephonyRequest::sms(PHONE, CODE).event().build()))?;
-    terminal.say(terminal.row("the user", "types the code; Okta finds it right"))?;
+    let observed = show_request(scene, tally, Request::of(&TelephonyRequest::sms(PHONE, CODE).event().build()))?;
+    terminal.say(terminal.row("the user", "types the code, and Okta accepts it"))?;
 
     let position = scene.functions.output.position();
     let (answer, took) = feedback::deliver(scene, Request::of(&delivery()))?;
@@ -97,40 +97,39 @@ fn sign_in(scene: &Scene<'_>, tally: &mut Tally) -> Result<(), Error> {
     let last = log.iter().find(|line| feedback::is_final(line)).unwrap_or(&Value::Null);
     let text = |name: &str| last.get(name).and_then(Value::as_str).unwrap_or("?");
     let took_ms = took.as_millis();
-    terminal
-        .say(terminal.row("Okta reports", format!("the event, and is told {} after {took_ms} ms", answer.status)))?;
+    terminal.say(terminal.row("Okta reports", format!("the event and gets {} after {took_ms} ms", answer.status)))?;
     let known = match text("source") {
-        "sends" => "the sends table knew the verification, Okta's API was not asked".to_owned(),
+        "sends" => "the sends table has the verification, Okta's API is not used".to_owned(),
         source => format!("reason {}, source {source}", text("reason")),
     };
     terminal.say(terminal.row("event-hook", format!("takes the event from its queue: {known}")))?;
     let approved = sandbox.approved();
-    let twilio_knows = if approved == [PHONE] { "that the code was right (approved)" } else { "nothing of it" };
+    let twilio_knows = if approved == [PHONE] { "that the code was right (approved)" } else { "nothing" };
     terminal.say(terminal.row("Twilio knows", twilio_knows))?;
     tally.answered("the delivery of the event", took);
     let is_exact = answer.status == 200 && approved == [PHONE] && text("source") == "sends";
     verdict(scene, tally, is_exact && observed.is_successful() && sandbox.okta_requests().is_empty())
 }
 
-/// A fault that is over at once.
+/// A fault that affects one request only.
 fn fails_once(scene: &Scene<'_>, tally: &mut Tally) -> Result<(), Error> {
     let sandbox = &scene.outside.sandbox;
     sandbox.reset();
     sandbox.fault(Operation::VerifyCreate, Fault::Status(503), Times::Next(1));
     tally.must_not_show(person());
-    let observed = tell_request(scene, tally, Request::of(&TelephonyRequest::sms(PHONE, CODE).event().build()))?;
+    let observed = show_request(scene, tally, Request::of(&TelephonyRequest::sms(PHONE, CODE).event().build()))?;
     let tries = sandbox.requests_for(Operation::VerifyCreate).len();
     verdict(scene, tally, observed.is_successful() && tries == 2 && observed.messages.len() == 1)
 }
 
-fn tell_recorded(scene: &Scene<'_>, tally: &mut Tally, event: Option<&RecordedEvent<Sending>>) -> Result<(), Error> {
+fn show_recorded(scene: &Scene<'_>, tally: &mut Tally, event: Option<&RecordedEvent<Sending>>) -> Result<(), Error> {
     let Some(event) = event else { return verdict(scene, tally, false) };
     scene.outside.sandbox.reset();
     tally.must_not_show(event.private_values());
-    let observed = tell_request(scene, tally, Request::of(&event.event()))?;
+    let observed = show_request(scene, tally, Request::of(&event.event()))?;
     let terminal = scene.terminal;
     terminal.say(terminal.coloured_row("2", "recorded in", format!("events/{}.json", event.name)))?;
-    // The rule about SIMs is the same, whatever the answer to a refusal is.
+    // The rule about SIM cards is the same, whatever the response to a refusal is.
     let is_same_reason = observed.logged_reason() == event.expected.reason;
     verdict(scene, tally, is_same_reason && observed.messages.len() == event.expected.messages.len())
 }
@@ -140,8 +139,8 @@ fn verdict(scene: &Scene<'_>, tally: &mut Tally, is_as_expected: bool) -> Result
     if is_as_expected { Ok(()) } else { scene.terminal.say(scene.terminal.bad("  NOT as expected")) }
 }
 
-/// Everything between Okta's request and what the phone shows.
-fn tell_request(scene: &Scene<'_>, tally: &mut Tally, request: Request) -> Result<Observed, Error> {
+/// Shows each step from Okta's request to the message on the phone.
+fn show_request(scene: &Scene<'_>, tally: &mut Tally, request: Request) -> Result<Observed, Error> {
     let terminal = scene.terminal;
     terminal.say(terminal.row("Okta asks", request.summary()))?;
     let observed = sending::observe(scene, request)?;
@@ -154,7 +153,7 @@ fn tell_request(scene: &Scene<'_>, tally: &mut Tally, request: Request) -> Resul
     if observed.requests.is_empty() {
         terminal.say(terminal.row("Twilio", "is not asked"))?;
     }
-    terminal.say(terminal.row("Okta is told", told(&observed)))?;
+    terminal.say(terminal.row("Okta gets", responded(&observed)))?;
     for message in &observed.messages {
         terminal.say(terminal::phone(terminal, message))?;
     }
@@ -173,7 +172,7 @@ fn decided(observed: &Observed) -> String {
         "otp_sent" => "to send it",
         "otp_refused" => "not to send it",
         "otp_failed" => "that it cannot be sent",
-        "request_rejected" => "to turn the request away",
+        "request_rejected" => "to reject the request",
         _ => "nothing",
     };
     let risk = line.get("sms_pumping_risk").and_then(Value::as_u64);
@@ -184,39 +183,39 @@ fn decided(observed: &Observed) -> String {
 
 fn asked(request: &RecordedRequest, is_silent: bool) -> String {
     let what = match request.operation {
-        Operation::Lookup => "is asked what is known of the number (Lookup)",
+        Operation::Lookup => "is asked for data on the number (Lookup)",
         _ => "is asked to send the code (Verify)",
     };
-    match request.answered.filter(|_| !is_silent) {
-        Some(answered) => format!("{what}: {}", answered.status),
-        None => format!("{what}: no answer in time"),
+    match request.response.filter(|_| !is_silent) {
+        Some(response) => format!("{what}: {}", response.status),
+        None => format!("{what}: no response in time"),
     }
 }
 
-fn told(observed: &Observed) -> String {
+fn responded(observed: &Observed) -> String {
     let took = observed.took.as_millis();
     let what = match (observed.answer.status, observed.is_successful()) {
         (_, true) => "SUCCESSFUL".to_owned(),
-        (200, false) => "that no code was sent".to_owned(),
+        (200, false) => "an error, no code was sent".to_owned(),
         (status, false) => status.to_string(),
     };
     format!("{what}, after {took} ms")
 }
 
-/// What Okta does after the answer. (Source: Okta, "Telephony inline hook", failover.)
+/// What Okta does after the response. (Source: Okta, "Telephony inline hook", failover.)
 fn next(observed: &Observed) -> &'static str {
     match (observed.is_successful(), observed.messages.is_empty()) {
         (true, false) => "asks the user for the code",
-        (true, true) => "asks for a code that never comes, and does not send one itself",
+        (true, true) => "asks for a code that never arrives, and does not send one itself",
         (false, true) if observed.answer.status == 401 => {
-            "sends the code itself, if it was Okta with an outdated secret and the org has a provider"
+            "sends the code itself, if the caller was Okta with an outdated secret and the org has a provider"
         }
         (false, true) => "sends the code itself, if the org has a provider for that",
-        (false, false) => "sends the code itself, so that the user may get two",
+        (false, false) => "sends the code itself, so that the user may receive two",
     }
 }
 
-/// What no output may show of the user.
+/// The private values of the user, which no output may show.
 fn person() -> Vec<PrivateValue> {
     let text = |value: &str| PrivateValue::Text("name or login", value.to_owned());
     let names = ["Zaphod", "Beeblebrox"].map(text);

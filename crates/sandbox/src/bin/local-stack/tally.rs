@@ -1,4 +1,4 @@
-//! What the demo has counted, and its closing.
+//! The demo's counters and its summary.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     terminal::{self, Terminal},
 };
 
-/// How long Okta waits. (Source: Okta, "Telephony inline hook".)
-const OKTA_WAITS: Duration = Duration::from_secs(3);
+/// The time that Okta waits. (Source: Okta, "Telephony inline hook".)
+const OKTA_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What the closing says.
+/// The content of the summary.
 #[derive(Default)]
 pub(crate) struct Tally {
     all: usize,
@@ -24,21 +24,21 @@ pub(crate) struct Tally {
     failed: usize,
     rejected: usize,
     slowest: (Duration, String),
-    /// What the functions met in the run that is under way, and in none may show.
+    /// The private values that the functions receive in this run. They must not appear in the output.
     private: Vec<PrivateValue>,
     searched_lines: usize,
-    /// What kind of value was found.
+    /// The kinds of private values that were found.
     leaks: Vec<&'static str>,
 }
 
 impl Tally {
-    /// One story or event, and whether it ended as expected.
+    /// Counts one story or event.
     pub(crate) fn add(&mut self, is_as_expected: bool) {
         self.all += 1;
         self.unexpected += usize::from(!is_as_expected);
     }
 
-    /// What became of a request to send a code.
+    /// Counts the result of a request to send a code.
     pub(crate) fn decided(&mut self, observed: &Observed) {
         match terminal::message(observed.decision()) {
             "otp_sent" => self.sent += 1,
@@ -48,29 +48,29 @@ impl Tally {
         }
     }
 
-    /// How long Okta waited.
+    /// Records the time that Okta waited.
     pub(crate) fn answered(&mut self, what: &str, took: Duration) {
         if took > self.slowest.0 {
             self.slowest = (took, what.to_owned());
         }
     }
 
-    /// Values that the functions meet from now on.
+    /// Adds values that the functions receive from now on.
     pub(crate) fn must_not_show(&mut self, values: Vec<PrivateValue>) {
         self.private.extend(values);
     }
 
-    /// How many stories and events ended otherwise, and how many private values were found.
+    /// The number of unexpected results, plus the number of private values found.
     pub(crate) fn faults(&self) -> usize {
         self.unexpected + self.leaks.len()
     }
 
     /// Whether Okta would have given up.
     pub(crate) fn is_too_slow(&self) -> bool {
-        self.slowest.0 > OKTA_WAITS
+        self.slowest.0 > OKTA_TIMEOUT
     }
 
-    /// Looks for all these values in what the functions have written.
+    /// Searches the functions' output for all these values.
     pub(crate) fn search(&mut self, output: &Output) {
         let lines = output.all();
         let lines: Vec<&String> = lines.iter().filter(|line| line.starts_with('{')).collect();
@@ -81,12 +81,12 @@ impl Tally {
 
     pub(crate) fn close(&self, terminal: Terminal, shows_all: bool) -> Result<(), Error> {
         let Self { sent, refused, failed, rejected, .. } = self;
-        terminal.say(format!("\n{}", terminal.title("In all")))?;
+        terminal.say(format!("\n{}", terminal.title("Summary")))?;
         let codes =
-            format!("{sent} sent, {refused} refused by the policy, {failed} failed; {rejected} requests turned away");
+            format!("{sent} sent, {refused} refused by the policy, {failed} failed; {rejected} requests rejected");
         terminal.say(terminal.row("codes", codes))?;
         let (took, what) = &self.slowest;
-        let (took_ms, limit_ms) = (took.as_millis(), OKTA_WAITS.as_millis());
+        let (took_ms, limit_ms) = (took.as_millis(), OKTA_TIMEOUT.as_millis());
         let slowest = format!("{took_ms} ms of the {limit_ms} ms that Okta waits ({what})");
         terminal.say(terminal.row("slowest", slowest))?;
         let lines = self.searched_lines;

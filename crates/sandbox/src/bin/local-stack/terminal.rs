@@ -1,4 +1,4 @@
-//! How things are written for a person: colours on a terminal only, everything aligned.
+//! Output for a person: aligned rows, with colours on a terminal only.
 
 use std::{
     fmt::Display,
@@ -11,22 +11,22 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// Lines are no longer than this, however wide the terminal is, and no shorter, however narrow.
+/// The maximum and minimum line width, whatever the width of the terminal.
 const WIDTH: (usize, usize) = (40, 99);
 
-/// Where the text of a row begins.
+/// The column at which the text of a row begins.
 const MARGIN: usize = 16;
 
-/// Fields that say nothing about a single decision, are shown elsewhere or are mere ids.
+/// Fields that do not describe a single decision, are shown elsewhere, or are ids.
 const LEFT_OUT: &[&str] = &["timestamp", "level", "message", "service", "duration_ms", "verify_ms"];
 
-/// How soon the threads that show something notice the end.
+/// The interval at which the output threads check for the end.
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 
-/// A function writes its log line before it answers; the line only has to come through the pipes.
+/// The time to wait for a log line after the response. A function writes the line before it responds.
 pub(crate) const LOG_LIMIT: Duration = Duration::from_secs(2);
 
-/// Standard output: with colours, or without, and how wide.
+/// Standard output: its width, and whether it has colours.
 #[derive(Clone, Copy)]
 pub(crate) struct Terminal {
     colours: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Of this process's standard output. `NO_COLOR`: <https://no-color.org>.
+    /// Examines this process's standard output. `NO_COLOR`: <https://no-color.org>.
     #[expect(clippy::disallowed_methods, reason = "asked of the terminal, which is no configuration of the functions")]
     pub(crate) fn of_stdout() -> Self {
         let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -45,14 +45,14 @@ impl Terminal {
         Self { colours, width }
     }
 
-    /// Writes one line, or some.
+    /// Writes one or more lines.
     #[expect(
         clippy::unused_self,
         clippy::disallowed_methods,
         reason = "the one place that writes; a terminal to write to"
     )]
     pub(crate) fn say(self, text: impl Display) -> Result<(), Error> {
-        // `println!` would panic where nobody reads any more.
+        // `println!` would panic if the reader has closed the output.
         writeln!(io::stdout().lock(), "{text}").map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => Error::NobodyReads,
             _ => Error::Write(error),
@@ -75,28 +75,28 @@ impl Terminal {
         self.lines("2", 0, "", &text.to_string())
     }
 
-    /// One row: who, and what.
+    /// One row: a label and a text.
     pub(crate) fn row(self, label: &str, text: impl Display) -> String {
         self.lines("", MARGIN, &format!("  {label}"), &text.to_string())
     }
 
-    /// One row whose text matters most, or least (`1` is bold, `2` is dim, `32` green, `31` red).
+    /// One row with a style: `1` is bold, `2` is dim, `32` is green, `31` is red.
     pub(crate) fn coloured_row(self, code: &str, label: &str, text: impl Display) -> String {
         self.lines(code, MARGIN, &format!("  {label}"), &text.to_string())
     }
 
-    /// Words that are copied together stay in one line.
+    /// A title and a command. The command stays on one line, so that it can be copied.
     pub(crate) fn command(self, what: &str, command: &str) -> String {
         format!("  {}\n    {command}", self.paint("2", what))
     }
 
-    /// A row of a table: in two lines where one is too short.
+    /// A row of a table, on two lines if one is too narrow.
     pub(crate) fn table_row(self, name: &str, name_width: usize, text: &str) -> String {
         let padded = format!("  {name:<name_width$}  {text}");
         if padded.chars().count() <= self.width { padded } else { format!("  {name}\n      {text}") }
     }
 
-    /// Breaks the text between words. The lines begin below each other, behind the label.
+    /// Wraps the text between words. The lines are aligned after the label.
     fn lines(self, code: &str, margin: usize, label: &str, text: &str) -> String {
         let mut lines: Vec<String> = Vec::new();
         for paragraph in text.split('\n') {
@@ -122,7 +122,7 @@ impl Terminal {
     }
 }
 
-/// A log line of a function; `None` for anything else that is written, metrics (`_aws`) among it.
+/// Parses a log line of a function. Returns `None` for any other output, including metrics (`_aws`).
 pub(crate) fn log_line(line: &str) -> Option<Value> {
     let line: Value = serde_json::from_str(line).ok()?;
     (line.get("message").is_some() && line.get("_aws").is_none()).then_some(line)
@@ -133,18 +133,18 @@ pub(crate) fn message(line: &Value) -> &str {
     line.get("message").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A line of the metrics that says that this function has refused a request. Metrics are printed at every `LOG_LEVEL`.
+/// Whether a line is a metric for a request that this function rejected. Metrics are printed at every `LOG_LEVEL`.
 pub(crate) fn is_refusal(line: &str, function: &str) -> bool {
     let line: Value = serde_json::from_str(line).unwrap_or_default();
     line.get("Rejected").is_some() && line.get("Hook").and_then(Value::as_str) == Some(function)
 }
 
-/// A log line in short: the event's name and what is particular about it.
+/// A short form of a log line: the event's name and its particular fields.
 pub(crate) fn in_short(line: &Value) -> String {
     let fields = line.as_object().into_iter().flatten();
     let fields = fields.filter(|(name, value)| {
         let is_id = name.ends_with("_id") || name.ends_with("_sid") || name.ends_with("_uuid");
-        // Recorded events are of the end of the century.
+        // Recorded events have dates at the end of the century.
         let is_in_the_future = value.as_i64().is_some_and(|number| number < 0);
         !is_id && !is_in_the_future && !LEFT_OUT.contains(&name.as_str()) && **value != Value::Bool(false)
     });
@@ -159,7 +159,7 @@ pub(crate) fn in_short(line: &Value) -> String {
     format!("{}{took}  {}", message(line), fields.join(" "))
 }
 
-/// What a phone got.
+/// The message that a phone received.
 pub(crate) fn phone(terminal: Terminal, message: &Message) -> String {
     terminal.coloured_row(
         "1",
