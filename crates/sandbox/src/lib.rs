@@ -33,6 +33,7 @@ pub use crate::aws_emulator::AwsEmulator;
 pub use crate::certificate::CertificateError;
 pub use crate::clock::Moment;
 pub use crate::okta::magic_users::{MAGIC_USERS, MagicFactor, MagicUser, UserEffect};
+pub use crate::okta::management as okta_org;
 pub use crate::okta::options::OktaOptions;
 pub use crate::okta::records::{OktaRequest, OktaResponse};
 pub use crate::okta::service_app::ServiceAppKey;
@@ -44,4 +45,5 @@ pub use crate::story::{
 };
 pub use crate::twilio::faults::{Fault, Operation, Times};
 pub use crate::twilio::magic_numbers::{Effect, LookupEffect, MAGIC_NUMBERS, MagicNumber, Refusal, VerifyEffect, When};
+pub use crate::twilio::management as twilio_account;
 pub use crate::twilio::records::{Attempt, Channel, Message, RecordedRequest, Status, TwilioResponse, Verification};

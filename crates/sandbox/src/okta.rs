@@ -2,6 +2,7 @@
 
 mod error;
 pub(crate) mod magic_users;
+pub mod management;
 pub(crate) mod options;
 mod rate_limit;
 pub(crate) mod records;

@@ -6,6 +6,7 @@ pub(crate) mod faults;
 mod locales;
 mod lookup;
 pub(crate) mod magic_numbers;
+pub mod management;
 mod phone_number;
 pub(crate) mod records;
 mod verify;

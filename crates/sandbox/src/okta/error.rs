@@ -25,6 +25,11 @@ impl OktaError {
         Self::new(403, "E0000006", "You do not have permission to perform the requested action")
     }
 
+    /// Okta quotes the invalid part.
+    pub(crate) fn invalid(what: &str) -> Self {
+        Self::new(400, "E0000001", format!("Api validation failed: {what}"))
+    }
+
     /// Okta quotes the requested resource.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(404, "E0000007", format!("Not found: Resource not found: {what}"))
