@@ -264,7 +264,10 @@ fn verify_service_sid(variables: &Variables<'_>) -> Result<Option<Sid>, ConfigEr
 }
 
 /// A URL that is part of the program.
-pub(crate) fn default_url(url: &'static str) -> Result<Url, ConfigError> {
+///
+/// # Errors
+/// Fails if it is no URL.
+pub fn default_url(url: &'static str) -> Result<Url, ConfigError> {
     Url::parse(url).map_err(|_never| ConfigError::new("TWILIO_VERIFY_URL", "must be a URL", url))
 }
 

@@ -84,6 +84,16 @@ impl OktaSecret {
     }
 }
 
+impl OktaSecret {
+    /// The API token, unless the secret has a service app.
+    pub fn api_token(&self) -> Option<&SecretString> {
+        match &self.credentials {
+            Credentials::ApiToken(token) => Some(token),
+            Credentials::ServiceApp(_) => None,
+        }
+    }
+}
+
 impl Secret for OktaSecret {
     const NAME: &'static str = "okta";
 

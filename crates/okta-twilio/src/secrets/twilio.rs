@@ -14,7 +14,7 @@ pub struct TwilioCredentials {
 
 impl TwilioCredentials {
     /// Takes an API key (`SK…`) and its secret, or an account (`AC…`) and its auth token.
-    pub(crate) fn new(user: String, password: SecretString) -> Self {
+    pub fn new(user: String, password: SecretString) -> Self {
         Self { user, password: SecretDigestible(password) }
     }
 
@@ -28,8 +28,8 @@ impl TwilioCredentials {
         Some(key)
     }
 
-    #[cfg(test)]
-    pub(crate) fn user(&self) -> &str {
+    /// The sid of the API key or of the account. It is not secret.
+    pub fn user(&self) -> &str {
         &self.user
     }
 
