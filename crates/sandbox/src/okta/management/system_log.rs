@@ -85,11 +85,11 @@ impl LogEvent {
 impl Org {
     pub(super) fn logs(&self, call: &Call) -> Answer {
         call.allow(&["since", "until", "filter", "q", "sortOrder", "limit", "after"])?;
-        for name in ["since", "until"] {
-            if call.value(name).is_some_and(|time| !is_time(time)) {
-                return Err(OktaError::invalid(name));
-            }
-        }
+        let time = |name: &str| match call.value(name) {
+            Some(text) => with_milliseconds(text).map(Some).ok_or_else(|| OktaError::invalid(name)),
+            None => Ok(None),
+        };
+        let (since, until) = (time("since")?, time("until")?);
         let filter = call.value("filter").map(|text| Filter::parse(text).ok_or_else(|| OktaError::invalid("filter")));
         let filter = filter.transpose()?;
         let limit = call.number("limit", 100)?;
@@ -100,8 +100,8 @@ impl Org {
             .log
             .iter()
             // Texts of one form compare as their times do.
-            .filter(|event| call.value("since").is_none_or(|since| event.published.as_str() >= since))
-            .filter(|event| call.value("until").is_none_or(|until| event.published.as_str() < until))
+            .filter(|event| since.as_ref().is_none_or(|since| event.published >= *since))
+            .filter(|event| until.as_ref().is_none_or(|until| event.published < *until))
             .map(LogEvent::describe)
             .filter(|event| filter.as_ref().is_none_or(|filter| filter.matches(event)))
             .collect();
@@ -114,7 +114,7 @@ impl Org {
         let page: Vec<_> = events.iter().skip(from).take(limit.min(PAGE)).cloned().collect();
         let after = from + page.len();
         // A query without an end is polled, so there is always a next page.
-        let next = (after < events.len() || call.value("until").is_none()).then(|| {
+        let next = (after < events.len() || until.is_none()).then(|| {
             let base = format!("{}/api/v1/logs?", self.options.org_url.trim_end_matches('/'));
             let mut url = url::form_urlencoded::Serializer::new(base);
             url.extend_pairs(call.query.iter().filter(|(name, _)| name != "after"));
@@ -124,9 +124,10 @@ impl Org {
     }
 }
 
-/// Whether a text is `2026-11-25T14:02:11.204Z`.
-fn is_time(text: &str) -> bool {
+/// `2026-11-25T14:02:11Z` or `2026-11-25T14:02:11.204Z`, as the latter. `None` for any other text.
+fn with_milliseconds(text: &str) -> Option<String> {
     const FORM: &[u8] = b"0000-00-00T00:00:00.000Z";
-    text.len() == FORM.len()
-        && text.bytes().zip(FORM).all(|(byte, &form)| if form == b'0' { byte.is_ascii_digit() } else { byte == form })
+    let text = if text.len() + 4 == FORM.len() { format!("{}.000Z", text.strip_suffix('Z')?) } else { text.to_owned() };
+    let fits = |(byte, &form): (u8, &u8)| if form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    (text.len() == FORM.len() && text.bytes().zip(FORM).all(fits)).then_some(text)
 }

@@ -134,6 +134,8 @@ impl Account {
         match (call.method.as_str(), path.as_slice()) {
             ("GET", ["2010-04-01", "Accounts", file]) => self.describe(file),
             (_, ["v1", "Keys", rest @ ..]) => self.keys(call, rest),
+            // There are no verifications here.
+            ("POST", ["v2", "Services", _, "Verifications", sid]) => Err(TwilioError::not_found(sid)),
             (_, ["v2", "Services", rest @ ..]) => self.services(call, rest),
             ("GET", ["v2", "Templates"]) => self.templates(call),
             ("GET", ["v2", "Attempts", rest @ ..]) => self.attempts(call, rest),
@@ -213,6 +215,7 @@ fn permission(method: &Method, path: &[&str]) -> Option<&'static str> {
         ("GET", ["v2", "Services", _]) => "/twilio/verify/service/read",
         ("POST", ["v2", "Services", _]) => "/twilio/verify/service/update",
         ("DELETE", ["v2", "Services", _]) => "/twilio/verify/service/delete",
+        ("POST", ["v2", "Services", _, "Verifications", _]) => "/twilio/verify/verification/update",
         ("GET", ["v2", "Services", _, "RateLimits"]) => "/twilio/verify/rate-limit/list",
         ("POST", ["v2", "Services", _, "RateLimits"]) => "/twilio/verify/rate-limit/create",
         ("GET", ["v2", "Services", _, "RateLimits", _, "Buckets"]) => "/twilio/verify/bucket/list",
