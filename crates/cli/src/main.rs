@@ -8,8 +8,10 @@ mod call;
 mod doctor;
 mod environment;
 mod failure;
+mod okta;
 mod stack;
 mod terminal;
+mod twilio;
 
 use std::process::ExitCode;
 
