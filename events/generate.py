@@ -49,7 +49,7 @@ def with_tables(readme: str) -> str:
 
 
 def table(group: Group) -> str:
-    lines = [f"### {group.title}", "", f"| File | What it shows | Answer | {group.outcome} |", "|---|---|---|---|"]
+    lines = [f"### {group.title}", "", f"| File | What it shows | Response | {group.outcome} |", "|---|---|---|---|"]
     lines += [scene.row() for scene in group.scenes]
     return "\n".join(lines) + "\n"
 

@@ -48,17 +48,17 @@ class Feedback:
     """The expected result of a delivery, or of a batch of the queue."""
 
     status: int | None = 200
-    """Status of the answer; none: a batch, which has none."""
+    """Status of the response; none for a batch."""
     reason: str | None = None
     """The reason code of a rejection."""
     location: str | None = None
     """Its `location`."""
     pending: tuple[str, ...] = ()
-    """Numbers with a pending verification, before."""
+    """Numbers with a pending verification before the event."""
     feedback: tuple[str, ...] = ()
     """The outcome of each phone event: `outcome` or `outcome: reason`, sorted."""
     approved: tuple[str, ...] = ()
-    """Numbers whose verification is approved, afterwards; sorted."""
+    """Numbers with an approved verification after the event, sorted."""
     batch_failures: tuple[str, ...] | None = None
     """The messages of a batch that stay in the queue."""
 
@@ -73,7 +73,7 @@ class Feedback:
             batch_failures=None if self.batch_failures is None else list(self.batch_failures),
         )
 
-    def answer(self) -> str:
+    def response(self) -> str:
         if self.batch_failures is not None:
             count = len(self.batch_failures)
             return "all done" if count == 0 else f"{count} stay{'s' if count == 1 else ''} in the queue"
@@ -91,7 +91,7 @@ class Factor:
     name: str
     """`debugContext.debugData.factor`"""
     authenticator: str
-    """As the Identity Engine shows it."""
+    """The name in the Identity Engine."""
     method: str
     """`methodTypeUsed` of the Identity Engine."""
 
@@ -138,7 +138,7 @@ def user(user_id: str) -> Json:
 
 
 def log_event(name: str, number: int, user_id: str) -> Json:
-    """What every event of the System Log has, as the hook delivers it. `number` distinguishes the events of one delivery."""
+    """The fields of every System Log event, as the hook delivers it. `number` distinguishes the events of one delivery."""
     request_id = identifier(name, f"request {number}", 27)
     place = {
         "city": "San Jose",
@@ -198,7 +198,7 @@ def log_event(name: str, number: int, user_id: str) -> Json:
 
 
 def classic(name: str, factor: Factor, user_id: str = USER, number: int = 0) -> Json:
-    """A factor was right, in Classic Engine."""
+    """A correct factor, in Classic Engine."""
     event = log_event(name, number, user_id)
     event |= {
         "eventType": "user.authentication.auth_via_mfa",
@@ -216,7 +216,7 @@ def classic(name: str, factor: Factor, user_id: str = USER, number: int = 0) -> 
 
 
 def identity(name: str, factor: Factor, user_id: str = USER, number: int = 0) -> Json:
-    """A factor was right, in Identity Engine: the enrollment is a target too."""
+    """A correct factor, in Identity Engine: the enrollment is a target too."""
     event = classic(name, factor, user_id, number)
     data = {"requestUri": "/idp/idx/challenge/answer", "factorIntent": "AUTHENTICATION"}
     event["debugContext"]["debugData"] |= data
@@ -282,7 +282,7 @@ def compact(value: Json) -> str:
 
 
 def approved(name: str, shows: str, event: Json, number: str = USERS_NUMBER, **of_gateway: Json) -> Scene:
-    """One event; the code that is on its way to this number is approved."""
+    """One event. The pending verification of this number is approved."""
     expected = Feedback(pending=(number,), feedback=("approved",), approved=(number,))
     return delivered(name, shows, [event], expected, **of_gateway)
 
@@ -490,7 +490,7 @@ ONE_EVENT = Group(
         ),
         delivered(
             "event-sms-not-remembered",
-            "With the sends table and no source of Okta's: the table does not know of a send, so nothing is approved.",
+            "Only the sends table is configured, and it has no entry for this user. Nothing is approved.",
             [identity("event-sms-not-remembered", SMS, "00uneverSentTo0000g3")],
             Feedback(200, pending=(USERS_NUMBER,), feedback=("not_needed: not_remembered",)),
             variables={"SENDS_TABLE": "sends", "PHONE_SOURCE": "none"},
@@ -582,7 +582,7 @@ OTHER = Group(
         ),
         ignored(
             "event-sms-no-phone",
-            "Okta shows no phone of the user.",
+            "Okta lists no phone for the user.",
             identity("event-sms-no-phone", SMS, NO_PHONE),
             "not_needed: no_phone",
         ),
@@ -601,21 +601,21 @@ NO_FEEDBACK = Group(
     (
         ignored(
             "event-sms-okta-failing",
-            "Okta's API fails. The 503 makes Okta deliver once more.",
+            "Okta's API fails. The 503 makes Okta retry the delivery once.",
             identity("event-sms-okta-failing", SMS, FAILING),
             "failed: okta_failed",
             status=503,
         ),
         ignored(
             "event-sms-okta-throttled",
-            "Okta's rate limit is reached. Okta delivers once more.",
+            "Okta's rate limit is reached. Okta retries the delivery once.",
             identity("event-sms-okta-throttled", SMS, THROTTLED),
             "failed: okta_rate_limited",
             status=503,
         ),
         ignored(
             "event-sms-okta-forbidden",
-            "The token may not read the user. A second delivery would not help.",
+            "The token does not have permission to read the user. A second delivery would not help.",
             identity("event-sms-okta-forbidden", SMS, FORBIDDEN),
             "failed: okta_forbidden",
         ),
@@ -627,7 +627,7 @@ NO_FEEDBACK = Group(
         ),
         ignored(
             "event-sms-not-classified",
-            "The event names a phone by an unknown word. The function does not guess, and logs it for the admin.",
+            "The event names a phone by an unknown term. The function does not guess, and logs it for the admin.",
             changed(identity("event-sms-not-classified", SMS), unclear),
             "failed: event_not_classified",
         ),
@@ -693,11 +693,11 @@ class Message:
 
     user_id: str
     body: str | None = None
-    """None: what the function stores there."""
+    """None stands for the message that the function stores."""
 
 
 def batch(name: str, shows: str, messages: list[Message], *, failing: tuple[int, ...] = (), **more: Json) -> Scene:
-    """A batch of the queue; the messages with these numbers stay in it."""
+    """A batch of the queue. The messages with these numbers stay in it."""
     records = [record(name, number, message) for number, message in enumerate(messages)]
     failures = tuple(records[number]["messageId"] for number in failing)
     expected = Feedback(status=None, batch_failures=failures, **more)

@@ -11,19 +11,19 @@ class Expected(Protocol):
     """The expected result of an invocation."""
 
     def index(self) -> dict[str, Json]:
-        """For the index: `sandbox::recorded_events` has a type for it."""
+        """The entry in the index, for which `sandbox::recorded_events` has a type."""
 
-    def answer(self) -> str:
-        """For the README; Markdown."""
+    def response(self) -> str:
+        """The response, for the README, in Markdown."""
 
     def outcome(self) -> str:
-        """For the README: the result apart from the answer."""
+        """The rest of the result, for the README."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
     name: str
-    """Of the file, without its ending."""
+    """The file's name, without its extension."""
     function: str
     shows: str
     """One sentence; Markdown."""
@@ -33,7 +33,7 @@ class Scene:
     variables: dict[str, str] = dataclasses.field(default_factory=dict)
     """Variables that the function needs in addition to those that every function has."""
     kept: bool = True
-    """False for one that is too big for a file."""
+    """False for an event that is too large for a file."""
 
     @property
     def file(self) -> str:
@@ -46,9 +46,9 @@ class Scene:
 
     def row(self) -> str:
         """The scene's row in the README."""
-        file = f"[{self.name}]({self.file})" if self.kept else f"{self.name} (made when needed)"
+        file = f"[{self.name}]({self.file})" if self.kept else f"{self.name} (generated when needed)"
         variables = "".join(f"<br>with `{name}={value}`" for name, value in self.variables.items())
-        return f"| {file} | {self.shows}{variables} | {self.expected.answer()} | {self.expected.outcome()} |"
+        return f"| {file} | {self.shows}{variables} | {self.expected.response()} | {self.expected.outcome()} |"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Sending:
     """The expected result of Okta's request."""
 
     status: int
-    """Status of the answer."""
+    """Status of the response."""
     reason: str
     """The reason code in `debugContext` or in the error's cause."""
     successful: bool = False
@@ -44,11 +44,11 @@ class Sending:
     twilio_code: int | None = None
     """Twilio's code in `debugContext`."""
     lookup_requests: int = 0
-    """How many requests reach Lookup."""
+    """The number of requests to Lookup."""
     verify_requests: int = 0
-    """How many requests reach Verify."""
+    """The number of requests to Verify."""
     messages: tuple[dict[str, Json], ...] = ()
-    """What reaches phones: each is a part of what the sandbox's inbox shows."""
+    """The messages that reach phones, each with some of the fields in the sandbox's inbox."""
 
     def index(self) -> dict[str, Json]:
         return without_none(
@@ -62,7 +62,7 @@ class Sending:
             messages=list(self.messages),
         )
 
-    def answer(self) -> str:
+    def response(self) -> str:
         if self.successful:
             return "200 `SUCCESSFUL`" if self.reason == "accepted" else f"200 `SUCCESSFUL`, `refused:{self.reason}`"
         code = f" (Twilio {self.twilio_code})" if self.twilio_code else ""
@@ -74,7 +74,7 @@ class Sending:
 
 
 def code_of(name: str) -> str:
-    """The code of a scene's request, unless it says another one."""
+    """The default code of a scene's request."""
     return digits(name, "code", 6)
 
 
@@ -120,7 +120,7 @@ def request(
 
 
 def preview(body: Json) -> None:
-    """Makes it one of the Admin Console's previews: a sample code, dates of long ago."""
+    """Makes the request a preview from the Admin Console: a sample code and old dates."""
     body["data"]["context"]["request"] |= {"url": {"value": PREVIEW}, "ipAddress": "203.0.113.200"}
     expires = datetime.datetime(2022, 1, 28, 21, 48, 34, 321000)
     body["eventTime"] = timestamp(expires - LIFETIME)
@@ -134,7 +134,7 @@ def profile(**fields: Json) -> Change:
 
 
 def without(field: str) -> Change:
-    """Leaves a field of `messageProfile` out."""
+    """Omits a field of `messageProfile`."""
     return lambda body: body["data"]["messageProfile"].pop(field)
 
 
@@ -147,7 +147,7 @@ def scene(
     variables: dict[str, str] | None = None,
     **of_gateway: Json,
 ) -> Scene:
-    """A scene with Okta's body, changed. A text is a body that is not JSON."""
+    """A scene with a changed body of Okta's. A string is a body that is not JSON."""
     body = copy.deepcopy(body)
     for change in changes:
         change(body)
@@ -173,7 +173,7 @@ def sent(
     variables: dict[str, str] | None = None,
     **of_gateway: Json,
 ) -> Scene:
-    """The code reaches the phone. `phone` is what else its message shows."""
+    """The code reaches the phone. `phone` has further fields of its message."""
     body = request(name, number, code=code, channel=delivery, flow=flow)
     messages = ({"channel": by, "to": to or number, "code": code or code_of(name)} | (phone or {}),)
     expected = Sending(200, "accepted", True, lookup_requests=lookups, verify_requests=requests, messages=messages)
@@ -205,13 +205,13 @@ def refused(
 
 
 def unanswered(name: str, shows: str, number: str, reason: str, *, arrives: bool) -> Scene:
-    """Twilio does not answer."""
+    """Twilio does not respond."""
     messages = ({"channel": "sms", "to": number, "code": code_of(name)},) if arrives else ()
     return scene(name, shows, request(name, number), Sending(200, reason, verify_requests=1, messages=messages))
 
 
 def unfit(name: str, shows: str, number: Json, reason: str, location: str, *changes: Change) -> Scene:
-    """The hook does not ask Twilio."""
+    """The hook sends no request to Twilio."""
     return scene(name, shows, request(name, number), Sending(200, reason, location=location), *changes)
 
 
@@ -343,7 +343,7 @@ BY_SMS = Group(
         ),
         sent(
             "telephony-sms-extension-remark",
-            "A message ignores the extension, and the remark after it.",
+            "The hook ignores the extension and the remark after it, because a message needs neither.",
             "+1 202 555 0115 ext. 5 (lobby)",
             to="+12025550115",
         ),
@@ -414,7 +414,7 @@ BY_CALL = Group(
         sent("telephony-call-call", "As documented before 2024: `CALL`.", "+12025550125", delivery="CALL", by="call"),
         sent(
             "telephony-call-extension",
-            "Twilio dials the extension one second after somebody answers.",
+            "Twilio dials the extension one second after the call is answered.",
             "+12025550124 x48151",
             to="+12025550124",
             delivery="voice call",
@@ -439,7 +439,7 @@ BY_WHATSAPP = Group(
     (
         sent(
             "telephony-whatsapp-mfa-verification",
-            "Okta asks for an SMS; the configuration sends it by WhatsApp.",
+            "Okta requests an SMS. The configuration sends it by WhatsApp.",
             "+12025550131",
             by="whatsapp",
             phone={"locale": "en-us"},
@@ -447,7 +447,7 @@ BY_WHATSAPP = Group(
         ),
         sent(
             "telephony-whatsapp-not-configured",
-            "The Verify service has no WhatsApp sender (68008): the code goes by SMS.",
+            "The Verify service has no WhatsApp sender (68008), so the code goes out by SMS.",
             "+15005558008",
             requests=2,
             variables=WHATSAPP,
@@ -683,7 +683,7 @@ UNFIT = Group(
         ),
         unfit(
             "telephony-unfit-call-extension",
-            "Twilio cannot dial this extension, so a call would read the code to anybody who answers.",
+            "Twilio cannot dial this extension, so a call would read the code to whoever answers.",
             "+12025550175 ext. 5 (lobby)",
             "phone_number_invalid",
             PHONE_NUMBER,
@@ -711,13 +711,13 @@ TWILIO_REFUSES = Group(
         refused(
             60605,
             "geo-permissions",
-            "The country is off in Geo permissions.",
+            "The country is not enabled in Geo Permissions.",
             "+15005550605",
             "country_blocked_by_twilio",
             delivery="voice call",
         ),
         refused(60220, "vetting", "A registration that Twilio requires is missing.", "+15005550220", "not_registered"),
-        refused(60223, "channel-off", "The channel is off at the Verify service.", "+15005550223", "channel_unavailable"),
+        refused(60223, "channel-off", "The channel is disabled on the Verify service.", "+15005550223", "channel_unavailable"),
         refused(
             60204,
             "custom-code-off",
@@ -728,7 +728,7 @@ TWILIO_REFUSES = Group(
         refused(
             20404,
             "service-missing",
-            "The Verify service does not exist. Asked again without a language, since Twilio answers the same for one "
+            "The Verify service does not exist. The hook retries without a language, since Twilio responds in the same way to one "
             "that it does not have.",
             "+15005550404",
             "verify_service",
@@ -745,7 +745,7 @@ TWILIO_REFUSES = Group(
         refused(60735, "owned-by-other", "Another integration uses the service.", "+15005550735", "owned_by_other"),
         refused(20003, "credentials", "The API key is wrong.", "+15005550003", "twilio_authentication"),
         refused(21608, "trial-account", "A trial account cannot send to this number.", "+15005551608", "twilio_account"),
-        refused(99999, "unknown", "Twilio answers with an unknown error code.", "+15005559999", "twilio_refused"),
+        refused(99999, "unknown", "Twilio responds with an unknown error code.", "+15005559999", "twilio_refused"),
     ),
 )
 
@@ -753,18 +753,18 @@ TWILIO_IN_TROUBLE = Group(
     "Twilio fails",
     PHONE_GETS,
     (
-        refused(20429, "throttled", "Twilio is busy. The hook asks once more.", "+15005550429", "throttled", requests=2),
+        refused(20429, "throttled", "Twilio is busy. The hook retries once.", "+15005550429", "throttled", requests=2),
         refused(
             20429,
             "rate-limit",
-            "The service's own rate limit is reached. The hook does not ask again.",
+            "The service's own rate limit is reached. The hook does not retry.",
             "+15005559429",
             "rate_limited",
         ),
         refused(
             20503,
             "unavailable",
-            "Twilio is down. The hook asks once more.",
+            "Twilio is down. The hook retries once.",
             "+15005550503",
             "twilio_failed",
             requests=2,
@@ -772,21 +772,21 @@ TWILIO_IN_TROUBLE = Group(
         refused(
             20500,
             "failed",
-            "Twilio fails, and may have sent the code. The hook does not ask again.",
+            "Twilio fails, and may have sent the code. The hook does not retry.",
             "+15005550500",
             "twilio_failed",
         ),
-        sent("telephony-twilio-slow", "Twilio answers after one second, in time.", "+15005559001"),
+        sent("telephony-twilio-slow", "Twilio responds after one second, in time.", "+15005559001"),
         unanswered(
             "telephony-twilio-timeout",
-            "Twilio does not answer within the budget. The code may arrive, and Okta sends it too.",
+            "Twilio does not respond within the budget. The code may arrive, and Okta sends it too.",
             "+15005559005",
             "twilio_timeout",
             arrives=True,
         ),
         unanswered(
             "telephony-twilio-interrupted",
-            "The connection breaks before Twilio sends. The hook cannot know that, and does not ask again.",
+            "The connection breaks before Twilio sends. The hook cannot know that, and does not retry.",
             "+15005559010",
             "twilio_interrupted",
             arrives=False,
@@ -950,7 +950,7 @@ POLICY = Group(
         ),
         denied(
             "telephony-policy-pumping-high",
-            "The number is probably part of SMS pumping. Okta gets an error, and sends the code itself.",
+            "The number is probably used for SMS pumping. Okta gets an error, and sends the code itself.",
             "+15005553095",
             "sms_pumping_risk",
             PUMPING,
