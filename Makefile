@@ -1,9 +1,9 @@
-# Everything a person does here, one target each. `make` alone lists them.
-# Needed beforehand: Rust 1.94.1 or newer (rustup takes the pinned one), a C compiler, Python 3.10 or newer with venv, and make;
-# Node for the targets of the CDK and of the workflows only. All else is installed, pinned, into .tools/ by the target that
-# needs it, and `make clean` removes it again.
+# One target for each task. `make` alone lists them.
+# Requirements: Rust 1.94.1 or newer (rustup takes the pinned one), a C compiler, Python 3.10 or newer with venv, and make;
+# Node for the targets of the CDK and of the workflows only. The target that needs any other tool installs it, pinned, into
+# .tools/, and `make clean` removes it again.
 #
-# Paths are relative wherever make reads them, since it would take a path with a blank in it for two.
+# Paths that make reads are relative, because make would split a path that contains a space.
 
 ARCH ?= arm64
 EVENT ?= events/telephony-sms-mfa-verification.json
@@ -20,7 +20,7 @@ CDK := infra/cdk
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION).stamp
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION).stamp
 
-# The tools find each other, and keep their caches in the same folder.
+# The tools find each other, and store their caches, in this folder.
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(CURDIR)/$(VENV)/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 export XDG_CACHE_HOME := $(CURDIR)/$(TOOLS)/cache
@@ -35,8 +35,8 @@ LOCAL_STACK := "$(TARGET_DIR)/debug/local-stack"
 FUNCTIONS := telephony-hook event-hook
 RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_64-unknown-linux-gnu,$(ARCH)))
 
-# Panic messages hold the paths of source files. With these, a binary does not say where it was built, and is the same
-# wherever the same compiler builds it. (The C code of AWS-LC does this by itself.) The last one that fits counts.
+# Panic messages contain the paths of source files. With these flags, a binary does not reveal where it was built, and is
+# the same wherever the same compiler builds it. (The C code of AWS-LC does this by itself.) The last match applies.
 REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 	--remap-path-prefix=$(CURDIR)=/okta-twilio --remap-path-prefix=$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)=/target
 
@@ -45,14 +45,14 @@ REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 .PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices redrive test-infra update-countries tools clean check-arch \
 	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
-help: ## List what can be done
+help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(TOOLS)/local-stack.stamp ## Tell six stories of both functions, run here, and send them every recorded event (ALL=1 shows each)
+demo: $(TOOLS)/local-stack.stamp ## Run both functions here, show six stories, and send every recorded event (ALL=1 shows each)
 	$(BUILD)
 	@$(LOCAL_STACK) demo $(if $(ALL),--all)
 
-dev: $(TOOLS)/local-stack.stamp ## Run both functions here until Ctrl-C, built anew when the source changes
+dev: $(TOOLS)/local-stack.stamp ## Run both functions here until Ctrl-C, and rebuild them when the source changes
 	$(BUILD)
 	$(LOCAL_STACK) dev
 
@@ -70,11 +70,11 @@ resume: ## End the pause
 	$(IS_BUILT)
 	@$(LOCAL_STACK) resume
 
-test-page: $(TOOLS)/local-stack.stamp ## Test the page of `make dev` in Chromium, where that can be had (SCREENSHOTS=folder keeps pictures)
+test-page: $(TOOLS)/local-stack.stamp ## Test the page of `make dev` in Chromium, if it is available (SCREENSHOTS=folder keeps pictures)
 	@SCREENSHOTS="$(if $(SCREENSHOTS),$(abspath $(SCREENSHOTS)))" tools/test-page "$(TOOLS)/browser"
 
 build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build each function's zip for Lambda into target/lambda (ARCH=arm64 or x86_64)
-	@# The two architectures share their output folders: what another build left there would be packed or deployed.
+	@# The two architectures share their output folders, so the output of an earlier build could be packed or deployed.
 	rm -rf target/lambda
 	RUSTFLAGS="$(REMAP_PATHS)" tools/with-progress "building for release" cargo lambda build --release --locked --target $(RUST_TARGET) --output-format zip \
 		--lambda-dir target/lambda $(FUNCTIONS:%=--package %)
@@ -83,7 +83,7 @@ build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build
 	tools/check-jitter-entropy "$(TARGET_DIR)/$(RUST_TARGET)/release"
 	tools/check-zip-size target/lambda $(FUNCTIONS)
 
-deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with SAM; asks for what that file does not say yet (BUILT=1: with the zips that are there)
+deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with SAM; asks for missing settings (BUILT=1: with the existing zips)
 	@$(INFRA_VENV)/bin/python tools/deploy configure
 	@[ -n "$(BUILT)" ] || { architecture=$$($(INFRA_VENV)/bin/python tools/deploy architecture) && $(MAKE) --no-print-directory build ARCH=$$architecture; }
 	@$(INFRA_VENV)/bin/python tools/deploy run
@@ -105,11 +105,11 @@ release: ## Build the files of a release into target/release-files: two release 
 	done
 	tools/release finish
 
-# Linked against the oldest glibc that is in use, so that it runs on any Linux.
+# Linked against an old glibc, so that it runs on any current Linux.
 build-cli: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp
 	RUSTFLAGS="$(REMAP_PATHS)" cargo zigbuild --release --locked --package okta-twilio-cli --target $(RUST_TARGET).2.17
 
-check-versions: ## Check that there is one version everywhere, and that the changelog knows it (TAG=v1.2.3)
+check-versions: ## Check that all versions agree, and that the changelog has them (TAG=v1.2.3)
 	@tools/release check $(TAG)
 
 secrets: $(TOOLS)/infra.stamp ## Store Twilio's credential in the deployed stack's secret; asks, or FROM=file.json
@@ -126,11 +126,11 @@ test: $(TOOLS)/local-stack.stamp ## Run every test
 	tools/with-progress "building the tests" cargo test --workspace --locked --no-run
 	@tools/with-progress --tests cargo test --workspace --locked --no-fail-fast
 
-test-system: $(TOOLS)/system-test.stamp $(TOOLS)/infra.stamp build-cdk ## Deploy the template into an emulator and use it as Okta does
+test-system: $(TOOLS)/system-test.stamp $(TOOLS)/infra.stamp build-cdk ## Deploy the template into an emulator and send it requests as Okta does
 	$(BUILD)
 	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/system --top-level-directory infra/system $(if $(TEST),-k $(TEST))
 
-test-aws: $(TOOLS)/infra.stamp ## Deploy a stack of its own into your AWS account, check it, remove it: says the cost and asks first
+test-aws: $(TOOLS)/infra.stamp ## Deploy a stack of its own into your AWS account, check it, remove it: shows the cost and asks first
 	@$(INFRA_VENV)/bin/python tools/test-aws
 
 check-reproducible: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build twice in two folders with two homes and compare the zips
@@ -162,21 +162,21 @@ bench: ## Measure cold and warm requests, compared with a function that does not
 	tools/with-progress "building for release" cargo build --release --locked --package sandbox --example lambda_function
 	tools/with-progress "building for release, then measuring" cargo bench --locked --package telephony-hook --bench cold_start
 
-fuzz: $(CARGO_FUZZ) ## Give the parsers of outside bodies random ones, SECONDS_EACH=60
-	@# The sanitizer's flags are for nightly compilers; this lets the stable one take them, for this build only.
+fuzz: $(CARGO_FUZZ) ## Fuzz the parsers of external bodies, SECONDS_EACH=60
+	@# The sanitizer's flags need a nightly compiler. This allows them for the stable one, for this build only.
 	@for target in telephony_request event_delivery; do \
 		echo "Building $$target with a sanitizer (five minutes the first time), then fuzzing it for $(SECONDS_EACH) s"; \
 		RUSTC_BOOTSTRAP=1 tools/with-progress "building, then fuzzing" $(TOOLS)/bin/cargo-fuzz run --fuzz-dir crates/okta-twilio/fuzz $$target -- -max_total_time=$(SECONDS_EACH) -print_final_stats=1 || exit 1; \
 	done
 
-notices: ## Write THIRD-PARTY-NOTICES.txt anew, after a change of dependencies
+notices: ## Rewrite THIRD-PARTY-NOTICES.txt, after a change of dependencies
 	tools/third-party-notices
 
 redrive: $(TOOLS)/local-stack.stamp ## Put the dead letters of FEEDBACK_QUEUE_URL back into that queue
 	@$(VENV)/bin/python tools/redrive
 
-test-infra: $(TOOLS)/infra.stamp build-cdk ## Lint the template and hold what it promises, offline
-	@# The region is there because the SAM CLI asks for one; nothing is asked of AWS.
+test-infra: $(TOOLS)/infra.stamp build-cdk ## Lint and test the templates, offline
+	@# The SAM CLI requires a region. No request goes to AWS.
 	AWS_DEFAULT_REGION=us-east-1 $(INFRA_VENV)/bin/sam validate --lint --template infra/sam/template.yaml
 	$(INFRA_VENV)/bin/cfn-lint infra/sam/template.yaml infra/pipeline/template.yaml
 	@echo "Testing the CDK construct (half a minute)"
@@ -184,7 +184,7 @@ test-infra: $(TOOLS)/infra.stamp build-cdk ## Lint the template and hold what it
 	@echo "Testing the template, and that the CDK construct makes the same stack in every mode (one minute)"
 	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/tests --top-level-directory infra/tests
 
-update-countries: $(TOOLS)/countries.stamp ## Make the table of country prefixes anew
+update-countries: $(TOOLS)/countries.stamp ## Regenerate the table of country prefixes
 	$(VENV)/bin/python crates/okta-twilio/src/phone/generate.py
 
 tools: $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp $(TOOLS)/infra.stamp $(CARGO_DENY) ## Install every pinned tool into .tools now
@@ -195,7 +195,7 @@ clean: ## Remove everything built or installed here
 	rm -rf target $(TOOLS) $(addprefix $(CDK)/,node_modules dist cdk.out)
 
 check-arch:
-	@case "$(CURDIR)$(TARGET_DIR)" in *" "*) echo "A release build cannot be in a path with a blank, which RUSTFLAGS does not take: $(CURDIR)" >&2; exit 2 ;; esac
+	@case "$(CURDIR)$(TARGET_DIR)" in *" "*) echo "A release build does not work in a path with a space, because of RUSTFLAGS: $(CURDIR)" >&2; exit 2 ;; esac
 	@case "$(ARCH)" in arm64|x86_64) ;; *) echo "ARCH is '$(ARCH)'; it must be arm64 or x86_64" >&2; exit 2 ;; esac
 
 $(VENV)/bin/python:
@@ -242,7 +242,7 @@ $(TOOLS)/countries.stamp: tools/countries.txt | $(VENV)/bin/python
 	$(PIP_INSTALL) --requirement $<
 	@touch $@
 
-# Compiled, as no package of a version that reads this workspace exists; for a quick build, as it runs for one second.
+# Compiled, because no package has a version that can read this workspace. A debug build suffices, because it runs for one second.
 $(CARGO_DENY):
 	@echo "Building cargo-deny $(CARGO_DENY_VERSION) into .tools (one to three minutes)"
 	CARGO_TARGET_DIR=$(TOOLS)/build CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \

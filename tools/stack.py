@@ -1,4 +1,4 @@
-"""What the scripts for a deployed stack share: the user's configuration, AWS sessions, the stack's outputs, messages.
+"""Shared by the scripts for a deployed stack: the user's configuration, AWS sessions, the stack's outputs, messages.
 
 The configuration is a file in the SAM CLI's own format, `deploy.toml` at the top of the repository unless DEPLOY_CONFIG
 names another one, with a table for each environment: `default`, or the one that DEPLOY_ENV names.
@@ -27,7 +27,7 @@ class Failure(Exception):
 
 
 def run(main):
-    """Runs a script's `main` and turns what users can meet into one line and an exit status."""
+    """Runs a script's `main`. Turns expected errors into one line and an exit status."""
     try:
         sys.exit(main())
     except Failure as failure:
@@ -36,14 +36,14 @@ def run(main):
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader, such as `head`, has seen enough.
+        # The reader, such as `head`, has closed the output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except botocore.exceptions.NoCredentialsError:
         print("There are no AWS credentials here: sign in first, e.g. `aws sso login`, or set AWS_PROFILE", file=sys.stderr)
         sys.exit(2)
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        # boto3's texts name the operation and AWS's answer, and never a value that was sent.
+        # boto3's texts name the operation and AWS's response, but never a value from the request.
         print(f"{pathlib.Path(sys.argv[0]).name}: AWS: {error}", file=sys.stderr)
         sys.exit(2)
 
@@ -62,7 +62,7 @@ class Configuration:
 
     @classmethod
     def read(cls):
-        """The user's configuration, or `None` where the file or this environment's table does not exist yet."""
+        """The user's configuration, or `None` if the file or this environment's table does not exist yet."""
         path, environment = cls.path_from_environment(), os.environ.get("DEPLOY_ENV") or "default"
         try:
             document = tomlkit.parse(path.read_text())
@@ -108,7 +108,7 @@ class Configuration:
         return parameters
 
     def _value(self, key):
-        # As the SAM CLI reads it: what is set for the command comes before what is set for all commands.
+        # As in the SAM CLI, settings for the command take precedence over settings for all commands.
         for command in ("deploy", "global"):
             value = self._tables.get(command, {}).get("parameters", {}).get(key)
             if value is not None:
@@ -131,7 +131,7 @@ def session(configuration):
 
 
 def client(aws, service):
-    """A client that does not wait for ever."""
+    """A client with timeouts."""
     retries = {"mode": "standard", "total_max_attempts": 4}
     return aws.client(service, config=botocore.config.Config(connect_timeout=5, read_timeout=60, retries=retries))
 
@@ -177,7 +177,7 @@ class Stack:
         return {given["ParameterKey"]: given.get("ParameterValue", "") for given in self.description.get("Parameters", [])}
 
     def output(self, name):
-        """The output's value, or `None` where this stack does not have it."""
+        """The output's value, or `None` if this stack does not have it."""
         return self.outputs.get(name)
 
     def resources(self, kind):

@@ -1,4 +1,4 @@
-"""What `make build` does to the zips, and what it refuses."""
+"""How `make build` makes the zips, and what it refuses."""
 
 import hashlib
 import os
@@ -50,12 +50,12 @@ class BuildPaths(unittest.TestCase):
 
     def check(self, content):
         (self.folder / "telephony-hook").write_bytes(b"\x7fELF\x00" + content + b"\x00")
-        environment = {"PATH": os.environ["PATH"], "HOME": "/home/somebody", "CARGO_HOME": "/opt/cargo"}
+        environment = {"PATH": os.environ["PATH"], "HOME": "/home/builder", "CARGO_HOME": "/opt/cargo"}
         program = [ROOT / "tools/check-build-paths", self.folder, "telephony-hook"]
         return subprocess.run(program, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
 
     def test_a_binary_that_names_a_folder_of_its_builder_is_refused(self):
-        for path in ("/home/somebody/work/src/main.rs", "/opt/cargo/registry/src/x/lib.rs", f"{ROOT}/crates/x.rs"):
+        for path in ("/home/builder/work/src/main.rs", "/opt/cargo/registry/src/x/lib.rs", f"{ROOT}/crates/x.rs"):
             with self.subTest(path):
                 self.assertEqual(self.check(path.encode()).returncode, 1)
 

@@ -1,4 +1,4 @@
-"""The scripts behind `make deploy`, `secrets`, `smoke` and `logs`, used as their users use them."""
+"""Tests of the scripts behind `make deploy`, `secrets`, `smoke` and `logs`."""
 
 import http.server
 import json
@@ -40,7 +40,7 @@ def run(script, *arguments, given=None, folder=TOOLS, **environment):
 
 
 def type_into(script, answers, *arguments, folder=TOOLS, **environment):
-    """Runs a script in a terminal of its own and types one answer at each prompt. Gives its status and what was shown."""
+    """Runs a script in a terminal of its own and types one answer at each prompt. Returns its status and its output."""
     variables = clean_environment(**{"DEPLOY_CONFIG": os.devnull, "TERM": "dumb"} | environment)
     pid, terminal = pty.fork()
     if pid == 0:
@@ -162,7 +162,7 @@ class Secrets(unittest.TestCase):
             environment = self.environment | {"AWS_ENDPOINT_URL": address}
             done = run("secrets", given=json.dumps(sandbox.credential), **environment)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("somebody else has changed the secret", done.stderr)
+        self.assertIn("the secret was changed by someone else", done.stderr)
         self.assertEqual(self.stored(), newer)
         self.assertNotIn("OKTATWILIOPENDING", self.labels())
 
@@ -205,7 +205,7 @@ class Secrets(unittest.TestCase):
 
 
 class Between:
-    """A way to AWS on which somebody else acts just after an operation has reached it."""
+    """A proxy to AWS that makes a concurrent change just after an operation has reached AWS."""
 
     def __init__(self, address, operation, act):
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -242,7 +242,7 @@ class Smoke(unittest.TestCase):
     OURS = staticmethod(lambda reason: {"error": {"errorSummary": "x", "errorCauses": [{"reason": reason}]}})
 
     def answered(self, *answers, **environment):
-        """Runs it against a server with these answers, and gives its result and the requests."""
+        """Runs it against a server with these responses. Returns its result and the requests."""
         answers, requests = list(answers), []
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -290,9 +290,9 @@ class Smoke(unittest.TestCase):
             ((403, {"message": "Forbidden"}), "in front of the function"),
             ((500, {"message": "Internal Server Error"}), "make logs"),
             ((200, {"commands": []}), "open to everybody"),
-            ((401, {"message": "someone else's"}), "unexpected answer 401"),
-            ((401, "<html>private text</html>"), "unexpected answer 401"),
-            ((401, self.OURS("another_reason")), "unexpected answer 401"),
+            ((401, {"message": "someone else's"}), "unexpected response 401"),
+            ((401, "<html>private text</html>"), "unexpected response 401"),
+            ((401, self.OURS("another_reason")), "unexpected response 401"),
         ]
         for answer, said in wrong:
             with self.subTest(answer):
@@ -326,7 +326,7 @@ class Smoke(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
         closed = run("smoke", URL="http://127.0.0.1:1/telephony")
         self.assertEqual(closed.returncode, 1)
-        self.assertIn("does not answer", closed.stderr)
+        self.assertIn("does not respond", closed.stderr)
 
 
 class Deploy(unittest.TestCase):
@@ -429,7 +429,7 @@ class Deploy(unittest.TestCase):
         self.assertIn("reason=accepted", shown)
 
     def test_the_test_for_aws_asks_first_and_leaves_nothing(self):
-        """Against the emulator, which lacks what that test is for: so some of its checks must fail, and none may break."""
+        """Runs against the emulator, which lacks what that test checks: some of its checks must fail, and none may crash."""
         refused = self.script("test-aws")
         self.assertEqual(refused.returncode, 2, refused.stdout)
         self.assertIn("USD", refused.stdout)
