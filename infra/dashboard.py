@@ -15,11 +15,11 @@ DASHBOARD = INFRA / "dashboard.json"
 TEMPLATE = INFRA / "sam" / "template.yaml"
 PICTURE = INFRA.parent / "docs" / "dashboard.svg"
 
-# The picture: one grid column and row in pixels, and how much of a day it shows in points of five minutes.
+# The picture: the size of a grid column and row in pixels, and the part of a day that it shows, in points of five minutes.
 COLUMN, ROW, POINTS = 50, 44, 72
 
-# A working day in whose last quarter of an hour Twilio Verify has trouble. Each line of the dashboard by its label: its
-# usual value, and its value at the peak of the trouble.
+# A working day with a failure of Twilio Verify in its last quarter of an hour. Each line of the dashboard by its label: its
+# usual value, and its value at the peak of the failure.
 TROUBLE_AT, TROUBLE_FOR = 70, 3
 SAMPLES = {
     "Sent": (90, 61),
@@ -43,16 +43,16 @@ SAMPLES = {
     "Waiting": (0, 40),
     "telephony-hook": (0.8, 3),
     "event-hook": (0.5, 2),
-    "telephony-hook at once": (3, 8),
-    "event-hook at once": (2, 5),
+    "telephony-hook concurrency": (3, 8),
+    "event-hook concurrency": (2, 5),
     "Requests": (190, 200),
     "4xx": (1, 2),
     "5xx": (0, 0),
-    # What a search finds, by the metric that it looks for.
+    # The results of a search expression, by its metric.
     "Sends": {"accepted": (90, 61), "twilio_timeout": (0.2, 28), "phone_number_invalid": (0.9, 1), "country_not_allowed": (2, 2)},
     "Rejected": {"not_authenticated": (0.8, 1), "not_a_hook_request": (0.1, 0)},
 }
-# The delay of feedback is in other dimensions than the answers to Okta, under the same labels.
+# The feedback delay has other dimensions than the responses to Okta, but the same labels.
 FEEDBACK_DELAY = {"p50": (4_000, 60_000), "p95": (12_000, 170_000)}
 TABLE = (
     ["twilio_code", "reason", "message", "advice", "times"],
@@ -104,7 +104,7 @@ def draw_text(properties, _width, _template):
 
 
 def draw_alarms(_properties, width, template):
-    """Each alarm of the template, those that ring first."""
+    """The alarms of the template. Those in ALARM come first."""
     names = re.findall(r"^  (\w+)Alarm:\n    Type: AWS::CloudWatch::Alarm", template, re.MULTILINE)
     parts = []
     for index, name in enumerate(sorted(names, key=lambda name: f"{name}Alarm" not in RINGING)):
@@ -137,7 +137,7 @@ def lines(properties):
 
 
 def points(label, usual, peak):
-    """A day's course: it swells and ebbs, wavers by the label's letters, and has the trouble in it."""
+    """The values of a day: a daily curve with noise derived from the label, and the failure."""
     phase = sum(map(ord, label))
     course = []
     for point in range(POINTS):
@@ -190,7 +190,7 @@ def draw_lines(properties, width, tall):
 
 
 def draw_key(found, width, tall):
-    """The labels with their colours, and how many rows they take from the bottom."""
+    """The labels with their colours, and the number of rows that they use at the bottom."""
     rows = [[]]
     x = 10
     for label, colour, _ in found:

@@ -27,7 +27,7 @@ class Issuer:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def token(self, claims):
-        """A signed token; the claims replace what a good one has."""
+        """A signed token. The claims replace those of a valid one."""
         now = int(time.time())
         claims = {"iss": self.url, "iat": now, "nbf": now - 5, "exp": now + 300, "ver": 1} | claims
         signed = ".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": KEY_ID}, claims))

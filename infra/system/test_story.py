@@ -35,7 +35,7 @@ def sandbox_world(add_cleanup):
 
 
 def parameters(**more):
-    """Those of a stack that asks Okta for nothing, with the stand-in in Twilio's place."""
+    """The parameters of a stack that does not use Okta's API, with the stand-in instead of Twilio."""
     defaults = {
         "Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64",
         "VerifyServiceSid": sandbox.service_sid,
@@ -55,7 +55,7 @@ def okta_secret():
 
 
 def deploy(name, **more):
-    """A stack with its secret filled, as a user fills it."""
+    """A stack with its secret filled in as a user does it."""
     stack = Stack(emulator, zip_folder, name, parameters(**more))
     fill_secret(stack)
     return stack
@@ -86,7 +86,7 @@ def telephony_request(phone=PHONE, code=CODE):
 
 
 def event_delivery(uuid):
-    """Okta's delivery about a code that was right a moment ago."""
+    """Okta's delivery about a correct code a moment ago."""
     body = recorded("event-sms-identity-engine")
     [event] = body["data"]["events"]
     event["uuid"] = uuid
@@ -104,17 +104,17 @@ def deliver(stack, uuid, secret=AUTH_SECRET):
     return call(stack.outputs["EventsUrl"], "POST", sent, event_delivery(uuid))
 
 
-def status_of(answer):
-    """Okta's word for a code that was sent; `None` for an error object."""
-    return answer.json["commands"][0]["value"][0]["status"] if "commands" in answer.json else None
+def status_of(response):
+    """Okta's status for a sent code; `None` for an error object."""
+    return response.json["commands"][0]["value"][0]["status"] if "commands" in response.json else None
 
 
-def transaction_of(answer):
-    return answer.json["commands"][0]["value"][0]["transactionId"]
+def transaction_of(response):
+    return response.json["commands"][0]["value"][0]["transactionId"]
 
 
 def requests_to_twilio():
-    """Without those that only open a connection."""
+    """The requests, without those that only open a connection."""
     return [request for request in sandbox.get("requests") if request["method"] != "HEAD"]
 
 
@@ -127,7 +127,7 @@ class Story(unittest.TestCase):
     def setUpClass(cls):
         cls.stack = deploy("story")
         queue = emulator.client("sqs")
-        # What failed comes again after this; the template's own value is minutes.
+        # A failed message is received again after this. The template's own value is minutes.
         queue.set_queue_attributes(QueueUrl=cls.stack.outputs["FeedbackQueueUrl"], Attributes={"VisibilityTimeout": "1"})
 
     def setUp(self):
@@ -136,19 +136,19 @@ class Story(unittest.TestCase):
 
     def test_okta_verifies_the_event_hook(self):
         headers = {"auth_secret": AUTH_SECRET, "x-okta-verification-challenge": "a-challenge"}
-        answer = call(self.stack.outputs["EventsUrl"], "GET", headers)
-        self.assertEqual((answer.status, answer.json), (200, {"verification": "a-challenge"}))
+        response = call(self.stack.outputs["EventsUrl"], "GET", headers)
+        self.assertEqual((response.status, response.json), (200, {"verification": "a-challenge"}))
 
         refused = call(self.stack.outputs["EventsUrl"], "GET", headers | {"auth_secret": "another-auth-secret"})
         self.assertEqual(refused.status, 401)
         self.assertNotIn("a-challenge", refused.body)
 
     def test_a_code_is_sent_and_its_event_approves_it(self):
-        answer = ask(self.stack)
-        self.assertEqual((answer.status, status_of(answer)), (200, "SUCCESSFUL"), answer)
+        response = ask(self.stack)
+        self.assertEqual((response.status, status_of(response)), (200, "SUCCESSFUL"), response)
         [message] = sandbox.get("inbox")
         self.assertEqual((message["to"], message["code"]), (PHONE, CODE))
-        sid = transaction_of(answer)
+        sid = transaction_of(response)
         self.assertIn(sid, self.remembered())
 
         self.assertEqual(deliver(self.stack, "6f1c6ab0-2f1e-4f5a-9f0e-000000000001").status, 200)
@@ -161,24 +161,24 @@ class Story(unittest.TestCase):
         wait_until("the item is deleted", lambda: sid not in self.remembered())
 
     def test_a_wrong_secret_sends_nothing(self):
-        answer = ask(self.stack, secret="another-auth-secret")
-        self.assertEqual((answer.status, answer.reason), (401, "not_authenticated"))
+        response = ask(self.stack, secret="another-auth-secret")
+        self.assertEqual((response.status, response.reason), (401, "not_authenticated"))
         self.assertEqual(ask(self.stack, secret=None).status, 401)
         self.assertEqual(deliver(self.stack, "6f1c6ab0-2f1e-4f5a-9f0e-000000000002", "another-auth-secret").status, 401)
         self.assertEqual(requests_to_twilio(), [])
 
     def test_twilio_is_down_and_comes_back(self):
         sandbox.fault("verify_create", {"status": 503})
-        answer = ask(self.stack)
-        self.assertEqual((answer.status, status_of(answer)), (200, None))
-        self.assertTrue(answer.reason.startswith("twilio_"), answer)
+        response = ask(self.stack)
+        self.assertEqual((response.status, status_of(response)), (200, None))
+        self.assertTrue(response.reason.startswith("twilio_"), response)
         self.assertEqual(sandbox.get("inbox"), [])
 
         sandbox.clear_faults()
-        answer = ask(self.stack)
-        self.assertEqual(status_of(answer), "SUCCESSFUL", answer)
+        response = ask(self.stack)
+        self.assertEqual(status_of(response), "SUCCESSFUL", response)
 
-        # The feedback is kept while Twilio is down, and given when it is back.
+        # The queue keeps the feedback while Twilio is down, and event-hook sends it later.
         sandbox.fault("verify_update", {"status": 503})
         self.assertEqual(deliver(self.stack, "6f1c6ab0-2f1e-4f5a-9f0e-000000000003").status, 200)
         wait_until("the first try", approvals)
@@ -192,9 +192,9 @@ class Story(unittest.TestCase):
 
         wait_until("the feedback is given", approved)
 
-    def test_an_impossible_number_is_refused_without_a_word_to_twilio(self):
-        answer = ask(self.stack, phone=IMPOSSIBLE)
-        self.assertEqual((answer.status, answer.reason), (200, "phone_number_invalid"))
+    def test_an_impossible_number_is_refused_without_a_request_to_twilio(self):
+        response = ask(self.stack, phone=IMPOSSIBLE)
+        self.assertEqual((response.status, response.reason), (200, "phone_number_invalid"))
         self.assertEqual(requests_to_twilio(), [])
 
     def test_only_the_hooks_are_routed(self):
@@ -211,7 +211,7 @@ class Story(unittest.TestCase):
             self.assertNotIn(private, lines)
 
     def remembered(self):
-        """The sids in the table of sends."""
+        """The sids in the sends table."""
         table = emulator.client("dynamodb")
         items = table.scan(TableName=self.stack.outputs["SendsTableName"])["Items"]
         return [item["verification_sid"]["S"] for item in items if item["user_id"]["S"] == USER]
@@ -220,8 +220,8 @@ class Story(unittest.TestCase):
 class Secret(unittest.TestCase):
     def test_the_hooks_wait_for_it_and_find_it_by_themselves(self):
         stack = Stack(emulator, zip_folder, "waits", parameters())
-        answer = ask(stack)
-        self.assertEqual((answer.status, answer.reason), (503, "secret_unavailable"))
+        response = ask(stack)
+        self.assertEqual((response.status, response.reason), (503, "secret_unavailable"))
         fill_secret(stack)
 
         def lets_in():
@@ -231,7 +231,7 @@ class Secret(unittest.TestCase):
 
 
 class EventsAlone(unittest.TestCase):
-    """For those who send Okta's codes through Verify by other means."""
+    """For users who send Okta's codes through Verify in another way."""
 
     def test_the_number_is_found_in_okta_and_its_code_approved(self):
         okta = {"OktaOrgUrl": sandbox.url, "OktaSecretId": okta_secret()}
@@ -274,8 +274,8 @@ class Update(unittest.TestCase):
 
         stack.update(parameters(AllowedCountries="DE", Revision="abcdef0123456789"))
 
-        answer = ask(stack)
-        self.assertEqual((answer.status, answer.reason), (200, "country_not_allowed"), answer)
+        response = ask(stack)
+        self.assertEqual((response.status, response.reason), (200, "country_not_allowed"), response)
 
 
 class PreTraffic(unittest.TestCase):
@@ -287,8 +287,8 @@ class PreTraffic(unittest.TestCase):
         sandbox.reset()
         name = stack.resources("AWS::Lambda::Function")["PreTrafficCheck"]
         event = {"DeploymentId": "d-SYSTEM", "LifecycleEventHookExecutionId": "x"}
-        answer = emulator.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
-        self.assertNotIn("FunctionError", answer, answer["Payload"].read())
+        response = emulator.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        self.assertNotIn("FunctionError", response, response["Payload"].read())
         self.assertEqual(requests_to_twilio(), [])
         [verdict] = code_deploy.verdicts
         self.assertEqual(verdict["deploymentId"], "d-SYSTEM")
@@ -328,9 +328,9 @@ class Tokens(unittest.TestCase):
     def token(self, **claims):
         return self.issuer.token({"aud": "api://hooks", "scp": ["telephony.send"], "cid": "0oahook"} | claims)
 
-    def test_a_token_of_the_issuer_is_let_in(self):
-        answer = self.ask_with()
-        self.assertEqual((answer.status, status_of(answer)), (200, "SUCCESSFUL"), answer)
+    def test_a_token_of_the_issuer_is_accepted(self):
+        response = self.ask_with()
+        self.assertEqual((response.status, status_of(response)), (200, "SUCCESSFUL"), response)
         [message] = sandbox.get("inbox")
         self.assertEqual(message["to"], PHONE)
 

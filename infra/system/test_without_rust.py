@@ -1,4 +1,4 @@
-"""Two ways to deploy that need no Rust: the files of a release with the SAM CLI alone, and CDK. By the real tools."""
+"""Two ways to deploy without Rust, with the real tools: the files of a release with the SAM CLI, and CDK."""
 
 import contextlib
 import hashlib
@@ -33,7 +33,7 @@ class WithoutRust(unittest.TestCase):
     def assert_it_sends_a_code(self, name):
         stack = Stack.existing(emulator, name)
         self.assertEqual(ask(stack).status, 503, "the secret is not filled in yet")
-        # By the outputs, which both templates name alike.
+        # By the outputs, which have the same names in both templates.
         fill_secret(stack)
         sandbox.reset()
         # A failed fetch of the secret is tried again after a second.
@@ -56,7 +56,7 @@ class WithoutRust(unittest.TestCase):
             digest, name = line.split("  ")
             self.assertEqual(hashlib.sha256((release.OUTPUT / name).read_bytes()).hexdigest(), digest)
 
-        # What a person downloads, without what the emulator refuses. JSON is YAML.
+        # The downloaded template without the parts that the emulator refuses. JSON is valid YAML.
         template = release.OUTPUT / f"template-{architecture}.yaml"
         template.write_text(json.dumps(without_deployments(yaml_parse(template.read_text())), default=str))
         sam = pathlib.Path(sys.executable).parent / "sam"
@@ -73,7 +73,7 @@ class WithoutRust(unittest.TestCase):
         output = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, output)
         quiet = ["--no-notices", "--no-version-reporting"]
-        # In a folder without an app: with one, it would want the zips of `make build`.
+        # In a folder without an app, because the app requires the zips of `make build`.
         run([*cdk, "bootstrap", f"aws://000000000000/{REGION}", *quiet], output, **environment)
         context = parameters() | {"StackName": "by-cdk", "Zips": str(zip_folder)}
         command = [*cdk, "deploy", "--app", "node dist/test/emulator-app.js", "--output", output, "--require-approval", "never"]

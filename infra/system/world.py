@@ -34,25 +34,25 @@ TEMPLATE = ROOT / "infra/sam/template.yaml"
 FUNCTIONS = ("telephony-hook", "event-hook")
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-# Nothing of the person who runs the test: no profile, no endpoint of theirs.
+# Without the AWS profile and endpoints of the person who runs the test.
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
 os.environ["AWS_DEFAULT_REGION"] = REGION
 
-# It warns that it does not send its own metrics anywhere.
+# It warns that it does not send usage data.
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 START_LIMIT = 60
 WAIT_LIMIT = 60
 
-# What the emulator refuses, so that nothing of it could be tested here; infra/tests holds it instead.
+# The emulator refuses these, so infra/tests tests them instead.
 UNKNOWN_TO_THE_EMULATOR = re.compile(
     r"AWS::(CodeDeploy|ApplicationAutoScaling|Budgets)::|AWS::Logs::QueryDefinition$|AWS::IAM::OIDCProvider$"
 )
 
 
 def clean_environment(**more):
-    """The functions inherit the emulator's environment, so it holds nothing of the person who runs the test."""
+    """The functions inherit the emulator's environment, so it has no variables of the person who runs the test."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return kept | {"AWS_DEFAULT_REGION": REGION} | CREDENTIALS | more
 
@@ -109,7 +109,7 @@ class Process:
 
 
 class Emulator:
-    """MiniStack, with nothing kept on the disk."""
+    """MiniStack, without files on the disk."""
 
     def __init__(self, code_deploy):
         port = free_port()
@@ -123,7 +123,7 @@ class Emulator:
             "S3_PERSIST": "0",
         }
         command = [ROOT / ".tools/venv/bin/ministack"]
-        self._process = Process(command, environment, lambda: answers(port, "/_ministack/health"))
+        self._process = Process(command, environment, lambda: responds(port, "/_ministack/health"))
 
     def client(self, service):
         return boto3.client(
@@ -143,7 +143,7 @@ class Emulator:
 
 
 class CodeDeploy:
-    """Notes what the check of a new version says. The emulator has nothing of the kind."""
+    """Records the result of the check of a new version, which the emulator does not support."""
 
     def __init__(self):
         self.verdicts = verdicts = []
@@ -175,7 +175,7 @@ class Sandbox:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [binary("sandbox"), "--http-port", str(self.port), "--https-port", "0", "--until-stdin-closes"]
-        self._process = Process(command, clean_environment(), lambda: answers(self.port, "/_sandbox/inbox"))
+        self._process = Process(command, clean_environment(), lambda: responds(self.port, "/_sandbox/inbox"))
         printed = self._process.printed()
         self.service_sid = re.search(r"VERIFY_SERVICE_SID=(\S+)", printed)[1]
         self.credential = json.loads(re.search(r"\{.*\}", printed)[0])
@@ -184,23 +184,23 @@ class Sandbox:
         return call(f"{self.url}/_sandbox/{resource}", "GET").json
 
     def fault(self, operation, fault, times=None):
-        answer = call(
+        response = call(
             f"{self.url}/_sandbox/faults",
             "POST",
             body=json.dumps({"operation": operation, "fault": fault, **({"times": times} if times else {})}),
         )
-        assert answer.status == 200, answer
+        assert response.status == 200, response
 
     def send_code(self, phone, code):
-        """What somebody else sends through the same Verify service."""
+        """Sends a code as another user of the same Verify service."""
         user = self.credential["twilio_api_key_sid"] + ":" + self.credential["twilio_api_key_secret"]
         headers = {
             "Authorization": "Basic " + base64.b64encode(user.encode()).decode(),
             "Content-Type": "application/x-www-form-urlencoded",
         }
         form = urllib.parse.urlencode({"To": phone, "Channel": "sms", "CustomCode": code})
-        answer = call(f"{self.url}/v2/Services/{self.service_sid}/Verifications", "POST", headers, form)
-        assert answer.status == 201, answer
+        response = call(f"{self.url}/v2/Services/{self.service_sid}/Verifications", "POST", headers, form)
+        assert response.status == 201, response
 
     def clear_faults(self):
         assert call(f"{self.url}/_sandbox/faults", "DELETE").status == 200
@@ -217,12 +217,12 @@ def binary(name):
     return target / "debug" / name
 
 
-def answers(port, path):
+def responds(port, path):
     with contextlib.suppress(OSError, http.client.HTTPException):
         return call(f"http://127.0.0.1:{port}{path}", "GET").status == 200
 
 
-class Answer:
+class Response:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
 
@@ -246,7 +246,7 @@ def call(url, method, headers=None, body=None):
     try:
         connection.request(method, parts.path, body, {"Host": parts.netloc, **(headers or {})})
         response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read().decode())
+        return Response(response.status, response.headers, response.read().decode())
     finally:
         connection.close()
 
@@ -276,7 +276,7 @@ def zips(add_cleanup):
 
 
 def stripped(path):
-    """Without its debug sections, where the machine can do that: they are four fifths of the file."""
+    """The binary without its debug sections, if the machine can remove them. They are four fifths of the file."""
     strip = shutil.which("strip")
     if not strip:
         return path.read_bytes()
@@ -320,7 +320,7 @@ class Stack:
     def _request(self, parameters):
         given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
         template = json.dumps(deployable(transformed(self._bucket, parameters)))
-        # By its address, as it is longer than what a request may hold.
+        # By URL, because it is too long for a request.
         self.emulator.client("s3").put_object(Bucket=self._bucket, Key="template.json", Body=template.encode())
         url = f"{self.emulator.url}/{self._bucket}/template.json"
         return {"TemplateURL": url, "Parameters": given, "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]}
@@ -350,7 +350,7 @@ class Stack:
         return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found if each["ResourceType"] == kind}
 
     def functions(self):
-        """The logical ids of the hooks' functions; not of those that the template needs for itself."""
+        """The logical ids of the hooks' functions, without the template's own helper functions."""
         return {name for name in self.resources("AWS::Lambda::Function") if name in ("TelephonyFunction", "EventFunction")}
 
     def log_lines(self, message=None):
@@ -371,7 +371,7 @@ class Stack:
 
 
 def source():
-    """The template as it is written."""
+    """The template as written."""
     return yaml_parse(TEMPLATE.read_text())
 
 
@@ -387,7 +387,7 @@ def transformed(bucket, parameters):
 
 
 class NoManagedPolicies:
-    """Names no policy of AWS's own: each function has its own role."""
+    """The template names no managed policy: each function has its own role."""
 
     def load(self):
         return {}
@@ -426,7 +426,7 @@ def without_deployments(template):
 
 
 def without_references(node, names):
-    """Each reference to one of these resources becomes its name: it stands in policies and on the dashboard only."""
+    """Replaces each reference to one of these resources by its name. They occur in policies and on the dashboard only."""
     if isinstance(node, list):
         return [without_references(each, names) for each in node]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""What the functions emit: the metrics with their dimension sets, and the reason codes, read from the code."""
+"""The metrics of the functions with their dimension sets, and the reason codes, read from the code."""
 
 import functools
 import re
@@ -9,7 +9,7 @@ CODE = ROOT / "crates" / "okta-twilio" / "src"
 NAMESPACE = "OktaTwilio"
 TELEPHONY, EVENTS = "telephony-hook", "event-hook"
 
-# Which functions emit a metric; both, where it is not here.
+# The functions that emit a metric. Both emit a metric that is not listed.
 EMITTED_BY_ONE = {
     TELEPHONY: {"Sends", "SendErrors", "VerifyLatency", "LookupLatency", "Lookups", "LookupFailures", "WouldRefuse"},
     EVENTS: {"Feedback", "FeedbackDelay"},
@@ -32,7 +32,7 @@ OUTCOMES = {
     "Feedback": {"queued", "approved", "not_needed", "failed"},
 }
 
-# What Lambda, SQS and API Gateway count, by which dimension.
+# The metrics of Lambda, SQS and API Gateway, with their dimension.
 OF_AWS = {
     "AWS/Lambda": ("FunctionName", {"Errors", "Throttles", "ConcurrentExecutions"}),
     "AWS/SQS": ("QueueName", {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
@@ -48,12 +48,12 @@ def reasons():
 
 
 def fault(namespace, metric, dimensions):
-    """Why nobody emits this metric with these dimensions; None if somebody does."""
+    """Why no part emits this metric with these dimensions; None if one does."""
     if namespace in OF_AWS:
         dimension, known = OF_AWS[namespace]
         return None if metric in known and set(dimensions) == {dimension} else f"{namespace} has no {metric} by {set(dimensions)}"
     if namespace != NAMESPACE or metric not in metrics():
-        return f"nobody emits {namespace} {metric}"
+        return f"no part emits {namespace} {metric}"
     if dimensions.get("Hook") not in emitted_by(metric):
         return f"{dimensions.get('Hook')} does not emit {metric}"
     if set(dimensions) not in metrics()[metric]:

@@ -1,4 +1,4 @@
-"""The ways in which the template is deployed, and the variables of the functions."""
+"""The modes in which the template is deployed, and the variables of the functions."""
 
 import functools
 
@@ -46,7 +46,7 @@ MODES = {
 }
 
 BOTH, TELEPHONY, EVENTS = "both", "telephony", "events"
-# Every variable, and which function reads it. AUTH_MODE is telephony-hook's alone: event hooks know the header only.
+# Every variable, with the functions that read it. Only telephony-hook reads AUTH_MODE, because event hooks always use the header.
 VARIABLES = {
     "HOOKS_SECRET_ID": BOTH,
     "SECRET_TTL_SECONDS": BOTH,

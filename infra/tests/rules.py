@@ -1,4 +1,4 @@
-"""What every stack must hold, whatever its parameters. Each rule lists its faults; test_rules.py runs all of them over every
+"""The rules for every stack, whatever its parameters. Each rule lists its faults; test_rules.py runs all of them over every
 mode, and breaks each one to see that it notices.
 """
 
@@ -23,7 +23,7 @@ def as_list(value):
 
 
 def hooks(stack):
-    """The functions of this stack that answer Okta, by name."""
+    """The functions of this stack that serve Okta, by name."""
     return {name: stack.resources[name] for name in HOOKS if name in stack.resources}
 
 
@@ -59,7 +59,7 @@ def roles_have_one_user_and_no_managed_policy(stack):
     used = set(users) | {json.dumps(group["ServiceRoleArn"]) for group in stack.of_type("AWS::CodeDeploy::DeploymentGroup").values()}
     for name, role in stack.of_type("AWS::IAM::Role").items():
         if json.dumps(arn(name)) not in used:
-            yield f"nobody uses {name}"
+            yield f"no function uses {name}"
         if name != "DeploymentRole" and role.get("ManagedPolicyArns"):
             yield f"{name} has a managed policy"
 
@@ -149,7 +149,7 @@ def what_has_state_is_kept(stack):
     for kind, names in STATEFUL.items():
         has = set(stack.of_type(kind)) - {"PreTrafficLogGroup"}
         wanted = {name for name in names if expected[name]}
-        # Under another name CloudFormation would make a new one, empty, and leave the old one behind.
+        # Under another name CloudFormation would create a new, empty one and abandon the old one.
         if has != wanted:
             yield f"{kind}: {sorted(has)} instead of {sorted(wanted)}"
         for name in has:
@@ -162,16 +162,16 @@ def what_has_state_is_kept(stack):
 
 def the_secret_is_generated_once(stack):
     for name, secret in stack.of_type("AWS::SecretsManager::Secret").items():
-        # Any change of this makes CloudFormation write a new value over the filled one.
+        # Any change makes CloudFormation overwrite the filled-in value with a new one.
         generated = {"SecretStringTemplate": "{}", "GenerateStringKey": "auth_secret", "PasswordLength": 48, "ExcludePunctuation": True}
         if secret.get("GenerateSecretString") != generated or "SecretString" in secret:
-            yield f"{name}: its value would be written anew"
+            yield f"{name}: its value would be overwritten"
 
 
 def the_table_forgets(stack):
     for table in stack.of_type("AWS::DynamoDB::Table").values():
         if table.get("TimeToLiveSpecification") != {"AttributeName": "expires_at", "Enabled": True}:
-            yield "the table keeps what should end after 15 minutes"
+            yield "the table keeps items for longer than 15 minutes"
         keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
         types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
         if keys != {"HASH": "user_id", "RANGE": "verification_sid"} or types != {"user_id": "S", "verification_sid": "S"}:
@@ -192,16 +192,16 @@ def the_queue_loses_nothing(stack):
         return
     queue, dead = queues["FeedbackQueue"], queues["FeedbackDeadLetterQueue"]
     if queue["RedrivePolicy"] != {"deadLetterTargetArn": arn("FeedbackDeadLetterQueue"), "maxReceiveCount": 8}:
-        yield "what fails does not reach the dead-letter queue after eight tries"
+        yield "a failed message does not reach the dead-letter queue after eight receives"
     if queue["VisibilityTimeout"] != 6 * stack.properties("EventFunction")["Timeout"]:
         yield "the visibility time-out is not six times the function's"
     if dead["MessageRetentionPeriod"] != 14 * 86_400 or queue["MessageRetentionPeriod"] >= dead["MessageRetentionPeriod"]:
         yield "a dead letter keeps the date of its message: its queue must keep it longer than the first one"
     mapping = stack.properties("FeedbackQueueMapping")
     if mapping["EventSourceArn"] != arn("FeedbackQueue") or mapping["FunctionName"] != ref("EventFunctionAliaslive"):
-        yield "the alias `live` does not take from the queue"
+        yield "the alias `live` does not receive from the queue"
     if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-        yield "one failed message would bring back its whole batch"
+        yield "one failed message would return its whole batch to the queue"
     if "MaximumBatchingWindowInSeconds" in mapping:
         yield "a FIFO queue has no batching window"
 
@@ -251,11 +251,11 @@ def the_authorizer_asks_for_the_scope(stack):
     for route in stack.of_type("AWS::ApiGatewayV2::Route").values():
         if jwt and route["RouteKey"] == "POST /telephony":
             if (route.get("AuthorizationType"), route.get("AuthorizationScopes")) != ("JWT", [stack.values["JwtScope"]]):
-                yield "/telephony takes a request without the scope"
+                yield "/telephony accepts a request without the scope"
             authorizer = stack.properties(route["AuthorizerId"]["Ref"])
             wanted = {"Issuer": stack.values["JwtIssuer"], "Audience": [stack.values["JwtAudience"]]}
             if authorizer["AuthorizerType"] != "JWT" or authorizer["JwtConfiguration"] != wanted:
-                yield "the authorizer takes other tokens"
+                yield "the authorizer accepts other tokens"
         elif route.get("AuthorizationType", "NONE") != "NONE" or "AuthorizerId" in route:
             yield f"{route['RouteKey']} has an authorizer"
 
@@ -286,12 +286,12 @@ def functions_log_where_they_should(stack):
         if logging.get("LogFormat") != "JSON" or group not in stack.resources:
             yield f"{name}: names no log group of the stack"
             continue
-        # A metric is a log line of level INFO.
+        # A metric is a log line with the level INFO.
         if name in HOOKS and (logging.get("ApplicationLogLevel"), logging.get("SystemLogLevel")) != ("TRACE", "INFO"):
             yield f"{name}: Lambda would drop lines"
     for name, group in stack.of_type("AWS::Logs::LogGroup").items():
         if group.get("RetentionInDays") != stack.values["LogRetentionDays"]:
-            yield f"{name}: its logs have no end"
+            yield f"{name}: its logs have no retention"
 
 
 def what_is_stored_uses_the_given_key(stack):
@@ -317,10 +317,10 @@ def an_update_is_checked_and_rolled_back(stack):
             yield f"{name}: rolled back by {alarms}"
         rollback = group["AutoRollbackConfiguration"]
         if not rollback["Enabled"] or not {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"} <= set(rollback["Events"]):
-            yield f"{name}: nothing rolls it back"
+            yield f"{name}: no alarm rolls it back"
         update = stack.resources[f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
         if update.get("BeforeAllowTrafficHook") != ref("PreTrafficCheck"):
-            yield f"{name}: nothing checks it before it gets traffic"
+            yield f"{name}: no check runs before it gets traffic"
     check = stack.properties("PreTrafficCheck")
     if not check["FunctionName"].startswith("CodeDeployHook_") or len(check["FunctionName"]) > 64:
         yield f"CodeDeploy may not invoke {check['FunctionName']}"
@@ -332,7 +332,7 @@ def an_update_is_checked_and_rolled_back(stack):
         yield "the check may not report"
     named = sorted(json.dumps(each) for key, each in environment(stack.resources["PreTrafficCheck"]).items() if key.endswith("_VERSION") and each)
     if named != versions:
-        yield f"the check knows {named}"
+        yield f"the check's variables are {named}"
 
 
 def alarm_metric(alarm):
@@ -340,7 +340,7 @@ def alarm_metric(alarm):
 
 
 def runbook_anchors():
-    """The anchors of docs/runbook.md, as the usual renderers make them."""
+    """The anchors of docs/runbook.md, as the usual renderers generate them."""
     headings = re.findall(r"^#+ (.*)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -353,19 +353,19 @@ def alarms_are_quiet_and_explained(stack):
         actions = [ref("AlarmTopic")]
     for name, alarm in stack.of_type("AWS::CloudWatch::Alarm").items():
         if alarm.get("TreatMissingData") != "notBreaching":
-            yield f"{name} rings while there is no traffic"
+            yield f"{name} fires without traffic"
         explained = re.fullmatch(r"(.{60,}) docs/runbook\.md#([a-z-]+)", alarm.get("AlarmDescription", ""))
         if not explained:
-            yield f"{name} does not say what breaks for whom, and where the runbook has it"
+            yield f"{name} does not name the users' problem and the runbook's entry"
         elif explained.group(2) not in runbook_anchors():
             yield f"{name}: docs/runbook.md has no #{explained.group(2)}"
         if alarm.get("AlarmActions", []) != actions or alarm.get("OKActions", []) != actions:
-            yield f"{name} is heard by {alarm.get('AlarmActions')}"
-        # A percentile of fewer than 200 values in a period would never ring.
+            yield f"{name} notifies {alarm.get('AlarmActions')}"
+        # An alarm on a percentile with fewer than 200 values in a period would never fire.
         if alarm.get("EvaluateLowSampleCountPercentile", "evaluate") != "evaluate":
-            yield f"{name} is deaf while there is little traffic"
+            yield f"{name} does not fire while there is little traffic"
         if "Metrics" in alarm:
-            yield f"{name} is no plain alarm"
+            yield f"{name} is not a plain alarm"
             continue
         if fault := emitted.fault(*alarm_metric(alarm)):
             yield f"{name}: {fault}"
@@ -377,7 +377,7 @@ def metrics_stack(stack):
     return stack.values["MetricsStack"] or stack.values["AWS::StackName"]
 
 
-# What an alarm must watch, and the parts of the stack that it needs.
+# The metrics that need an alarm, and the part of the stack that each needs.
 WATCHED = [
     ("SendErrors", "telephony-hook", None, "TelephonyFunction"),
     ("HookLatency", "telephony-hook", None, "TelephonyFunction"),
@@ -442,7 +442,7 @@ def the_dashboard_shows_what_is_emitted(stack):
     for title, namespace, metric, dimensions, of in dashboard_metrics(widgets):
         if None in dimensions.values():
             if namespace != emitted.NAMESPACE or set(dimensions) not in emitted.metrics()[metric]:
-                yield f"{title}: nobody emits {metric} by {set(dimensions)}"
+                yield f"{title}: no part emits {metric} by {set(dimensions)}"
         elif fault := emitted.fault(namespace, metric, dimensions):
             yield f"{title}: {fault}"
         if namespace == emitted.NAMESPACE and of != metrics_stack(stack):
@@ -473,7 +473,7 @@ def queries_ask_for_fields_of_the_log(stack):
                 yield f"{name}: no field is called {word}"
         for group in query["LogGroupNames"]:
             if group["Ref"] not in stack.of_type("AWS::Logs::LogGroup"):
-                yield f"{name}: asks {group}"
+                yield f"{name}: queries {group}"
 
 
 OUTPUTS = {

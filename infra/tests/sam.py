@@ -26,27 +26,27 @@ PSEUDO_PARAMETERS = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 ABSENT = object()
-# SAM's translator asks for it, and connects to nothing.
+# SAM's translator requires a region, and does not connect to it.
 os.environ.setdefault("AWS_DEFAULT_REGION", PSEUDO_PARAMETERS["AWS::Region"])
-# It warns that it did not report its own use to AWS.
+# It warns that it did not send usage data to AWS.
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 
 @functools.cache
 def source():
-    """The template as it is written. Not to be changed."""
+    """The template as written. Do not change it."""
     return samtranslator.yaml_helper.yaml_parse(TEMPLATE.read_text())
 
 
 class NoManagedPolicies:
-    """SAM asks for the ARNs of AWS's managed policies by name; the template names none of them."""
+    """The ARNs of AWS's managed policies for SAM. The template uses none of them by name."""
 
     def load(self):
         return {}
 
 
 def deploy(parameters):
-    """The stack that the template makes with these parameters."""
+    """The stack of the template with these parameters."""
     values = checked(parameters)
     template = copy.deepcopy(source())
     for resource in template["Resources"].values():
@@ -57,7 +57,7 @@ def deploy(parameters):
 
 
 def refusals(parameters):
-    """What the rules have against these parameters."""
+    """The rules that these parameters violate."""
     evaluation = Evaluation(source(), checked(parameters))
     found = []
     for rule in source()["Rules"].values():
@@ -182,7 +182,7 @@ class Evaluation:
 
 
 def text(value):
-    """A value inside a text: a reference as `<Name>` or `<Name.Attribute>`, as its value is not known yet."""
+    """A value inside a text: a reference as `<Name>` or `<Name.Attribute>`, because its value is not known yet."""
     if not isinstance(value, dict):
         return str(value)
     ((function, argument),) = value.items()
@@ -212,7 +212,7 @@ class Stack(Evaluation):
         return self.resources[name]["Properties"]
 
     def copy(self):
-        """One that a test may change."""
+        """A copy that a test may change."""
         other = copy.copy(self)
         other.resources = copy.deepcopy(self.resources)
         other.outputs = dict(self.outputs)

@@ -14,7 +14,7 @@ import unittest
 import sam
 import modes
 
-# Besides those of the other tests: each setting that has no mode of its own.
+# In addition to the modes of the other tests: each setting that has no mode of its own.
 EVERY_SETTING = {
     "Architecture": "x86_64",
     "MemorySize": "1024",
@@ -88,13 +88,13 @@ SAM_NAMES = [
 ]
 CDK_NAMES = [(r"(Telephony|Event)Function/CurrentVersion", r"\1Version"), (r"(\w+)/Policy", r"\1Policy")]
 
-# What says nothing about the stack that is made.
+# Attributes that do not affect the deployed stack.
 NO_PROPERTIES = {"Tags", "Metadata", "DependsOn", "Condition"}
 
 
 @functools.cache
 def cdk_templates():
-    """Each mode's template as CDK makes it. `make test-infra` has compiled it."""
+    """The CDK template of each mode. `make test-infra` has compiled the construct."""
     command = ["node", "dist/test/modes.js"]
     made = subprocess.run(command, cwd=CDK, input=json.dumps(MODES), capture_output=True, text=True, check=False)
     if made.returncode:
@@ -139,7 +139,7 @@ def named(stack, name_of):
 
 
 def plain(value, name_of):
-    """Values as texts, as CloudFormation takes them, and references by the names that both stacks know."""
+    """Values as strings, as in CloudFormation, and references by the names that both stacks have."""
     if isinstance(value, dict):
         if set(value) == {"Ref"}:
             return f"<{name_of(value['Ref'])}>"
@@ -156,7 +156,7 @@ def plain(value, name_of):
 
 
 def shape(resource):
-    """The resource without what may be written in several ways."""
+    """The resource in a normal form."""
     properties = resource.get("Properties", {})
     for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
         if resource.get(policy) == "Delete":
@@ -192,7 +192,7 @@ def shape(resource):
 
 
 def statements(documents):
-    """One line for each right: effect, who, action, resource, condition."""
+    """One line for each permission: effect, principal, action, resource, condition."""
     lines = set()
     for document in documents:
         for statement in document["Statement"]:
@@ -254,7 +254,7 @@ class CdkEqualsSam(unittest.TestCase):
 
     def test_each_parameter_is_set_in_a_mode(self):
         missing = set(sam.source()["Parameters"]) - set().union(*MODES.values())
-        # CDK's version of a function follows its code and variables by itself.
+        # In CDK, a function's version depends on its code and variables.
         self.assertEqual(missing, {"Revision"})
 
 

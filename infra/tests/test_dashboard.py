@@ -1,4 +1,4 @@
-"""The dashboard is one file, and what is made of it is up to date."""
+"""The dashboard is one file, and the files generated from it are up to date."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""No parameter is required, each reaches what it names, and each refuses what would only fail later."""
+"""No parameter is required, each reaches its variable or resource, and invalid values fail early."""
 
 import re
 import unittest
@@ -97,7 +97,7 @@ class Parameters(unittest.TestCase):
         rows = re.findall(r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \| (both|telephony|event) \|", (sam.ROOT / "README.md").read_text(), re.MULTILINE)
         documented = {name: reader.replace("event", "events") for names, reader in rows for name in re.findall(r"[A-Z_]+", names)}
         self.assertGreater(len(documented), 20, "the table is found")
-        # The template gives it to telephony-hook alone: an event hook knows the header only.
+        # Only telephony-hook gets it, because an event hook always uses the header.
         documented["AUTH_MODE"] = "telephony"
         for name, reader in documented.items():
             self.assertEqual(modes.VARIABLES.get(name), reader, name)

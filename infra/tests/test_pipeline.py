@@ -1,4 +1,4 @@
-"""What the pipeline's roles may do: enough for the stack, and nothing else."""
+"""The permissions of the pipeline's roles: enough for the stack, and no more."""
 
 import re
 import unittest
@@ -8,7 +8,7 @@ import sam
 import samtranslator.yaml_helper
 
 TEMPLATE = sam.ROOT / "infra/pipeline/template.yaml"
-# Types whose rights have another service's name.
+# Resource types whose permissions belong to a service with another name.
 SERVICES = {
     "ApiGatewayV2": "apigateway",
     "ApplicationAutoScaling": "application-autoscaling",
@@ -23,7 +23,7 @@ SERVICES = {
     "SQS": "sqs",
     "SecretsManager": "secretsmanager",
 }
-# A record in a zone is a right that docs/pipelines.md leaves to the account's owner.
+# docs/pipelines.md leaves the permission for a record in a zone to the account's owner.
 LEFT_OUT = {"Route53"}
 
 
@@ -51,7 +51,7 @@ class Trust(unittest.TestCase):
 
 
 class Rights(unittest.TestCase):
-    def test_the_deploy_role_changes_one_stack_and_hands_on_one_role(self):
+    def test_the_deploy_role_changes_one_stack_and_passes_one_role(self):
         for statement in statements("DeployRole"):
             actions = listed(statement["Action"])
             self.assertFalse([action for action in actions if "*" in action])

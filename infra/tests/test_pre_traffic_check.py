@@ -1,4 +1,4 @@
-"""The check of a new version: what it sends, and which answers it lets pass."""
+"""The check of a new version: its requests, and the responses that it accepts."""
 
 import base64
 import io
@@ -18,8 +18,8 @@ HEADER = {"AUTH_MODE": "header", "AUTH_HEADER": "", "JWT_SCOPE": "", "JWT_CLIENT
 JWT = {"AUTH_MODE": "jwt", "AUTH_HEADER": "", "JWT_SCOPE": "send", "JWT_CLIENT_ID": "0oa1"}
 
 
-def answer(status, *reasons, failed=False):
-    """An invocation's answer, with the end of the log that it left."""
+def response(status, *reasons, failed=False):
+    """The response of an invocation, with the end of its log."""
     lines = ["START RequestId: 1", '{"message":"started","secret":"failed"}', "not json", "[]"]
     lines += [json.dumps({"message": "secret_refresh_failed", "secret": "hooks", "reason": reason}) for reason in reasons]
     found = {"Payload": io.BytesIO(json.dumps({"statusCode": status}).encode())}
@@ -28,10 +28,10 @@ def answer(status, *reasons, failed=False):
 
 
 class Aws:
-    """Lambda, which gives each version's answers in turn, and CodeDeploy, which notes the verdict."""
+    """Lambda, which returns the responses of each version in turn, and CodeDeploy, which records the result."""
 
-    def __init__(self, **answers):
-        self.answers = {version: list(each) for version, each in answers.items()}
+    def __init__(self, **responses):
+        self.responses = {version: list(each) for version, each in responses.items()}
         self.requests = []
         self.verdicts = []
 
@@ -41,7 +41,7 @@ class Aws:
     def invoke(self, FunctionName, Payload, LogType):
         assert LogType == "Tail"
         self.requests.append((FunctionName, json.loads(Payload)))
-        left = self.answers[FunctionName.split(":")[0]]
+        left = self.responses[FunctionName.split(":")[0]]
         given = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(given, Exception):
             raise given
@@ -69,11 +69,11 @@ def check(aws, settings=HEADER, versions=VERSIONS):
     return [verdict["status"] for verdict in aws.verdicts]
 
 
-REFUSED = [answer(401)]
+REFUSED = [response(401)]
 
 
 class PreTrafficCheck(unittest.TestCase):
-    def test_a_refused_secret_proves_that_the_own_one_was_read(self):
+    def test_a_refused_secret_proves_that_the_function_read_its_own(self):
         aws = Aws(telephony=REFUSED, event=REFUSED)
         self.assertEqual(check(aws), ["Succeeded"])
         self.assertEqual(aws.verdicts[0]["deploymentId"], "d-1")
@@ -82,34 +82,34 @@ class PreTrafficCheck(unittest.TestCase):
         self.assertEqual((version, telephony["routeKey"]), ("telephony:2", "POST /telephony"))
         self.assertEqual(events["routeKey"], "GET /events")
         for request in (telephony, events):
-            # Below sixteen characters no secret of the functions could ever equal it.
+            # The functions' secrets have at least sixteen characters, so no secret can equal a shorter one.
             self.assertIn("auth_secret", request["headers"])
             self.assertEqual(request["body"], "{}")
             self.assertNotIn("authorizer", request["requestContext"])
 
-    def test_a_version_that_answers_otherwise_gets_no_traffic(self):
+    def test_a_version_with_another_response_gets_no_traffic(self):
         for given in (
-            [answer(200)],
-            [answer(500)],
-            [answer(None, failed=True)],
-            [answer(503)],
-            [answer(503, "access_denied")],
-            [answer(503, "unreachable")],
-            [answer(503, "not_found")],
-            [answer(503, "not_json")],
-            [answer(503, "twilio_credentials_unusable", "unreachable")],
+            [response(200)],
+            [response(500)],
+            [response(None, failed=True)],
+            [response(503)],
+            [response(503, "access_denied")],
+            [response(503, "unreachable")],
+            [response(503, "not_found")],
+            [response(503, "not_json")],
+            [response(503, "twilio_credentials_unusable", "unreachable")],
             # The Okta secret cannot be read either: the hooks secret alone is not enough.
-            [answer(401, "access_denied")],
+            [response(401, "access_denied")],
         ):
             with self.subTest(given[0]):
                 self.assertEqual(check(Aws(telephony=given, event=REFUSED)), ["Failed"])
                 self.assertEqual(check(Aws(telephony=REFUSED, event=given)), ["Failed"])
 
-    def test_a_secret_that_nobody_has_filled_in_yet_stops_no_update(self):
+    def test_an_empty_secret_does_not_stop_an_update(self):
         for reason in ("twilio_credentials_unusable", "verify_service_sid_unusable"):
-            self.assertEqual(check(Aws(telephony=[answer(503, reason)], event=REFUSED)), ["Succeeded"])
-        # The first answer may come from a failure that INIT has logged.
-        later = [answer(503), answer(503, "twilio_credentials_unusable")]
+            self.assertEqual(check(Aws(telephony=[response(503, reason)], event=REFUSED)), ["Succeeded"])
+        # The first response may come from a failure that INIT has logged.
+        later = [response(503), response(503, "twilio_credentials_unusable")]
         self.assertEqual(check(Aws(telephony=later, event=REFUSED)), ["Succeeded"])
 
     def test_its_reasons_are_those_of_the_functions(self):
@@ -119,11 +119,11 @@ class PreTrafficCheck(unittest.TestCase):
         for reason in reasons:
             self.assertIn(f'"{reason}"', known)
 
-    def test_a_failure_that_passes_stops_no_update(self):
-        self.assertEqual(check(Aws(telephony=[answer(503, "unreachable"), answer(401)], event=REFUSED)), ["Succeeded"])
+    def test_a_temporary_failure_does_not_stop_an_update(self):
+        self.assertEqual(check(Aws(telephony=[response(503, "unreachable"), response(401)], event=REFUSED)), ["Succeeded"])
 
     def test_with_jwt_the_number_cannot_exist(self):
-        aws = Aws(telephony=[answer(200)], event=REFUSED)
+        aws = Aws(telephony=[response(200)], event=REFUSED)
         self.assertEqual(check(aws, JWT), ["Succeeded"])
         _, telephony = aws.requests[0]
         self.assertEqual(
@@ -133,15 +133,15 @@ class PreTrafficCheck(unittest.TestCase):
         message = json.loads(telephony["body"])["data"]["messageProfile"]
         self.assertEqual(message["phoneNumber"], "+0")
         self.assertNotIn("auth_secret", telephony["headers"])
-        # A function that lets such a token not pass would let none of Okta's pass.
-        self.assertEqual(check(Aws(telephony=[answer(401)], event=REFUSED), JWT), ["Failed"])
+        # A function that refuses this token would refuse Okta's as well.
+        self.assertEqual(check(Aws(telephony=[response(401)], event=REFUSED), JWT), ["Failed"])
 
-    def test_a_hook_that_the_stack_does_not_have_is_not_asked(self):
+    def test_a_hook_that_the_stack_does_not_have_is_not_called(self):
         aws = Aws(event=REFUSED)
         self.assertEqual(check(aws, versions={**VERSIONS, "TELEPHONY_VERSION": ""}), ["Succeeded"])
         self.assertEqual(len(aws.requests), 1)
 
-    def test_a_check_that_breaks_is_no_success(self):
+    def test_a_crashed_check_is_a_failure(self):
         aws = Aws(telephony=[RuntimeError("throttled")], event=REFUSED)
         with self.assertRaises(RuntimeError):
             check(aws)

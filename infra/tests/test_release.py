@@ -21,7 +21,7 @@ def load():
 
 
 class Template(unittest.TestCase):
-    def test_it_names_the_zips_beside_it_and_fits_their_architecture_only(self):
+    def test_it_names_the_zips_next_to_it_and_fits_their_architecture_only(self):
         for architecture in ("arm64", "x86_64"):
             with self.subTest(architecture):
                 template = samtranslator.yaml_helper.yaml_parse(load().template(architecture))

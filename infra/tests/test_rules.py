@@ -1,4 +1,4 @@
-"""Every rule holds in every mode, and every rule notices when it is broken."""
+"""Every rule holds in every mode, and every rule detects a violation."""
 
 import unittest
 
@@ -60,7 +60,7 @@ ROUTES = nested(properties("ApiStage"), "RouteSettings")
 UPDATE = nested(resource("TelephonyFunctionAliaslive"), "UpdatePolicy", "CodeDeployLambdaAliasUpdate")
 GROUP = properties("TelephonyFunctionDeploymentGroup")
 
-# The rule that must notice, the mode, and what is broken: where, the key, and its new value.
+# The rule that must detect the violation, the mode, and the change: path, key and new value.
 MUTATIONS = [
     (rules.policies_have_no_wildcard, "default", statement("TelephonyRole", "secretsmanager:GetSecretValue"), "Resource", "*"),
     (rules.policies_have_no_wildcard, "default", statement("EventRole", "sqs:SendMessage"), "Action", "sqs:*"),

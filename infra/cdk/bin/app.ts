@@ -26,7 +26,7 @@ export function newApp(): App {
     event: hooks === 'telephony' ? undefined : zip('event-hook'),
   };
   new OktaTwilioStack(app, get('StackName') ?? 'okta-twilio', code, get, {
-    description: "Okta's telephony inline hook and event hook, answered through Twilio Verify (okta-twilio)",
+    description: "Okta's telephony inline hook and event hook, served through Twilio Verify (okta-twilio)",
   });
   return app;
 }

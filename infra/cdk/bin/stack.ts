@@ -13,14 +13,14 @@ export class OktaTwilioStack extends Stack {
     const outputs: [string, string, string | undefined][] = [
       ['TelephonyUrl', "URL of Okta's telephony inline hook", hooks.telephonyUrl],
       ['EventsUrl', "URL of Okta's event hook", hooks.eventsUrl],
-      ['HooksSecretArn', 'The hooks secret. Requests are answered with 503 until it has Twilio credentials.', hooks.hooksSecret.secretArn],
+      ['HooksSecretArn', 'The hooks secret. Requests get 503 until it has Twilio credentials.', hooks.hooksSecret.secretArn],
       ['FeedbackQueueUrl', 'Queue of the feedback', hooks.feedbackQueue?.queueUrl],
       [
         'FeedbackDeadLetterQueueUrl',
         'Queue of the feedback that failed eight times; make redrive puts it back',
         hooks.feedbackDeadLetterQueue?.queueUrl,
       ],
-      ['SendsTableName', 'Table that remembers which verification a user has', hooks.sendsTable?.tableName],
+      ['SendsTableName', "The sends table, with each user's verification", hooks.sendsTable?.tableName],
       ['DashboardUrl', 'The dashboard', hooks.dashboardUrl],
       ['TelephonyLogGroupName', 'Log of telephony-hook', hooks.telephonyLogGroup?.logGroupName],
       ['EventLogGroupName', 'Log of event-hook', hooks.eventLogGroup?.logGroupName],

@@ -5,7 +5,7 @@ import { Construct } from 'constructs';
 /** The part of the stack that an alarm or a query is about. */
 export type Part = 'always' | 'telephony' | 'events' | 'queue' | 'lookup';
 
-/** Names that alarms find their metrics by. */
+/** The names in the metrics' dimensions. */
 export interface Names {
   readonly metricsStack: string;
   readonly api: string;
@@ -18,19 +18,19 @@ export interface Names {
 interface Definition {
   readonly id: string;
   readonly of: Part;
-  /** What breaks for whom. */
+  /** The problem that the users have. */
   readonly description: string;
-  /** The entry of docs/runbook.md that says what to do. */
+  /** The entry of docs/runbook.md. */
   readonly runbook: string;
   readonly metric: { namespace: string; metricName: string; dimensions: Record<string, string> };
   readonly statistic: string;
   readonly period: Duration;
-  /** So many of the last so many periods. */
+  /** The number of breaching periods, and the number of periods to evaluate. */
   readonly breaching: [number, number];
   readonly above: number;
 }
 
-/** Makes the alarms of these parts, by their ids. Each is quiet while there is no traffic. */
+/** Makes the alarms of these parts, by their ids. None fires without traffic. */
 export function addAlarms(scope: Construct, parts: Set<Part>, names: Names): Map<string, cloudwatch.Alarm> {
   const made = definitions(names).filter((each) => parts.has(each.of));
   return new Map(made.map((each) => [each.id, alarm(scope, each, names)]));
@@ -63,8 +63,8 @@ function definitions(names: Names): Definition[] {
       id: 'SendFailuresAlarm',
       of: 'telephony',
       description:
-        'Codes do not go out: at Twilio, on the way there or here, more than one in twenty fails for a cause ' +
-        "that is not the user's. Users wait, and Okta sends what it can by itself.",
+        'Codes do not go out: more than one in twenty fails at Twilio, on the way to Twilio or here, for a ' +
+        "cause that is not the user's. Users wait, and Okta sends what it can itself.",
       runbook: 'alarm-send-failures',
       metric: { namespace: 'OktaTwilio', metricName: 'SendErrors', dimensions: { Hook: 'telephony-hook' } },
       statistic: 'Average',
@@ -89,7 +89,7 @@ function definitions(names: Names): Definition[] {
       id: 'TelephonyErrorsAlarm',
       of: 'telephony',
       description:
-        'telephony-hook crashes, runs out of time or does not start. Okta gets no answer for these users.',
+        'telephony-hook crashes, runs out of time or does not start. Okta gets no response for these users.',
       runbook: 'alarm-function-errors',
       metric: { namespace: 'AWS/Lambda', metricName: 'Errors', dimensions: { FunctionName: names.telephonyFunction } },
       statistic: 'Sum',
@@ -114,8 +114,8 @@ function definitions(names: Names): Definition[] {
       id: 'TelephonyThrottlesAlarm',
       of: 'telephony',
       description:
-        "Lambda turns requests to telephony-hook away, because its concurrency or the account's is used up. " +
-        'Okta sends these codes by itself, or not at all.',
+        "Lambda rejects requests to telephony-hook, because its concurrency or the account's is used up. Okta " +
+        'sends these codes itself, or not at all.',
       runbook: 'alarm-throttles',
       metric: { namespace: 'AWS/Lambda', metricName: 'Throttles', dimensions: { FunctionName: names.telephonyFunction } },
       statistic: 'Sum',
@@ -127,8 +127,8 @@ function definitions(names: Names): Definition[] {
       id: 'EventThrottlesAlarm',
       of: 'events',
       description:
-        "Lambda turns invocations of event-hook away, because its concurrency or the account's is used up. " +
-        'Feedback to Twilio gets late.',
+        "Lambda rejects invocations of event-hook, because its concurrency or the account's is used up. " +
+        'Feedback to Twilio is delayed.',
       runbook: 'alarm-throttles',
       metric: { namespace: 'AWS/Lambda', metricName: 'Throttles', dimensions: { FunctionName: names.eventFunction } },
       statistic: 'Sum',
@@ -140,7 +140,7 @@ function definitions(names: Names): Definition[] {
       id: 'GatewayErrorsAlarm',
       of: 'always',
       description:
-        'The URLs answer with 5xx. The functions have no usable secret, or cannot be reached; codes and ' +
+        'The URLs respond with 5xx. The functions have no usable secret, or cannot be reached; codes and ' +
         'feedback do not arrive.',
       runbook: 'alarm-gateway-errors',
       metric: { namespace: 'AWS/ApiGateway', metricName: '5xx', dimensions: { ApiId: names.api } },
@@ -153,8 +153,8 @@ function definitions(names: Names): Definition[] {
       id: 'GatewayRefusalsAlarm',
       of: 'always',
       description:
-        'The gateway and the functions turn many requests away with 4xx: wrong tokens or secrets, or more ' +
-        'requests than the throttle allows. Users of a real rush get no code.',
+        'The gateway and the functions reject many requests with 4xx: wrong tokens or secrets, or more requests ' +
+        'than the throttle allows. During a real peak, users get no code.',
       runbook: 'alarm-gateway-refusals',
       metric: { namespace: 'AWS/ApiGateway', metricName: '4xx', dimensions: { ApiId: names.api } },
       statistic: 'Sum',
@@ -166,8 +166,8 @@ function definitions(names: Names): Definition[] {
       id: 'TelephonyAuthenticationAlarm',
       of: 'telephony',
       description:
-        "Requests to /telephony come without a valid proof. Okta's secret or scope differs from yours and " +
-        'nobody gets a code, or somebody else is trying.',
+        "Requests to /telephony fail authentication. Okta's secret or scope differs from yours and users get no " +
+        'code, or someone else is calling.',
       runbook: 'alarm-authentication',
       metric: { namespace: 'OktaTwilio', metricName: 'Rejected', dimensions: { Hook: 'telephony-hook', Reason: 'not_authenticated' } },
       statistic: 'Sum',
@@ -179,8 +179,8 @@ function definitions(names: Names): Definition[] {
       id: 'EventAuthenticationAlarm',
       of: 'events',
       description:
-        "Requests to /events come with a wrong secret. Okta's secret differs from yours and feedback stops, " +
-        'or somebody else is trying.',
+        "Requests to /events have a wrong secret. Okta's secret differs from yours and feedback stops, or " +
+        'someone else is calling.',
       runbook: 'alarm-authentication',
       metric: { namespace: 'OktaTwilio', metricName: 'Rejected', dimensions: { Hook: 'event-hook', Reason: 'not_authenticated' } },
       statistic: 'Sum',
@@ -192,7 +192,7 @@ function definitions(names: Names): Definition[] {
       id: 'FraudAlarm',
       of: 'telephony',
       description:
-        "Twilio's Fraud Guard blocks numbers. Somebody may be pumping SMS through your sign-in page, or a " +
+        "Twilio's Fraud Guard blocks numbers. An attacker may be pumping SMS through your sign-in page, or a " +
         'genuine prefix is blocked and its users get no code.',
       runbook: 'alarm-fraud',
       metric: { namespace: 'OktaTwilio', metricName: 'Sends', dimensions: { Hook: 'telephony-hook', Reason: 'blocked_as_fraud' } },
@@ -205,7 +205,7 @@ function definitions(names: Names): Definition[] {
       id: 'CountryBlockAlarm',
       of: 'telephony',
       description:
-        "Twilio's geo permissions block countries that users ask codes for. These users get no code from " +
+        "Twilio's Geo Permissions block countries for which users request codes. These users get no code from " +
         'Twilio.',
       runbook: 'alarm-country-block',
       metric: { namespace: 'OktaTwilio', metricName: 'Sends', dimensions: { Hook: 'telephony-hook', Reason: 'country_blocked_by_twilio' } },
@@ -218,7 +218,7 @@ function definitions(names: Names): Definition[] {
       id: 'LookupFailuresAlarm',
       of: 'lookup',
       description:
-        'Twilio Lookup does not answer. Codes go out, but the rules that need Lookup let every number pass.',
+        'Twilio Lookup does not respond. Codes go out, but the rules that need Lookup allow every number.',
       runbook: 'alarm-lookup-failures',
       metric: { namespace: 'OktaTwilio', metricName: 'LookupFailures', dimensions: { Hook: 'telephony-hook' } },
       statistic: 'Sum',
@@ -242,8 +242,8 @@ function definitions(names: Names): Definition[] {
       id: 'FeedbackDelayAlarm',
       of: 'events',
       description:
-        'Twilio learns too late that codes were right: one approval in twenty comes more than 5 minutes after ' +
-        "the sign-in. Users who sign in often meet Twilio's limit of five codes in ten minutes.",
+        'Twilio learns too late which codes were right: one approval in twenty comes more than 5 minutes after ' +
+        "the sign-in. Users who sign in often reach Twilio's limit of five codes in ten minutes.",
       runbook: 'alarm-feedback-delay',
       metric: { namespace: 'OktaTwilio', metricName: 'FeedbackDelay', dimensions: { Hook: 'event-hook' } },
       statistic: 'p95',
@@ -255,8 +255,8 @@ function definitions(names: Names): Definition[] {
       id: 'QueueAgeAlarm',
       of: 'queue',
       description:
-        'Feedback has been waiting in the queue for more than 10 minutes. Twilio cannot be told that codes ' +
-        'were right; users who sign in often meet its limit of five codes.',
+        'Feedback has been waiting in the queue for more than 10 minutes. Twilio does not learn which codes ' +
+        'were right; users who sign in often reach its limit of five codes.',
       runbook: 'alarm-queue-age',
       metric: { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', dimensions: { QueueName: names.queue } },
       statistic: 'Maximum',
@@ -268,7 +268,7 @@ function definitions(names: Names): Definition[] {
       id: 'DeadLettersAlarm',
       of: 'queue',
       description:
-        'Feedback failed eight times and lies in the dead-letter queue for 14 days. Twilio was not told about ' +
+        'Feedback failed eight times and stays in the dead-letter queue for 14 days. Twilio did not learn about ' +
         'these sign-ins.',
       runbook: 'alarm-dead-letters',
       metric: { namespace: 'AWS/SQS', metricName: 'ApproximateNumberOfMessagesVisible', dimensions: { QueueName: names.deadLetterQueue } },
@@ -281,8 +281,8 @@ function definitions(names: Names): Definition[] {
       id: 'TelephonySecretAlarm',
       of: 'telephony',
       description:
-        'telephony-hook cannot refresh a secret. It keeps the old value if it has one; otherwise it ' +
-        'refuses every request.',
+        'telephony-hook cannot refresh a secret. It keeps the old value if it has one; otherwise it refuses ' +
+        'every request.',
       runbook: 'alarm-secret-refresh',
       metric: { namespace: 'OktaTwilio', metricName: 'SecretRefreshFailures', dimensions: { Hook: 'telephony-hook' } },
       statistic: 'Sum',
@@ -294,8 +294,8 @@ function definitions(names: Names): Definition[] {
       id: 'TelephonyTableAlarm',
       of: 'telephony',
       description:
-        'telephony-hook cannot use the table of sends. Codes go out, but their feedback has to find the ' +
-        'number through Okta, and RESEND_CHANNELS starts over.',
+        'telephony-hook cannot use the sends table. Codes go out, but their feedback has to find the number ' +
+        'through Okta, and RESEND_CHANNELS starts over.',
       runbook: 'alarm-table-failures',
       metric: { namespace: 'OktaTwilio', metricName: 'TableFailures', dimensions: { Hook: 'telephony-hook' } },
       statistic: 'Sum',
@@ -307,8 +307,8 @@ function definitions(names: Names): Definition[] {
       id: 'EventSecretAlarm',
       of: 'events',
       description:
-        'event-hook cannot refresh a secret. It keeps the old value if it has one; otherwise it ' +
-        'refuses every request.',
+        'event-hook cannot refresh a secret. It keeps the old value if it has one; otherwise it refuses every ' +
+        'request.',
       runbook: 'alarm-secret-refresh',
       metric: { namespace: 'OktaTwilio', metricName: 'SecretRefreshFailures', dimensions: { Hook: 'event-hook' } },
       statistic: 'Sum',
@@ -320,7 +320,7 @@ function definitions(names: Names): Definition[] {
       id: 'EventTableAlarm',
       of: 'events',
       description:
-        'event-hook cannot use the table of sends. Feedback waits in the queue until the table answers.',
+        'event-hook cannot use the sends table. Feedback waits in the queue until the table responds.',
       runbook: 'alarm-table-failures',
       metric: { namespace: 'OktaTwilio', metricName: 'TableFailures', dimensions: { Hook: 'event-hook' } },
       statistic: 'Sum',

@@ -24,7 +24,7 @@ import { check, OktaTwilioHooksProps, ThrottleProps } from './props';
 import { QUERIES } from './queries';
 import { Deployed, eventVariables, telephonyVariables, Variables } from './variables';
 
-/** What the gateway logs of a request: no header and no body. `function_request_id` joins a line to the function's own log. */
+/** The gateway's access log format, without headers and bodies. `function_request_id` joins a line to the function's own log. */
 const ACCESS_LOG = {
   time: '$context.requestTime',
   request_id: '$context.requestId',
@@ -46,22 +46,22 @@ interface Hook {
 }
 
 /**
- * Okta's telephony inline hook and event hook, answered through Twilio Verify: the stack of the SAM template as a construct.
+ * Okta's telephony inline hook and event hook, served through Twilio Verify: the stack of the SAM template as a construct.
  *
- * It creates an HTTP API, a function a hook behind an alias that moves step by step, a secret that waits for your Twilio
- * credentials (until then the hooks answer 503), a table, a queue with dead letters, alarms, a dashboard and saved queries.
- * The secret, the table, the queues and the logs stay when the stack goes.
+ * It creates an HTTP API, one function for each hook behind an alias with gradual deployments, a secret for your Twilio
+ * credentials (until it has them, the hooks respond with 503), a table, a queue with a dead-letter queue, alarms, a dashboard and saved queries.
+ * The secret, the table, the queues and the logs are retained when the stack is deleted.
  *
- * One to a stack: metrics and queries carry the stack's name.
+ * Use one construct per stack, because metrics and queries carry the stack's name.
  */
 export class OktaTwilioHooks extends Construct {
   /** URL of Okta's telephony inline hook, unless `hooks` is `events`. */
   readonly telephonyUrl?: string;
   /** URL of Okta's event hook, unless `hooks` is `telephony`. */
   readonly eventsUrl?: string;
-  /** The hooks secret, created or given. */
+  /** The hooks secret, created or imported. */
   readonly hooksSecret: secretsmanager.ISecret;
-  /** The table of sends, created or given. */
+  /** The sends table, created or imported. */
   readonly sendsTable?: dynamodb.ITable;
   readonly feedbackQueue?: sqs.Queue;
   readonly feedbackDeadLetterQueue?: sqs.Queue;
@@ -73,7 +73,7 @@ export class OktaTwilioHooks extends Construct {
   readonly eventLogGroup?: logs.LogGroup;
   /** The alarms by their ids, such as `SendFailuresAlarm`. */
   readonly alarms: ReadonlyMap<string, cloudwatch.Alarm>;
-  /** The topic that gets the alarms, created or given. */
+  /** The topic for the alarms, created or imported. */
   readonly alarmTopic?: sns.ITopic;
 
   private readonly api: apigateway.CfnApi;
@@ -199,7 +199,7 @@ export class OktaTwilioHooks extends Construct {
     return this.props.metricsStack ?? Stack.of(this).stackName;
   }
 
-  /** A later change of what generates it would make CloudFormation write a new value over the filled one: it stays as it is. */
+  /** Do not change how the value is generated: CloudFormation would overwrite the filled-in value with a new one. */
   private newHooksSecret(): secretsmanager.Secret {
     const secret = new secretsmanager.Secret(this, 'HooksSecret', {
       description: `Hooks secret of ${Stack.of(this).stackName}. Okta sends auth_secret; fill in the Twilio credentials with make secrets.`,
@@ -219,7 +219,7 @@ export class OktaTwilioHooks extends Construct {
     return secret;
   }
 
-  /** What is remembered between a code and its feedback: ids and times, for 15 minutes. */
+  /** The sends table: ids and times between a code and its feedback, for 15 minutes. */
   private newSendsTable(): dynamodb.Table {
     const key = this.props.encryptionKey;
     const table = new dynamodb.Table(this, 'Sends', {
@@ -238,7 +238,7 @@ export class OktaTwilioHooks extends Construct {
     return table;
   }
 
-  /** One user's events stay in order; users do not wait for each other. */
+  /** The events of one user stay in order. Users do not wait for each other. */
   private newQueue(id: string, props: sqs.QueueProps): sqs.Queue {
     const key = this.props.encryptionKey;
     const queue = new sqs.Queue(this, id, {
@@ -248,10 +248,10 @@ export class OktaTwilioHooks extends Construct {
       fifoThroughputLimit: sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
       encryption: key ? sqs.QueueEncryption.KMS : sqs.QueueEncryption.SQS_MANAGED,
       encryptionMasterKey: key,
-      // It may still hold feedback.
+      // It can still contain feedback.
       removalPolicy: RemovalPolicy.RETAIN,
     });
-    // Nobody uses the queue without TLS. Whom it serves, the roles say.
+    // The queue refuses requests without TLS. The roles grant the access.
     queue.addToResourcePolicy(
       new iam.PolicyStatement({
         effect: iam.Effect.DENY,
@@ -284,9 +284,9 @@ export class OktaTwilioHooks extends Construct {
       allow(['dynamodb:UpdateItem', ...(props.resendChannels?.length ? ['dynamodb:Query'] : [])], [this.sendsTable!.tableArn]),
     ]);
     const fn = this.newFunction('TelephonyFunction', {
-      description: "Okta's telephony inline hook, answered through Twilio Verify",
+      description: "Okta's telephony inline hook, served through Twilio Verify",
       code: props.code.telephony!,
-      // Okta waits for 3 s. The rest lets a late answer be logged.
+      // Okta waits for 3 s. The rest is time to log a late response.
       timeout: Duration.seconds(5),
       role,
       logGroup,
@@ -324,21 +324,21 @@ export class OktaTwilioHooks extends Construct {
     const { props } = this;
     const statements = [
       allow(['secretsmanager:GetSecretValue'], [readable(this.hooksSecret), ...(props.okta ? [readable(props.okta.secret)] : [])]),
-      // A key is made for each message to the queue.
+      // A data key is generated for each message to the queue.
       ...this.decryption(['kms:Decrypt', ...(this.has('queue') ? ['kms:GenerateDataKey'] : [])]),
     ];
     if (this.sendsTable) {
       statements.push(allow(['dynamodb:Query', 'dynamodb:DeleteItem'], [this.sendsTable.tableArn]));
     }
     if (this.feedbackQueue) {
-      // The function lets the tries grow apart, so it changes the visibility.
+      // The function increases the time between attempts by changing the visibility timeout.
       const queueActions = ['SendMessage', 'ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes', 'ChangeMessageVisibility'];
       statements.push(allow(queueActions.map((each) => `sqs:${each}`), [this.feedbackQueue.queueArn]));
     }
     const fn = this.newFunction('EventFunction', {
       description: "Okta's event hook, and feedback to Twilio Verify from its queue",
       code: props.code.event!,
-      // For a batch of the queue; a delivery of Okta is answered within 3 s.
+      // For a batch from the queue. A delivery from Okta gets its response within 3 s.
       timeout: Duration.seconds(30),
       role: this.newRole('EventRole', 'event-hook', logGroup, statements),
       logGroup,
@@ -362,7 +362,7 @@ export class OktaTwilioHooks extends Construct {
     return { function: fn, alias };
   }
 
-  /** A role with these rights and that of writing its log. */
+  /** A role with these permissions, and permission to write the function's log. */
   private newRole(id: string, policyName: string, logGroup: logs.LogGroup, statements: iam.PolicyStatement[]): iam.Role {
     const write = allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]);
     return new iam.Role(this, id, {
@@ -395,11 +395,11 @@ export class OktaTwilioHooks extends Construct {
       // `logLevel` decides. A filter above INFO here would drop the metrics, which are log lines too.
       applicationLogLevelV2: lambda.ApplicationLogLevel.TRACE,
       systemLogLevelV2: lambda.SystemLogLevel.INFO,
-      // A rollback needs the version before.
+      // A rollback needs the previous version.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
     });
     Validations.of(fn).acknowledge(
-      { id: 'Serverless-LambdaDLQ', reason: 'Nobody invokes it asynchronously: Okta waits for the answer, and the queue has dead letters.' },
+      { id: 'Serverless-LambdaDLQ', reason: 'It is never invoked asynchronously: Okta waits for the response, and the queue has a dead-letter queue.' },
       { id: 'Serverless-LambdaTracing', reason: 'The log says what each call to Twilio took; X-Ray would see the function as one block.' },
     );
     return fn;
@@ -409,7 +409,7 @@ export class OktaTwilioHooks extends Construct {
     return this.props.architecture ?? lambda.Architecture.ARM_64;
   }
 
-  // The front door. It is written resource by resource, so that both event routes share an integration and each route has
+  // API Gateway. It is written resource by resource, so that both event routes share an integration and each route has
   // its own throttle.
 
   private newStage(): apigateway.CfnStage {
@@ -466,7 +466,7 @@ export class OktaTwilioHooks extends Construct {
 
   private newRoute(id: string, routeKey: string, integration: apigateway.CfnIntegration, stage: apigateway.CfnStage): apigateway.CfnRoute {
     const route = new apigateway.CfnRoute(this, id, { apiId: this.api.ref, routeKey, target: `integrations/${integration.ref}` });
-    // Throttles of a route can only be set once it exists.
+    // A route must exist before its throttles can be set.
     stage.addResourceDependency(route);
     Validations.of(route).acknowledge({
       id: 'AwsSolutions-APIG4',
@@ -523,7 +523,7 @@ export class OktaTwilioHooks extends Construct {
       if (hook) {
         new codedeploy.LambdaDeploymentGroup(this, id, {
           application,
-          // As it is: CDK would add the right to invoke each version of the check, which that policy has by the check's name.
+          // Without CDK's own grant: the policy already allows CodeDeploy to invoke the check by its name.
           role: role.withoutPolicyUpdates(),
           preHook,
           alias: hook.alias,
@@ -546,9 +546,9 @@ export class OktaTwilioHooks extends Construct {
     const logGroup = this.newLogGroup('PreTrafficLogGroup', RemovalPolicy.DESTROY);
     const versions = [telephony, event].flatMap((hook) => (hook ? [hook.function.currentVersion.functionArn] : []));
     const fn = new lambda.Function(this, 'PreTrafficCheck', {
-      // CodeDeploy may invoke functions of this name only. The stack's id keeps it unique and short enough.
+      // CodeDeploy can invoke only functions with this prefix. The stack's id makes the name unique and short enough.
       functionName: `CodeDeployHook_${Fn.select(2, Fn.split('/', Aws.STACK_ID))}`,
-      description: 'Checks a new version of the hooks before it gets traffic. Sends nothing.',
+      description: 'Checks a new version of the hooks before it gets traffic. It sends no message.',
       runtime: lambda.Runtime.PYTHON_3_13,
       architecture: this.architecture,
       handler: 'index.handler',
@@ -570,13 +570,13 @@ export class OktaTwilioHooks extends Construct {
     Validations.of(fn).acknowledge(
       { id: 'AwsSolutions-L1', reason: 'Its runtime is the one that the SAM template and the tests use, and moves with them.' },
       { id: 'Serverless-LambdaLatestVersion', reason: 'The same.' },
-      { id: 'Serverless-LambdaDLQ', reason: 'CodeDeploy waits for its answer, and rolls back without one.' },
+      { id: 'Serverless-LambdaDLQ', reason: 'CodeDeploy waits for its result, and rolls back without one.' },
       { id: 'Serverless-LambdaTracing', reason: 'It runs once an update, and its log says what it saw.' },
     );
     return fn;
   }
 
-  // Watching.
+  // Monitoring.
 
   private newAlarmTopic(email: string): sns.Topic {
     const topic = new sns.Topic(this, 'AlarmTopic', { displayName: `Alarms of ${Stack.of(this).stackName}` });
@@ -612,7 +612,7 @@ export class OktaTwilioHooks extends Construct {
   private addQueries(): void {
     const groups = {
       always: this.logGroupNames(),
-      // Feedback about a user is in the other function's log.
+      // The feedback of a user is in the log of the other function.
       WhyNoCodeQuery: this.logGroupNames(),
       telephony: this.telephonyLogGroup ? [this.telephonyLogGroup.logGroupName] : [],
       events: this.eventLogGroup ? [this.eventLogGroup.logGroupName] : [],
@@ -645,7 +645,7 @@ function allow(actions: string[], resources: string[]): iam.PolicyStatement {
   return new iam.PolicyStatement({ actions, resources });
 }
 
-/** What a policy names the secret by. An ARN without its last six characters needs their wildcard. */
+/** The ARN for policies. An ARN without its last six characters needs a wildcard for them. */
 function readable(secret: secretsmanager.ISecret): string {
   return secret.secretFullArn ?? `${secret.secretArn}-??????`;
 }
@@ -655,12 +655,12 @@ function throttle(given: ThrottleProps = DEFAULT_THROTTLE) {
   return { ThrottlingRateLimit: given.rateLimit, ThrottlingBurstLimit: given.burstLimit };
 }
 
-/** infra/dashboard.json, which the SAM template shows too. */
+/** infra/dashboard.json, which the SAM template also contains. */
 function dashboardBody(): string {
   return JSON.stringify(JSON.parse(text('dashboard.json')));
 }
 
-/** A file that the npm package keeps next to this one, and that the repository keeps where it is written. */
+/** The path of a file: next to this one in the npm package, in its own folder in the repository. */
 function text(name: string): string {
   const places = ['.', '../../lib', '../../..'].map((place) => join(__dirname, place, name));
   return readFileSync(places.find((path) => existsSync(path))!, 'utf8');

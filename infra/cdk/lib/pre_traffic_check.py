@@ -1,7 +1,7 @@
 """Lets a new version have traffic once it starts and reads its secret. It sends nothing.
 
-A wrong shared secret is answered with 401 after the function has read its own, and with 503 before. With JWT the request
-has claims of its own and a number that cannot exist; the answer is 200.
+A request with a wrong shared secret gets 401 after the function has read its own secret, and 503 before. With JWT the request
+has claims of its own and a number that cannot exist, and gets 200.
 """
 import base64
 import json
@@ -11,9 +11,9 @@ import time
 import boto3
 
 ATTEMPTS = 4
-# The stack's own secret, which nobody has filled in yet: an update must not fail for that.
+# The stack's own secret has not been filled in yet. An update must not fail because of that.
 NOT_FILLED_YET = {"twilio_credentials_unusable", "verify_service_sid_unusable"}
-# These do not pass by themselves.
+# These failures do not end by themselves.
 FATAL = {"access_denied", "not_found"}
 
 
@@ -40,10 +40,10 @@ def passes(version, request, expected):
         if attempt:
             # A failed fetch of the secret is tried again after a second.
             time.sleep(2)
-        answer = boto3.client("lambda").invoke(FunctionName=version, Payload=json.dumps(request), LogType="Tail")
-        failed = "FunctionError" in answer
-        status = None if failed else json.load(answer["Payload"]).get("statusCode")
-        reasons = secret_failures(answer.get("LogResult", ""))
+        response = boto3.client("lambda").invoke(FunctionName=version, Payload=json.dumps(request), LogType="Tail")
+        failed = "FunctionError" in response
+        status = None if failed else json.load(response["Payload"]).get("statusCode")
+        reasons = secret_failures(response.get("LogResult", ""))
         print(json.dumps({"version": version, "status": status, "failed": failed, "secret": sorted(reasons)}))
         if failed or reasons & FATAL:
             return False

@@ -9,16 +9,16 @@ import * as route53 from 'aws-cdk-lib/aws-route53';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import * as sns from 'aws-cdk-lib/aws-sns';
 
-/** Which of Okta's hooks the stack answers. */
+/** The hooks that the stack serves. */
 export type Hooks = 'both' | 'telephony' | 'events';
 
 /** A channel of Twilio Verify. */
 export type Channel = 'sms' | 'whatsapp' | 'call';
 
-/** What fills a rate limit of the Verify service. */
+/** The source of the value for a rate limit of the Verify service. */
 export type RateLimitSource = 'user_id' | 'phone' | 'ip' | 'request_type';
 
-/** What Okta's API is asked for a user's number, in this order. */
+/** The resources of Okta's API that supply a user's number, in this order. */
 export type PhoneSource = 'factors' | 'profile' | 'factors,profile' | 'none';
 
 /** How codes are sent to one country; see docs/policy.md. */
@@ -37,46 +37,46 @@ export interface JwtProps {
   readonly scope: string;
   /**
    * Client id of the Okta app whose tokens are accepted.
-   * @default - each client that has the scope
+   * @default - every client with the scope
    */
   readonly clientId?: string;
 }
 
-/** Access to Okta's API, for numbers that the table of sends does not know. */
+/** Access to Okta's API, for numbers of verifications that the sends table does not have. */
 export interface OktaProps {
   /** URL of the Okta org, without `-admin`. */
   readonly orgUrl: string;
   /** The Okta secret. docs/okta-setup.md says what it holds. */
   readonly secret: secretsmanager.ISecret;
   /**
-   * Another address of Okta's API, for a proxy or a test.
+   * URL to use instead of Okta's API, for a proxy or a test.
    * @default - the org's URL
    */
   readonly apiUrl?: string;
 }
 
-/** How many requests a route takes. More get 429. */
+/** The maximum number of requests to a route. Others get 429. */
 export interface ThrottleProps {
   /** Requests per second. */
   readonly rateLimit: number;
-  /** Requests at one moment. */
+  /** Burst of requests. */
   readonly burstLimit: number;
 }
 
-/** A domain of your own for both URLs. The gateway's own address is then off. */
+/** Your own domain for both URLs. It disables the gateway's own address. */
 export interface DomainProps {
   /** Such as `hooks.example.com`. */
   readonly name: string;
   /** In the region of the stack. */
   readonly certificate: acm.ICertificate;
   /**
-   * Route 53 zone that gets the record.
-   * @default - the record is left to you
+   * Route 53 zone for the record.
+   * @default - you create the record yourself
    */
   readonly hostedZone?: route53.IHostedZone;
 }
 
-/** What a function runs. */
+/** The functions' code. */
 export interface CodeProps {
   /** Zip of telephony-hook. Needed unless `hooks` is `events`. */
   readonly telephony?: lambda.Code;
@@ -94,7 +94,7 @@ export interface OktaTwilioHooksProps {
   /** The functions' zips: those of a release, or of `make build`. They must fit `architecture`. */
   readonly code: CodeProps;
   /**
-   * Which hooks the stack answers. `events` needs `okta`, or the `sendsTable` of another stack.
+   * The hooks that the stack serves. `events` needs `okta`, or the `sendsTable` of another stack.
    * @default 'both'
    */
   readonly hooks?: Hooks;
@@ -111,8 +111,8 @@ export interface OktaTwilioHooksProps {
    */
   readonly deploymentConfig?: codedeploy.ILambdaDeploymentConfig;
   /**
-   * Whether alarms roll an update back. An alarm that rings already stops an update, so set this to `false` to deploy
-   * what mends it.
+   * Whether alarms roll an update back. An alarm that is already in ALARM stops an update, so set this to `false` to deploy
+   * the fix.
    * @default true
    */
   readonly rollBackOnAlarms?: boolean;
@@ -136,12 +136,12 @@ export interface OktaTwilioHooksProps {
    */
   readonly encryptionKey?: kms.IKey;
   /**
-   * Key of the secrets that are given, where it is a key of your own and not `encryptionKey`.
+   * Key of the imported secrets, if it is your own key and not `encryptionKey`.
    * @default - AWS's own key
    */
   readonly secretsEncryptionKey?: kms.IKey;
 
-  // How Okta proves itself.
+  // How Okta authenticates.
 
   /**
    * Tokens instead of the shared secret at `/telephony`. Event hooks always use the shared secret.
@@ -211,27 +211,27 @@ export interface OktaTwilioHooksProps {
    */
   readonly policyMode?: 'enforce' | 'observe';
   /**
-   * What Okta hears of a refusal. After `error` it tries its own provider, after `swallow` nobody sends.
+   * Response to Okta after a refusal. After `error` Okta uses its own provider; after `swallow` no message is sent.
    * @default 'error'
    */
   readonly denyResponse?: 'error' | 'swallow';
   /**
-   * ISO codes of the only countries that codes are sent to. `001` stands for numbers of no country.
+   * ISO codes of the only countries that receive codes. `001` stands for numbers of no country.
    * @default - all countries
    */
   readonly allowedCountries?: string[];
   /**
-   * ISO codes of countries that no code is sent to.
+   * ISO codes of countries that receive no codes.
    * @default - none
    */
   readonly blockedCountries?: string[];
   /**
-   * What Twilio Lookup is asked for: `basic` is free, or packages such as `line_type_intelligence`.
-   * @default - Lookup is not asked
+   * Data to request from Twilio Lookup: `basic` is free, or packages such as `line_type_intelligence`.
+   * @default - Lookup is not used
    */
   readonly lookupFields?: string[];
   /**
-   * Time after which Lookup is given up and the code is sent without it.
+   * Timeout of Lookup, after which the code is sent without it.
    * @default Duration.millis(700)
    */
   readonly lookupTimeout?: Duration;
@@ -241,22 +241,22 @@ export interface OktaTwilioHooksProps {
    */
   readonly defaultCountry?: string;
   /**
-   * Twilio's line types that no code is sent to. Needs `line_type_intelligence`.
+   * Twilio's line types that receive no codes. Needs `line_type_intelligence`.
    * @default - none
    */
   readonly blockedLineTypes?: string[];
   /**
-   * Names of carriers or MCC-MNC pairs that no code is sent to. Needs `line_type_intelligence`.
+   * Names of carriers or MCC-MNC pairs that receive no codes. Needs `line_type_intelligence`.
    * @default - none
    */
   readonly blockedCarriers?: string[];
   /**
-   * Highest risk score of SMS pumping that a code is sent to, 0 to 100. Needs `sms_pumping_risk`.
+   * Highest SMS pumping risk score at which a code is sent, 0 to 100. Needs `sms_pumping_risk`.
    * @default - no limit
    */
   readonly maxSmsPumpingRisk?: number;
   /**
-   * A SIM that was swapped within this time gets no code. Whole hours. Needs `sim_swap`.
+   * A number whose SIM was swapped within this time receives no code. Whole hours. Needs `sim_swap`.
    * @default - no limit
    */
   readonly maxSimSwapAge?: Duration;
@@ -266,7 +266,7 @@ export interface OktaTwilioHooksProps {
    */
   readonly landlineToCall?: boolean;
   /**
-   * Request types that the policy lets pass, such as `account-unlock`.
+   * Request types that are exempt from the policy, such as `account-unlock`.
    * @default - none
    */
   readonly policyExemptRequestTypes?: string[];
@@ -274,12 +274,12 @@ export interface OktaTwilioHooksProps {
   // Feedback.
 
   /**
-   * Another stack's table of sends.
+   * Another stack's sends table.
    * @default - a new one, unless `hooks` is `events`
    */
   readonly sendsTable?: dynamodb.ITable;
   /**
-   * Whether feedback goes through a queue, so that none is lost. Otherwise it is given within Okta's delivery.
+   * Whether feedback goes through a queue, so that none is lost. Otherwise event-hook sends it during Okta's delivery.
    * @default true
    */
   readonly feedbackQueue?: boolean;
@@ -289,24 +289,24 @@ export interface OktaTwilioHooksProps {
    */
   readonly feedbackMaxAge?: Duration;
   /**
-   * Which Okta API names the user's number where the table of sends does not know the verification.
+   * Okta API that supplies the user's number if the sends table does not have the verification.
    * @default - event-hook decides
    */
   readonly phoneSource?: PhoneSource;
   /**
    * Access to Okta's API.
-   * @default - Okta is not asked
+   * @default - Okta is not used
    */
   readonly okta?: OktaProps;
 
-  // Front door.
+  // API Gateway.
 
-  /** @default - 25 requests a second, 50 at one moment */
+  /** @default - 25 requests per second, bursts of 50 */
   readonly telephonyThrottle?: ThrottleProps;
-  /** @default - 25 requests a second, 50 at one moment */
+  /** @default - 25 requests per second, bursts of 50 */
   readonly eventsThrottle?: ThrottleProps;
   /**
-   * A domain of your own.
+   * Your own domain.
    * @default - the gateway's address
    */
   readonly domain?: DomainProps;
@@ -319,41 +319,41 @@ export interface OktaTwilioHooksProps {
    */
   readonly provisionedConcurrency?: number;
   /**
-   * Most instances that are kept warm, with scaling by use. Needs `provisionedConcurrency`.
+   * Maximum number of warm instances, scaled by use. Needs `provisionedConcurrency`.
    * @default - no scaling
    */
   readonly maxProvisionedConcurrency?: number;
   /**
-   * Concurrency taken from the account's for telephony-hook alone; it is a limit too.
+   * Concurrency reserved for telephony-hook from the account's pool. It is also a limit.
    * @default - none
    */
   readonly telephonyReservedConcurrency?: number;
   /**
-   * Concurrency taken from the account's for event-hook alone; it is a limit too.
+   * Concurrency reserved for event-hook from the account's pool. It is also a limit.
    * @default - none
    */
   readonly eventReservedConcurrency?: number;
 
-  // Watching.
+  // Monitoring.
 
   /**
-   * Address that gets the alarms, through a new topic unless `alarmTopic` is given.
+   * E-mail address for the alarms, through a new topic unless `alarmTopic` is set.
    * @default - none
    */
   readonly alarmEmail?: string;
   /**
-   * Topic that gets the alarms.
+   * Topic for the alarms.
    * @default - none
    */
   readonly alarmTopic?: sns.ITopic;
   /**
    * Warn when the AWS account spends 80 percent of this in a month, in USD, or is forecast to spend it all. Twilio's bill
-   * is not in it. Needs `alarmEmail` or `alarmTopic`.
+   * is not included. Needs `alarmEmail` or `alarmTopic`.
    * @default - no budget
    */
   readonly monthlyBudgetUsd?: number;
   /**
-   * Least serious log events that are written. Metrics are always written.
+   * Minimum level of the log events to write. Metrics are always written.
    * @default 'info'
    */
   readonly logLevel?: 'error' | 'warn' | 'info' | 'debug';
@@ -361,23 +361,23 @@ export interface OktaTwilioHooksProps {
   readonly logRetention?: logs.RetentionDays;
   /**
    * Value of the metrics' dimension `Stack`.
-   * @default - the stack's name, so that two stacks do not add up
+   * @default - the stack's name, which keeps the metrics of two stacks apart
    */
   readonly metricsStack?: string;
 
   // Tests and proxies.
 
-  /** Another address of Twilio Verify. */
+  /** URL to use instead of Twilio Verify's. */
   readonly twilioVerifyUrl?: string;
-  /** Another address of Twilio Lookup. */
+  /** URL to use instead of Twilio Lookup's. */
   readonly twilioLookupUrl?: string;
-  /** PEM file of further trusted roots. `/opt` holds what `extraCaLayer` brings. */
+  /** PEM file of further trusted roots. The files of `extraCaLayer` are in `/opt`. */
   readonly extraCaFile?: string;
   /** Layer with the file of `extraCaFile`. */
   readonly extraCaLayer?: lambda.ILayerVersion;
 }
 
-/** Fails on what the SAM template's rules refuse too. */
+/** Fails for the same combinations as the SAM template's rules. */
 export function check(props: OktaTwilioHooksProps): void {
   const hooks = props.hooks ?? 'both';
   const faults = [

@@ -1,6 +1,6 @@
 import { Part } from './alarms';
 
-/** Saved questions to the logs. */
+/** Saved queries for the logs. */
 export interface Query {
   readonly id: string;
   readonly of: Part;
