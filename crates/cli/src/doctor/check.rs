@@ -62,4 +62,12 @@ checks! {
     Identity "A1" Aws "AWS credentials",
     Stack "A2" Aws "Stack",
     HooksSecret "A3" Aws "Hooks secret",
+    TwilioKey "T1" Twilio "Key of the hooks",
+    TwilioAccount "T2" Twilio "Account",
+    CustomCodes "T3" Twilio "Custom codes",
+    VerifyService "T4" Twilio "Verify service",
+    RateLimits "T5" Twilio "Rate limits",
+    KeyPower "T6" Twilio "Permissions of the key",
+    MessageTemplate "T7" Twilio "Template",
+    Whatsapp "T8" Twilio "WhatsApp",
 }

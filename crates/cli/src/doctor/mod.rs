@@ -4,6 +4,7 @@ mod aws;
 mod check;
 mod facts;
 mod report;
+mod twilio;
 
 use std::process::ExitCode;
 
@@ -72,6 +73,8 @@ pub(crate) async fn run(
     terminal.progress("Reading the stack");
     let facts = Facts::gather(environment).await;
     aws::check(&facts, &mut report);
+    terminal.progress("Reading Twilio");
+    twilio::check(&facts, environment, &mut report).await;
     report.print(*terminal)?;
     Ok(if report.is_well(options.strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

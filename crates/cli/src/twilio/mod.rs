@@ -1,6 +1,8 @@
 //! Twilio's management APIs. A response's text is dropped, because it can hold what was sent.
 
 pub(crate) mod attempts;
+pub(crate) mod keys;
+pub(crate) mod services;
 
 use http::StatusCode;
 use okta_twilio::{

@@ -2,15 +2,24 @@
 
 use std::{collections::BTreeMap, process::Command};
 
-use sandbox::aws_account::{AwsAccount, Function, Stack};
+use sandbox::{
+    aws_account::{AwsAccount, Function, Stack},
+    twilio_account::{Key, Power, Service, TwilioAccount},
+};
 use serde_json::{Value, json};
 
 pub(crate) const HOOKS_SECRET_ARN: &str =
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:HooksSecret-EXAMPLE-AbCdEf";
 
+pub(crate) const KEY: &str = "SK00000000000000000000000000000001";
+pub(crate) const SERVICE: &str = "VA00000000000000000000000000000001";
+
 /// Everything around the program.
 pub(crate) struct World {
     pub(crate) aws: AwsAccount,
+    pub(crate) twilio: TwilioAccount,
+    /// The variables of the program, besides those for AWS.
+    pub(crate) environment: BTreeMap<&'static str, String>,
 }
 
 /// What the program printed.
@@ -25,13 +34,53 @@ impl World {
     pub(crate) fn healthy() -> Self {
         let aws = AwsAccount::start(stack());
         aws.change(|account| account.secrets.insert(HOOKS_SECRET_ARN.to_owned(), Some(hooks_secret().to_string())));
-        Self { aws }
+        let twilio = twilio_account();
+        let (account_sid, auth_token) = twilio.change(|account| (account.sid.clone(), account.auth_token.clone()));
+        let environment = [
+            ("TWILIO_API_URL", twilio.url()),
+            ("TWILIO_IAM_URL", twilio.url()),
+            ("TWILIO_ACCOUNT_SID", account_sid),
+            ("TWILIO_AUTH_TOKEN", auth_token),
+        ];
+        let world = Self { aws, twilio, environment: environment.into() };
+        world.set_variable("HOOKS_SECRET_ID", HOOKS_SECRET_ARN);
+        world.set_variable("TWILIO_VERIFY_URL", &world.twilio.url());
+        world
+    }
+
+    /// Sets a variable of both functions.
+    pub(crate) fn set_variable(&self, name: &str, value: &str) {
+        self.aws.change(|account| {
+            for function in account.stack.as_mut().unwrap().functions.values_mut() {
+                function.variables.insert(name.to_owned(), value.to_owned());
+            }
+        });
+    }
+
+    /// Runs the program with text and JSON, and looks for private values of this world and others in all it prints.
+    pub(crate) fn assert_no_leak(&self, arguments: &[&str], others: &[&str]) {
+        let secret = hooks_secret();
+        let mut private: Vec<String> = others.iter().map(|&text| text.to_owned()).collect();
+        private.extend(["auth_secret", "twilio_api_key_secret"].map(|name| secret[name].as_str().unwrap().to_owned()));
+        private.extend(["TWILIO_AUTH_TOKEN", "AWS_SECRET_ACCESS_KEY"].into_iter().filter_map(|name| {
+            let aws = self.aws.variables().into_iter().find(|(found, _)| *found == name).map(|(_, value)| value);
+            self.environment.get(name).cloned().or(aws)
+        }));
+        // What the other systems write into their messages.
+        private.extend(["which nobody must see", "203.0.113", "2025550", "Authenticate"].map(str::to_owned));
+        for form in [&[][..], &["--json"], &["--plain"]] {
+            let output = self.run(&[arguments, form].concat());
+            for text in &private {
+                let is_found = output.stdout.contains(text) || output.stderr.contains(text);
+                assert!(!is_found, "{text}: {}{}", output.stdout, output.stderr);
+            }
+        }
     }
 
     /// Runs the program.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_okta-twilio"));
-        command.args(arguments).env_clear().envs(self.aws.variables());
+        command.args(arguments).env_clear().envs(self.aws.variables()).envs(&self.environment);
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Output { status: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
@@ -66,12 +115,25 @@ fn stack() -> Stack {
     }
 }
 
+/// An account with a service that fits the hooks, and a key that can do just what they need.
+fn twilio_account() -> TwilioAccount {
+    let twilio = TwilioAccount::start();
+    twilio.change(|account| {
+        let service = Service { custom_code_enabled: true, ..Service::default() };
+        account.services.insert(SERVICE.to_owned(), service);
+        let power = Power::restricted(&["/twilio/verify/verification/create", "/twilio/verify/verification/update"]);
+        let secret = hooks_secret()["twilio_api_key_secret"].as_str().unwrap().to_owned();
+        account.keys.insert(KEY.to_owned(), Key { secret, friendly_name: "okta-twilio".to_owned(), power });
+    });
+    twilio
+}
+
 /// A hooks secret that the functions would accept.
 pub(crate) fn hooks_secret() -> Value {
     json!({
         "auth_secret": "an-example-of-a-caller-secret",
-        "twilio_api_key_sid": "SK00000000000000000000000000000001",
+        "twilio_api_key_sid": KEY,
         "twilio_api_key_secret": "an-example-of-an-api-key-secret",
-        "verify_service_sid": "VA00000000000000000000000000000001",
+        "verify_service_sid": SERVICE,
     })
 }

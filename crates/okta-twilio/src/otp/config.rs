@@ -158,6 +158,11 @@ impl LocaleChoice {
 }
 
 impl RateLimit {
+    /// The unique name of the rate limit at the service.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (key, source) = text.split_once('=')?;
         let (key, source) = (key.trim(), source.trim());

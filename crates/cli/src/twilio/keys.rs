@@ -1,0 +1,46 @@
+//! API keys and what they can do.
+
+use std::collections::BTreeSet;
+
+use okta_twilio::id::Sid;
+use serde::Deserialize;
+
+use super::{Api, Twilio, TwilioError};
+
+/// What the functions need without Lookup.
+pub(crate) const FUNCTIONS: [&str; 2] = ["/twilio/verify/verification/create", "/twilio/verify/verification/update"];
+
+/// What they need for Lookup as well.
+pub(crate) const LOOKUP: &str = "/twilio/lookup/phone-numbers/read";
+
+/// An API key.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Key {
+    /// `None`: the key is not restricted.
+    #[serde(default)]
+    policy: Option<Policy>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Policy {
+    #[serde(default)]
+    allow: BTreeSet<String>,
+}
+
+impl Key {
+    /// The permissions. `None`: all of them.
+    pub(crate) fn permissions(&self) -> Option<&BTreeSet<String>> {
+        self.policy.as_ref().map(|policy| &policy.allow).filter(|allow| !allow.is_empty())
+    }
+}
+
+impl Twilio {
+    /// An API key of the account.
+    ///
+    /// # Errors
+    /// Fails if Twilio does not return it. Only the account itself and Main keys may read keys.
+    pub(crate) async fn key(&self, sid: &Sid) -> Result<Key, TwilioError> {
+        let path = format!("/v1/Keys/{}", sid.as_str());
+        self.get((Api::Iam, &path), &[], "/twilio/iam/api-keys/read").await
+    }
+}
