@@ -3,7 +3,7 @@
 //! A function handles one request at a time. So a new piece belongs to the oldest story that still waits for it, unless
 //! an id names another story. Readers receive each change as a server-sent event.
 
-use super::{Asked, Decided, FeedbackStep, Hook, HookResponse, Outcome, Story, TwilioStep, texts};
+use super::{Asked, FeedbackStep, Hook, HookResponse, Outcome, Story, TwilioStep, request};
 use crate::clock::{Clock, Moment};
 use crate::twilio::faults::Operation;
 use crate::twilio::records::{Channel, Message, RecordedRequest, Status};
@@ -61,7 +61,7 @@ impl Stories {
         self.change(|book| {
             let id = book.begin(hook, now());
             if let Some(story) = book.touch(id) {
-                story.asked = Asked { recorded: recorded.map(str::to_owned), ..Asked::of_event(event) };
+                story.asked = Asked { recorded: recorded.map(str::to_owned), ..request::of_event(event) };
             }
             id
         })
@@ -174,7 +174,7 @@ impl Book {
         let (response, body) = match answer {
             Ok((status, body)) => {
                 let body: Value = serde_json::from_str(&body).unwrap_or_default();
-                (HookResponse { status: Some(status), took_ms, ..HookResponse::of_body(&body) }, body)
+                (HookResponse { status: Some(status), took_ms, ..response_of_body(&body) }, body)
             }
             Err(error) => (
                 HookResponse { status: None, word: "no response".to_owned(), text: error, took_ms, body: None },
@@ -227,20 +227,9 @@ impl Book {
         if !story.invocations.iter().any(|known| known == invocation) {
             story.invocations.push(invocation.to_owned());
         }
-        story.asked.learn_from_log(&line);
         story.log.extend(earlier);
-        story.log.push(line.clone());
-        match message.as_str() {
-            "otp_sent" => story.decide(Outcome::Sent, &line),
-            "otp_refused" => story.decide(Outcome::Refused, &line),
-            "otp_failed" | "panicked" => story.decide(Outcome::Failed, &line),
-            "request_rejected" => story.decide(Outcome::Rejected, &line),
-            _ => {}
-        }
-        if let Some(outcome) = message.strip_prefix("feedback_") {
-            let step = FeedbackStep::of_line(outcome, &line);
-            story.outcome = Outcome::Reported;
-            story.give_feedback(step.clone());
+        story.read_line(line.clone());
+        if let Some(step) = FeedbackStep::of_line(&line) {
             let sending = self.of_sending(&line);
             // While the event waited in the queue, only its user was known, and the user may have received several
             // codes.
@@ -354,7 +343,7 @@ impl Book {
             _ => None,
         };
         let Some(story) = id.and_then(|id| self.touch(id)) else { return };
-        story.twilio.push(TwilioStep::of(&request));
+        story.twilio.push(twilio_step(&request));
         let asked = &mut story.asked;
         for (field, name) in [(&mut asked.channel, "Channel"), (&mut asked.language, "Locale")] {
             *field = field.take().or_else(|| request.parameter(name).map(str::to_owned));
@@ -394,109 +383,47 @@ impl Book {
     }
 }
 
-impl Story {
-    fn decide(&mut self, outcome: Outcome, line: &Value) {
-        let number = |name: &str| line.get(name).and_then(Value::as_u64);
-        let reason = text(line, "reason").unwrap_or_else(|| "panicked".to_owned());
-        self.outcome = outcome;
-        self.decided = Some(Decided {
-            why: texts::why(&reason),
-            advice: text(line, "advice"),
-            twilio_code: number("twilio_code"),
-            duration_ms: number("duration_ms"),
-            lookup_ms: number("lookup_ms"),
-            verify_ms: number("verify_ms"),
-            reason: reason.clone(),
-        });
-        let sid = text(line, "verification_sid");
-        self.verification_sid = sid.clone().or_else(|| self.verification_sid.take());
-        if self.response.is_none() {
-            let status = number("status").and_then(|status| u16::try_from(status).ok());
-            let (status, word, text) = match outcome {
-                Outcome::Sent => (Some(200), "SUCCESSFUL".to_owned(), sid.unwrap_or_default()),
-                Outcome::Rejected => (status, reason, String::new()),
-                _ => (Some(200), reason, String::new()),
-            };
-            self.response = Some(HookResponse { status, word, text, took_ms: None, body: None });
-        }
-    }
-
-    /// Marks the response as success. The metrics say so, although the response itself was not seen.
-    fn conclude_swallowed(&mut self) {
-        if let Some(response) = self.response.as_mut().filter(|response| response.body.is_none()) {
-            response.text = format!("refused:{}", response.word);
-            "SUCCESSFUL".clone_into(&mut response.word);
-        }
-    }
-
-    /// Adds feedback, or replaces the earlier entry for the same event, such as `queued`.
-    fn give_feedback(&mut self, step: FeedbackStep) {
-        match self.feedback.iter_mut().find(|known| known.event_uuid == step.event_uuid) {
-            Some(known) => *known = step,
-            None => self.feedback.push(step),
-        }
+/// Reads everything of a response except status and time.
+fn response_of_body(body: &Value) -> HookResponse {
+    let value = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let word = value("/commands/0/value/0/status").or_else(|| value("/error/errorCauses/0/reason"));
+    let text = value("/commands/0/value/0/transactionId")
+        .or_else(|| value("/commands/0/value/0/transactionMetadata"))
+        .or_else(|| value("/error/errorSummary"));
+    HookResponse {
+        status: None,
+        word: word.unwrap_or_default(),
+        text: text.unwrap_or_default(),
+        took_ms: None,
+        body: (!body.is_null()).then(|| body.clone()),
     }
 }
 
-impl HookResponse {
-    /// Reads everything except status and time.
-    fn of_body(body: &Value) -> Self {
-        let value = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let word = value("/commands/0/value/0/status").or_else(|| value("/error/errorCauses/0/reason"));
-        let text = value("/commands/0/value/0/transactionId")
-            .or_else(|| value("/commands/0/value/0/transactionMetadata"))
-            .or_else(|| value("/error/errorSummary"));
-        Self {
-            status: None,
-            word: word.unwrap_or_default(),
-            text: text.unwrap_or_default(),
-            took_ms: None,
-            body: (!body.is_null()).then(|| body.clone()),
-        }
-    }
-}
-
-impl TwilioStep {
-    fn of(request: &RecordedRequest) -> Self {
-        let is_service = |part: &&str| part.len() == 34 && part.starts_with("VA");
-        let path: Vec<&str> =
-            request.path.split('/').map(|part| if is_service(&part) { "VA…" } else { part }).collect();
-        let answer = match request.response {
-            None => "no response".to_owned(),
-            Some(response) => match response.code {
-                Some(code) => format!("{}, error {code}", response.status),
-                None => response.status.to_string(),
+fn twilio_step(request: &RecordedRequest) -> TwilioStep {
+    let is_service = |part: &&str| part.len() == 34 && part.starts_with("VA");
+    let path: Vec<&str> = request.path.split('/').map(|part| if is_service(&part) { "VA…" } else { part }).collect();
+    let answer = match request.response {
+        None => "no response".to_owned(),
+        Some(response) => match response.code {
+            Some(code) => format!("{}, error {code}", response.status),
+            None => response.status.to_string(),
+        },
+    };
+    let fault = request.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
+    TwilioStep {
+        what: match request.operation {
+            Operation::Lookup => "look up the number",
+            Operation::VerifyCreate => "send the code",
+            _ => match request.parameter("Status") {
+                Some("canceled") => "cancel the previous code",
+                _ => "report a correct code",
             },
-        };
-        let fault = request.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
-        Self {
-            what: match request.operation {
-                Operation::Lookup => "look up the number",
-                Operation::VerifyCreate => "send the code",
-                _ => match request.parameter("Status") {
-                    Some("canceled") => "cancel the previous code",
-                    _ => "report a correct code",
-                },
-            },
-            request: format!("{} {}", request.method, path.join("/")),
-            parameters: request.parameters.clone(),
-            answer,
-            good: request.response.is_some_and(|response| response.status < 300) && fault.is_none(),
-            fault,
-        }
-    }
-}
-
-impl FeedbackStep {
-    fn of_line(outcome: &str, line: &Value) -> Self {
-        let reason = text(line, "reason").unwrap_or_default();
-        Self {
-            event_uuid: text(line, "event_uuid"),
-            outcome: outcome.to_owned(),
-            why: texts::why(&reason),
-            source: text(line, "source"),
-            reason,
-        }
+        },
+        request: format!("{} {}", request.method, path.join("/")),
+        parameters: request.parameters.clone(),
+        answer,
+        good: request.response.is_some_and(|response| response.status < 300) && fault.is_none(),
+        fault,
     }
 }
 

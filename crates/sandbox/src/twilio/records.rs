@@ -2,6 +2,7 @@
 
 use super::faults::{Fault, Operation};
 use crate::clock::Moment;
+pub use okta_twilio_story::Status;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -113,32 +114,6 @@ pub struct Message {
     pub attempt_sid: String,
     /// The time of sending.
     pub at: Moment,
-}
-
-/// The status of a verification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Sent, and neither approved nor expired.
-    Pending,
-    /// Approved. Twilio deletes it.
-    Approved,
-    /// Canceled by a request.
-    Canceled,
-    /// Expired. Twilio deletes it.
-    Expired,
-}
-
-impl Status {
-    /// Twilio's name of the status.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Canceled => "canceled",
-            Self::Expired => "expired",
-        }
-    }
 }
 
 /// A verification with its attempts.

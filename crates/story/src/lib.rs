@@ -1,33 +1,25 @@
 //! The story of one request from Okta, from end to end: the request, the decision, Twilio's part, the response, the
-//! phone and the feedback.
+//! phone and the feedback. The local stack's page, its demo and `okta-twilio explain` share this model and its sentences.
 //!
-//! A story combines three sources: the sandbox records Twilio's side and the phones, the functions log their decisions,
-//! and the sender of a request through a [`Door`] knows the request and the response. A field without a source stays
-//! empty. A request that did not come through a door has only the masked number from the log.
+//! A story combines several sources, and a field without a source stays empty. The functions' log lines give the
+//! decision. Only the sandbox sees the requests to Twilio, the phones and the whole number.
 
 mod asked;
-mod book;
+mod log;
+mod moment;
+mod status;
 mod texts;
 
-pub(crate) use self::book::{Stories, Traffic};
+pub use self::moment::Moment;
+pub use self::status::Status;
+pub use self::texts::flow;
 
-use crate::clock::Moment;
-use crate::twilio::records::{Message, Status};
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
 
 /// The time that Okta waits for a response. (Source: Okta, "Telephony inline hook".)
 pub const OKTA_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Sends the page's requests to the functions.
-pub trait Door: Send + Sync {
-    /// Sends the request that the gateway would turn into this event. Returns the status and the body of the response.
-    ///
-    /// # Errors
-    /// No response came; the text is one sentence.
-    fn send(&self, function: &str, event: &Value) -> Result<(u16, String), String>;
-}
 
 /// Which of the two hooks receives the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,7 +32,8 @@ pub enum Hook {
 }
 
 impl Hook {
-    pub(crate) fn of_function(name: &str) -> Option<Self> {
+    /// The hook of the function with this name.
+    pub fn of_function(name: &str) -> Option<Self> {
         match name {
             "telephony-hook" => Some(Self::Telephony),
             "event-hook" => Some(Self::Event),
@@ -68,9 +61,9 @@ pub enum Outcome {
     Reported,
 }
 
-/// One request from Okta.
+/// One request from Okta. `M` is a message on a phone, which only the sandbox sees.
 #[derive(Debug, Clone, Serialize)]
-pub struct Story {
+pub struct Story<M> {
     /// Counts from 1 in the order of arrival.
     pub id: u64,
     /// The system's time at which it was first seen.
@@ -92,7 +85,7 @@ pub struct Story {
     /// What Okta does next.
     pub okta_next: &'static str,
     /// The messages that reached the phone, oldest first.
-    pub phone: Vec<Message>,
+    pub phone: Vec<M>,
     /// `VE…`
     pub verification_sid: Option<String>,
     /// The status of that verification.
@@ -196,8 +189,9 @@ pub struct FeedbackStep {
     pub source: Option<String>,
 }
 
-impl Story {
-    fn new(id: u64, at: Moment, hook: Hook) -> Self {
+impl<M> Story<M> {
+    /// A story of which only the beginning is known.
+    pub fn new(id: u64, at: Moment, hook: Hook) -> Self {
         Self {
             id,
             at,
@@ -232,7 +226,7 @@ impl Story {
     }
 
     /// Updates the texts that depend on the other fields.
-    fn conclude(&mut self) {
+    pub fn conclude(&mut self) {
         self.okta_next = texts::okta_next(self);
         self.summary = texts::summary(self);
     }

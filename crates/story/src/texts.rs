@@ -3,7 +3,7 @@
 use super::{Hook, Outcome, Story};
 
 /// Okta's request types in plain words.
-pub(super) fn flow(request_type: &str) -> Option<&'static str> {
+pub fn flow(request_type: &str) -> Option<&'static str> {
     Some(match request_type {
         "mfa-verification" => "sign-in",
         "mfa-enrollment" | "enrollment" => "phone enrollment",
@@ -15,7 +15,7 @@ pub(super) fn flow(request_type: &str) -> Option<&'static str> {
 }
 
 /// The meaning of a reason code. For a code that is not in this table, the code in words.
-pub(super) fn why(reason: &str) -> String {
+pub(crate) fn why(reason: &str) -> String {
     sentence(reason).map_or_else(|| reason.replace('_', " "), str::to_owned)
 }
 
@@ -97,7 +97,7 @@ fn sentence(reason: &str) -> Option<&'static str> {
 }
 
 /// What Okta does after the response. (Sources: Okta, "Telephony inline hook" and "Event hooks".)
-pub(super) fn okta_next(story: &Story) -> &'static str {
+pub(crate) fn okta_next<M>(story: &Story<M>) -> &'static str {
     let Some(response) = &story.response else { return "" };
     match (story.hook, response.status) {
         (Hook::Telephony, _) if story.is_late() => {
@@ -118,7 +118,7 @@ pub(super) fn okta_next(story: &Story) -> &'static str {
 }
 
 /// A summary in one sentence.
-pub(super) fn summary(story: &Story) -> String {
+pub(crate) fn summary<M>(story: &Story<M>) -> String {
     let to = story.asked.number.as_ref().map_or_else(String::new, |number| format!(" for {number}"));
     let why = story.decided.as_ref().map_or("", |decided| decided.why.as_str());
     match (story.hook, story.outcome) {
@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_sentence() {
-        // The sandbox does not depend on the core, so the test reads the list from the source file.
-        let source = include_str!("../../../okta-twilio/src/reason.rs");
+        // This crate does not depend on the core, so the test reads the list from the source file.
+        let source = include_str!("../../okta-twilio/src/reason.rs");
         let list = source.split_once("pub enum Reason {").unwrap().1.split_once("\n}").unwrap().0;
         let variants: Vec<_> = list.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
         assert!(variants.len() > 50, "the list is found: {variants:?}");
