@@ -32,18 +32,18 @@ const GROUPS: &[(&str, &str)] = &[
     ("telephony-whatsapp-", "A code by WhatsApp"),
     ("telephony-preview-", "Previews of Okta's Admin Console"),
     ("telephony-rejected-", "Rejected requests"),
-    ("telephony-unfit-", "Numbers and codes of no use"),
+    ("telephony-unfit-", "Unusable numbers and codes"),
     ("telephony-policy-", "The policy decides"),
     ("telephony-rules-", "Rules by country"),
     ("telephony-twilio-", "Twilio refuses, fails or hangs"),
     ("event-verification", "Okta verifies its event hook"),
     ("event-factor-", "Sign-ins without a phone"),
     ("event-rejected-", "Rejected deliveries"),
-    ("event-", "Okta reports what became of codes"),
+    ("event-", "Deliveries about codes"),
 ];
 
 /// The width of the longest title above, and of the longest name.
-const TITLE_WIDTH: usize = 34;
+const TITLE_WIDTH: usize = 32;
 const NAME_WIDTH: usize = 46;
 
 /// After this time without output, a line shows the progress.

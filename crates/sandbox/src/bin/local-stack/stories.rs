@@ -196,7 +196,7 @@ fn responded(observed: &Observed) -> String {
     let took = observed.took.as_millis();
     let what = match (observed.answer.status, observed.is_successful()) {
         (_, true) => "SUCCESSFUL".to_owned(),
-        (200, false) => "an error, no code was sent".to_owned(),
+        (200, false) => "an error with status 200".to_owned(),
         (status, false) => status.to_string(),
     };
     format!("{what}, after {took} ms")
