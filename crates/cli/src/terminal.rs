@@ -1,11 +1,12 @@
 //! What people and programs read. Results go to standard output; progress and failures go to standard error.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
 use anstyle::{AnsiColor, Style};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use crate::{arguments::Output, failure::Failure};
@@ -110,6 +111,15 @@ impl Terminal {
             // Nobody is there to read it: that is no reason to stop.
             let _ = writeln!(anstream::stderr(), "{what} …");
         }
+    }
+
+    /// Asks for a secret. `None` without a terminal, or if nothing was entered.
+    pub(crate) fn ask_secret(self, question: &str) -> Option<SecretString> {
+        if self.is_json || !io::stdin().is_terminal() || !dialoguer::console::user_attended_stderr() {
+            return None;
+        }
+        let answer = dialoguer::Password::new().with_prompt(question).allow_empty_password(true).interact().ok()?;
+        Some(SecretString::from(answer.trim().to_owned())).filter(|answer| !answer.expose_secret().is_empty())
     }
 
     /// Says why the command could not run.

@@ -3,6 +3,7 @@
 use okta_twilio::{
     config::Variables,
     id::Sid,
+    okta::OktaSecret,
     secrets::{HooksSecret, SecretError},
 };
 use secrecy::SecretString;
@@ -22,6 +23,8 @@ pub(crate) struct Facts {
     pub(crate) event: Result<Option<FunctionConfiguration>, AwsError>,
     /// The text of the hooks secret.
     pub(crate) hooks_text: Result<Option<SecretString>, AwsError>,
+    /// The text of the Okta secret.
+    pub(crate) okta_text: Result<Option<SecretString>, AwsError>,
 }
 
 impl Facts {
@@ -34,12 +37,17 @@ impl Facts {
         let account = sts::account(aws).await;
         let stack = Stack::find(aws, &environment.stack_name).await;
         let Ok(Some(known)) = &stack else {
-            return Self { account, stack, telephony: Ok(None), event: Ok(None), hooks_text: Ok(None) };
+            let (telephony, event, hooks_text, okta_text) = (Ok(None), Ok(None), Ok(None), Ok(None));
+            return Self { account, stack, telephony, event, hooks_text, okta_text };
         };
         let telephony = known.function(aws, Hook::Telephony).await;
         let event = known.function(aws, Hook::Event).await;
         let hooks_text = hooks_text(aws, known).await;
-        Self { account, stack, telephony, event, hooks_text }
+        let mut facts = Self { account, stack, telephony, event, hooks_text, okta_text: Ok(None) };
+        if let Some(id) = facts.variable("OKTA_SECRET_ID") {
+            facts.okta_text = secrets_manager::value(aws, &id).await;
+        }
+        facts
     }
 
     fn unreadable(error: &AwsError) -> Self {
@@ -49,7 +57,13 @@ impl Facts {
             telephony: Err(error.clone()),
             event: Err(error.clone()),
             hooks_text: Err(error.clone()),
+            okta_text: Err(error.clone()),
         }
+    }
+
+    /// The value of an output of the stack.
+    pub(crate) fn output(&self, name: &str) -> Option<&str> {
+        self.stack.as_ref().ok()?.as_ref()?.output(name)
     }
 
     /// The configuration of a function, if the stack has it and it could be read.
@@ -76,6 +90,11 @@ impl Facts {
         let text = self.hooks_text.as_ref().ok()?.as_ref()?;
         let configured = self.variable("VERIFY_SERVICE_SID").and_then(|sid| Sid::parse(&sid, "VA"));
         Some(HooksSecret::read(text, configured.as_ref()))
+    }
+
+    /// The Okta secret, read by event-hook's own parser. `None` if it has no value or could not be fetched.
+    pub(crate) fn okta_secret(&self) -> Option<Result<OktaSecret, SecretError>> {
+        self.okta_text.as_ref().ok()?.as_ref().map(OktaSecret::read)
     }
 }
 

@@ -3,6 +3,7 @@
 mod aws;
 mod check;
 mod facts;
+mod okta;
 mod report;
 mod twilio;
 
@@ -75,6 +76,8 @@ pub(crate) async fn run(
     aws::check(&facts, &mut report);
     terminal.progress("Reading Twilio");
     twilio::check(&facts, environment, &mut report).await;
+    terminal.progress("Reading Okta");
+    okta::check(&facts, environment, *terminal, &mut report).await;
     report.print(*terminal)?;
     Ok(if report.is_well(options.strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

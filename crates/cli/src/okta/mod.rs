@@ -1,5 +1,7 @@
 //! Okta's management API. A response's text is dropped, because it can hold what was sent.
 
+pub(crate) mod hooks;
+pub(crate) mod settings;
 pub(crate) mod system_log;
 
 use std::sync::{Mutex, PoisonError};
@@ -198,8 +200,7 @@ impl Okta {
     }
 
     fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
-        let mut url = self.api.clone();
-        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+        let mut url = join(&self.api, path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -231,6 +232,13 @@ impl Okta {
             *lowest = Some(allowance);
         }
     }
+}
+
+/// The URL of a path below a base URL.
+fn join(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url
 }
 
 /// The query of the next page: `Link: <https://…>; rel="next"`.

@@ -8,5 +8,6 @@
 )]
 
 mod doctor;
+mod okta;
 mod twilio;
 mod world;

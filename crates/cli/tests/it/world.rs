@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, process::Command};
 
 use sandbox::{
+    OktaOptions, ServiceAppKey,
     aws_account::{AwsAccount, Function, Stack},
+    okta_org::{Authenticator, Channel, EventHook, InlineHook, OktaOrg},
     twilio_account::{Key, Power, Service, TwilioAccount},
 };
 use serde_json::{Value, json};
@@ -14,10 +16,14 @@ pub(crate) const HOOKS_SECRET_ARN: &str =
 pub(crate) const KEY: &str = "SK00000000000000000000000000000001";
 pub(crate) const SERVICE: &str = "VA00000000000000000000000000000001";
 
+pub(crate) const OKTA_SECRET_ARN: &str =
+    "arn:aws:secretsmanager:us-east-1:123456789012:secret:OktaSecret-EXAMPLE-AbCdEf";
+
 /// Everything around the program.
 pub(crate) struct World {
     pub(crate) aws: AwsAccount,
     pub(crate) twilio: TwilioAccount,
+    pub(crate) okta: OktaOrg,
     /// The variables of the program, besides those for AWS.
     pub(crate) environment: BTreeMap<&'static str, String>,
 }
@@ -36,15 +42,20 @@ impl World {
         aws.change(|account| account.secrets.insert(HOOKS_SECRET_ARN.to_owned(), Some(hooks_secret().to_string())));
         let twilio = twilio_account();
         let (account_sid, auth_token) = twilio.change(|account| (account.sid.clone(), account.auth_token.clone()));
+        let okta = okta_org(&aws);
         let environment = [
+            ("OKTA_API_TOKEN", okta.change(|org| org.options.api_token.clone())),
             ("TWILIO_API_URL", twilio.url()),
             ("TWILIO_IAM_URL", twilio.url()),
             ("TWILIO_ACCOUNT_SID", account_sid),
             ("TWILIO_AUTH_TOKEN", auth_token),
         ];
-        let world = Self { aws, twilio, environment: environment.into() };
+        let world = Self { aws, twilio, okta, environment: environment.into() };
         world.set_variable("HOOKS_SECRET_ID", HOOKS_SECRET_ARN);
         world.set_variable("TWILIO_VERIFY_URL", &world.twilio.url());
+        world.set_event_variable("OKTA_ORG_URL", "https://example.okta.com");
+        world.set_event_variable("OKTA_API_URL", &world.okta.url());
+        world.set_event_variable("OKTA_SECRET_ID", OKTA_SECRET_ARN);
         world
     }
 
@@ -57,17 +68,43 @@ impl World {
         });
     }
 
+    /// Sets a variable of event-hook.
+    pub(crate) fn set_event_variable(&self, name: &str, value: &str) {
+        self.aws.change(|account| {
+            let function = account.stack.as_mut().unwrap().functions.get_mut("EventFunction").unwrap();
+            function.variables.insert(name.to_owned(), value.to_owned());
+        });
+    }
+
+    /// Sets the value of the Okta secret.
+    pub(crate) fn set_okta_secret(&self, value: &Value) {
+        self.aws.change(|account| account.secrets.insert(OKTA_SECRET_ARN.to_owned(), Some(value.to_string())));
+    }
+
     /// Runs the program with text and JSON, and looks for private values of this world and others in all it prints.
     pub(crate) fn assert_no_leak(&self, arguments: &[&str], others: &[&str]) {
         let secret = hooks_secret();
         let mut private: Vec<String> = others.iter().map(|&text| text.to_owned()).collect();
         private.extend(["auth_secret", "twilio_api_key_secret"].map(|name| secret[name].as_str().unwrap().to_owned()));
-        private.extend(["TWILIO_AUTH_TOKEN", "AWS_SECRET_ACCESS_KEY"].into_iter().filter_map(|name| {
-            let aws = self.aws.variables().into_iter().find(|(found, _)| *found == name).map(|(_, value)| value);
-            self.environment.get(name).cloned().or(aws)
-        }));
+        private.extend(["OKTA_API_TOKEN", "TWILIO_AUTH_TOKEN", "AWS_SECRET_ACCESS_KEY"].into_iter().filter_map(
+            |name| {
+                let aws = self.aws.variables().into_iter().find(|(found, _)| *found == name).map(|(_, value)| value);
+                self.environment.get(name).cloned().or(aws)
+            },
+        ));
         // What the other systems write into their messages.
-        private.extend(["which nobody must see", "203.0.113", "2025550", "Authenticate"].map(str::to_owned));
+        private.extend(
+            [
+                "which nobody must see",
+                "Private Name",
+                "private.login",
+                "Name of a hook",
+                "203.0.113",
+                "2025550",
+                "Authenticate",
+            ]
+            .map(str::to_owned),
+        );
         for form in [&[][..], &["--json"], &["--plain"]] {
             let output = self.run(&[arguments, form].concat());
             for text in &private {
@@ -107,12 +144,61 @@ fn stack() -> Stack {
     Stack {
         name: "okta-twilio".to_owned(),
         status: "UPDATE_COMPLETE".to_owned(),
-        outputs: [("HooksSecretArn", HOOKS_SECRET_ARN)].map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        outputs: [
+            ("HooksSecretArn", HOOKS_SECRET_ARN),
+            ("TelephonyUrl", "https://hooks.example.com/telephony"),
+            ("EventsUrl", "https://hooks.example.com/events"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into(),
         functions: [("TelephonyFunction", "telephony-hook"), ("EventFunction", "event-hook")]
             .map(|(id, name)| (id.to_owned(), function(name)))
             .into(),
         resources: vec![],
     }
+}
+
+/// An org with both hooks at the URLs of the stack, and a service app whose key is in the Okta secret.
+fn okta_org(aws: &AwsAccount) -> OktaOrg {
+    let key = ServiceAppKey::p256("key-1");
+    let options = OktaOptions { public_keys: vec![key.public_jwk()], ..OktaOptions::default() };
+    let secret = json!({
+        "okta_client_id": options.client_id,
+        "okta_private_key": key.private_jwk().to_string(),
+        "okta_key_id": "key-1",
+    });
+    aws.change(|account| account.secrets.insert(OKTA_SECRET_ARN.to_owned(), Some(secret.to_string())));
+    let channel = |output: &str| Channel {
+        uri: aws.change(|account| account.stack.as_ref().unwrap().outputs[output].clone()),
+        header: Some("auth_secret".to_owned()),
+        secret: hooks_secret()["auth_secret"].as_str().unwrap().to_owned(),
+    };
+    let org = OktaOrg::start(options);
+    org.change(|org| {
+        org.inline_hooks = vec![InlineHook {
+            id: "calsandbox0telephony".to_owned(),
+            name: "Name of a hook".to_owned(),
+            kind: "com.okta.telephony.provider".to_owned(),
+            is_active: true,
+            channel: channel("TelephonyUrl"),
+        }];
+        org.event_hooks = vec![EventHook {
+            id: "whosandbox000events0".to_owned(),
+            name: "Name of a hook".to_owned(),
+            is_active: true,
+            is_verified: true,
+            events: ["user.authentication.auth_via_mfa", "user.mfa.factor.activate"].map(str::to_owned).into(),
+            filters: vec![],
+            channel: channel("EventsUrl"),
+        }];
+        org.authenticators = vec![Authenticator {
+            id: "autsandbox000phone00".to_owned(),
+            key: "phone_number",
+            is_active: true,
+            methods: vec![("sms", true), ("voice", true)],
+        }];
+    });
+    org
 }
 
 /// An account with a service that fits the hooks, and a key that can do just what they need.

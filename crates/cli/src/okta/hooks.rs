@@ -1,0 +1,215 @@
+//! Hooks: where they are, and whether Okta uses them. Names are dropped while they are read.
+
+use okta_twilio::id::SafeId;
+use serde::Deserialize;
+use url::Url;
+
+use super::{Okta, OktaError};
+
+/// The type of the telephony inline hook.
+pub(crate) const TELEPHONY: &str = "com.okta.telephony.provider";
+
+/// The events that event-hook understands.
+pub(crate) const EVENTS: [&str; 2] = ["user.authentication.auth_via_mfa", "user.mfa.factor.activate"];
+
+/// What a filter of an event hook can look at. Source: Okta, "Event hook filters".
+const FILTERABLE: [&str; 9] = [
+    "event.eventType",
+    "event.outcome.reason",
+    "event.outcome.result",
+    "event.actor.id",
+    "event.actor.type",
+    "event.actor.alternateId",
+    "event.actor.displayName",
+    "event.debugData.changedAttributes",
+    "event.target",
+];
+
+/// An inline hook.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct InlineHook {
+    pub(crate) id: SafeId,
+    pub(crate) status: Status,
+    pub(crate) channel: Channel,
+}
+
+/// An event hook.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventHook {
+    pub(crate) id: SafeId,
+    pub(crate) status: Status,
+    #[serde(default)]
+    verification_status: Option<String>,
+    pub(crate) events: Events,
+    pub(crate) channel: Channel,
+}
+
+impl EventHook {
+    /// Whether the URL has answered Okta's challenge. Okta delivers nothing before.
+    pub(crate) fn is_verified(&self) -> bool {
+        self.verification_status.as_deref() == Some("VERIFIED")
+    }
+}
+
+/// Whether something is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum Status {
+    Active,
+    #[serde(other)]
+    Inactive,
+}
+
+/// Where a hook is.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Channel {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    config: ChannelConfig,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChannelConfig {
+    #[serde(default)]
+    uri: String,
+    auth_scheme: Option<AuthScheme>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct AuthScheme {
+    key: Option<String>,
+}
+
+impl Channel {
+    /// Whether the hook is at this URL.
+    pub(crate) fn is_at(&self, url: &str) -> bool {
+        let (Ok(own), Ok(wanted)) = (Url::parse(&self.config.uri), Url::parse(url)) else { return false };
+        let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
+        own.scheme() == wanted.scheme()
+            && own.host_str() == wanted.host_str()
+            && own.port_or_known_default() == wanted.port_or_known_default()
+            && path(&own) == path(&wanted)
+    }
+
+    /// The name of the header with the secret. `None`: Okta authenticates in another way.
+    pub(crate) fn header(&self) -> Option<&str> {
+        self.config.auth_scheme.as_ref()?.key.as_deref()
+    }
+
+    /// Whether Okta sends a token of OAuth 2.0.
+    pub(crate) fn is_oauth(&self) -> bool {
+        self.kind.as_deref() == Some("OAUTH")
+    }
+}
+
+/// What an event hook gets.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Events {
+    #[serde(default)]
+    pub(crate) items: Vec<String>,
+    filter: Option<Filter>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    #[serde(default)]
+    event_filter_map: Vec<FilterEntry>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct FilterEntry {
+    condition: Option<Condition>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Condition {
+    #[serde(default)]
+    expression: String,
+}
+
+impl Events {
+    /// How many filters there are.
+    pub(crate) fn filters(&self) -> usize {
+        self.filter.as_ref().map_or(0, |filter| filter.event_filter_map.len())
+    }
+
+    /// Whether each filter looks only at what a filter can see. Any other field is empty for it.
+    pub(crate) fn has_usable_filters(&self) -> bool {
+        let entries = self.filter.iter().flat_map(|filter| &filter.event_filter_map);
+        let mut expressions = entries.filter_map(|entry| entry.condition.as_ref());
+        expressions.all(|condition| fields(&condition.expression).all(is_filterable))
+    }
+}
+
+/// The fields of the event in an expression. Texts in quotes are not fields.
+fn fields(expression: &str) -> impl Iterator<Item = &str> {
+    let outside = expression.split('\'').step_by(2);
+    let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_');
+    outside
+        .flat_map(move |text| text.split(move |character| !is_word(character)))
+        .map(|word| word.trim_end_matches('.'))
+        .filter(|word| word.starts_with("event."))
+}
+
+fn is_filterable(field: &str) -> bool {
+    FILTERABLE.iter().any(|known| field == *known || field.starts_with(&format!("{known}.")))
+}
+
+impl Okta {
+    /// The telephony inline hooks of the org.
+    ///
+    /// # Errors
+    /// Fails if Okta does not return them.
+    pub(crate) async fn telephony_hooks(&self) -> Result<Vec<InlineHook>, OktaError> {
+        self.list("/api/v1/inlineHooks", &[("type", TELEPHONY)], "okta.inlineHooks.read").await
+    }
+
+    /// The event hooks of the org.
+    ///
+    /// # Errors
+    /// Fails if Okta does not return them.
+    pub(crate) async fn event_hooks(&self) -> Result<Vec<EventHook>, OktaError> {
+        self.list("/api/v1/eventHooks", &[], "okta.eventHooks.read").await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_sees_only_some_fields() {
+        let usable = |expression: &str| {
+            let filter =
+                serde_json::json!({"eventFilterMap": [{"event": "a", "condition": {"expression": expression}}]});
+            let events = serde_json::json!({"items": ["a"], "filter": filter});
+            serde_json::from_value::<Events>(events).unwrap().has_usable_filters()
+        };
+        for expression in [
+            "event.outcome.result eq 'SUCCESS'",
+            "event.outcome.result eq 'SUCCESS' && event.target.?[type eq 'User' && displayName eq 'event.x'].size()>0",
+            "event.actor.alternateId ne 'a' || event.debugData.changedAttributes eq 'b'",
+        ] {
+            assert!(usable(expression), "{expression}");
+        }
+        for expression in
+            ["event.debugData.factor eq 'SMS_FACTOR'", "event.outcome.result eq 'SUCCESS' && event.severity eq 'INFO'"]
+        {
+            assert!(!usable(expression), "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_compared_without_its_details() {
+        let channel = |uri: &str| -> Channel {
+            serde_json::from_value(serde_json::json!({"type": "HTTP", "config": {"uri": uri}})).unwrap()
+        };
+        assert!(channel("https://Hooks.example.com:443/telephony/").is_at("https://hooks.example.com/telephony"));
+        for other in ["http://hooks.example.com/telephony", "https://hooks.example.com/events", "text", ""] {
+            assert!(!channel(other).is_at("https://hooks.example.com/telephony"), "{other}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The phone authenticator, and telephony providers that need no hook.
+
+use okta_twilio::id::SafeId;
+use serde::Deserialize;
+
+use super::{Okta, OktaError, hooks::Status};
+
+const AUTHENTICATORS: &str = "okta.authenticators.read";
+
+/// An authenticator of an org on Identity Engine.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Authenticator {
+    id: SafeId,
+    key: Option<String>,
+    pub(crate) status: Status,
+}
+
+impl Authenticator {
+    pub(crate) fn is_phone(&self) -> bool {
+        self.key.as_deref() == Some("phone_number")
+    }
+}
+
+/// A method of an authenticator.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Method {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) status: Status,
+}
+
+/// What anybody may know of an org.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Organization {
+    #[serde(rename = "id")]
+    _id: SafeId,
+    pipeline: String,
+}
+
+impl Organization {
+    /// Whether it is on Identity Engine, and not on Classic Engine.
+    pub(crate) fn is_identity_engine(&self) -> bool {
+        self.pipeline == "idx"
+    }
+}
+
+impl Okta {
+    /// What anybody may know of the org.
+    ///
+    /// # Errors
+    /// Fails if there is no org at this URL.
+    pub(crate) async fn organization(http: &reqwest::Client, api: &url::Url) -> Result<Organization, OktaError> {
+        let url = super::join(api, "/.well-known/okta-organization");
+        let response = crate::call::repeatable(|| http.get(url.clone())).await.map_err(OktaError::NoResponse)?;
+        if !response.status.is_success() {
+            return Err(OktaError::of(&response, "okta.users.read"));
+        }
+        response.json().ok_or(OktaError::NotUnderstood)
+    }
+
+    /// The authenticators of the org.
+    ///
+    /// # Errors
+    /// Fails if Okta does not return them. An org on Classic Engine has none.
+    pub(crate) async fn authenticators(&self) -> Result<Vec<Authenticator>, OktaError> {
+        self.list("/api/v1/authenticators", &[], AUTHENTICATORS).await
+    }
+
+    /// The methods of an authenticator.
+    ///
+    /// # Errors
+    /// Fails if Okta does not return them.
+    pub(crate) async fn methods(&self, authenticator: &Authenticator) -> Result<Vec<Method>, OktaError> {
+        self.list(&format!("/api/v1/authenticators/{}/methods", authenticator.id), &[], AUTHENTICATORS).await
+    }
+
+    /// Whether a telephony provider without a hook is enabled. Most orgs do not have this feature.
+    ///
+    /// # Errors
+    /// Fails if Okta cannot be asked.
+    pub(crate) async fn has_telephony_provider(&self) -> Result<bool, OktaError> {
+        #[derive(Deserialize)]
+        struct Provider {
+            #[serde(default)]
+            enabled: bool,
+        }
+        let scope = "okta.customTelephonyProvider.read";
+        match self.list::<Provider>("/api/v1/telephony-providers", &[], scope).await {
+            Ok(providers) => Ok(providers.iter().any(|provider| provider.enabled)),
+            Err(OktaError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
