@@ -172,8 +172,12 @@ fuzz: $(CARGO_FUZZ) ## Fuzz the parsers of external bodies, SECONDS_EACH=60
 notices: ## Rewrite THIRD-PARTY-NOTICES.txt, after a change of dependencies
 	tools/third-party-notices
 
-redrive: $(TOOLS)/local-stack.stamp ## Put the dead letters of FEEDBACK_QUEUE_URL back into that queue
-	@$(VENV)/bin/python tools/redrive
+# The command line tool, for the stack of STACK or of deploy.toml.
+CLI = "$(TARGET_DIR)/debug/okta-twilio"
+
+redrive: ## Put the stack's dead letters, or those of FEEDBACK_QUEUE_URL, back into the feedback queue
+	$(BUILD)
+	@$(CLI) redrive
 
 test-infra: $(TOOLS)/infra.stamp build-cdk ## Lint and test the templates, offline
 	@# The SAM CLI requires a region. No request goes to AWS.

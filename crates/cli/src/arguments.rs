@@ -2,7 +2,12 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::doctor::DoctorOptions;
+use crate::{
+    doctor::DoctorOptions,
+    pause::{PauseOptions, ResumeOptions},
+    permissions::PermissionsOptions,
+    redrive::RedriveOptions,
+};
 
 /// Checks a set-up of Okta's hooks with Twilio, and explains why a user got no code.
 ///
@@ -22,6 +27,21 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Check a set-up: what is wrong, what it means, and what to do
     Doctor(DoctorOptions),
+    /// Stop sending, to countries or by channels or altogether, without a deployment
+    Pause(PauseOptions),
+    /// End a pause
+    Resume(ResumeOptions),
+    /// Put the dead letters back into the feedback queue
+    Redrive(RedriveOptions),
+    /// Print the least permissions that a command needs
+    Permissions(PermissionsOptions),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, in the format of man
+    Man,
 }
 
 /// The deployed stack.

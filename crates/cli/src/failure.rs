@@ -2,7 +2,7 @@
 
 use okta_twilio::{http_client::ClientError, id::SafeId};
 
-use crate::aws::AwsError;
+use crate::aws::{AwsError, secrets_manager::WriteError};
 
 /// Ends a command with exit status 2. Each text is one sentence, and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,18 @@ pub(crate) enum Failure {
     NoStack(SafeId),
     #[error("{0} is not the name of a CloudFormation stack")]
     BadStackName(&'static str),
+    #[error(transparent)]
+    SecretNotWritten(#[from] WriteError),
+    #[error("the hooks secret does not exist, or has no value yet: store it with `make secrets`")]
+    NoHooksSecret,
+    #[error("the hooks secret is not a JSON object: `okta-twilio doctor --only A3` says more")]
+    HooksSecretUnreadable,
+    #[error("everything is paused, so a part of it cannot be resumed: `okta-twilio resume` resumes everything")]
+    EverythingIsPaused,
+    #[error("the stack has no feedback queue: name one with --queue-url")]
+    NoQueue,
+    #[error("this queue has no dead-letter queue: is it the URL of the queue, and not of its dead-letter queue?")]
+    NoDeadLetterQueue,
     #[error("standard output cannot be written")]
     Output,
 }

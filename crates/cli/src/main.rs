@@ -8,7 +8,11 @@ mod call;
 mod doctor;
 mod environment;
 mod failure;
+mod manual;
 mod okta;
+mod pause;
+mod permissions;
+mod redrive;
 mod stack;
 mod terminal;
 mod twilio;
@@ -38,8 +42,14 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<ExitCode, Failure> {
-    let environment = Environment::load(&arguments.target).await?;
+    let environment = async || Environment::load(&arguments.target).await;
     match &arguments.command {
-        Command::Doctor(options) => doctor::run(options, &environment, terminal).await,
+        Command::Doctor(options) => doctor::run(options, &environment().await?, terminal).await,
+        Command::Pause(options) => pause::pause(options, &environment().await?, *terminal).await,
+        Command::Resume(options) => pause::resume(options, &environment().await?, *terminal).await,
+        Command::Redrive(options) => redrive::run(options, &environment().await?, *terminal).await,
+        Command::Permissions(options) => permissions::run(options, *terminal),
+        Command::Completions { shell } => manual::completions(*shell, *terminal),
+        Command::Man => manual::page(*terminal),
     }
 }

@@ -27,6 +27,7 @@ const INVOCATION_LIMIT: Duration = Duration::from_secs(90);
 
 const GET_ATTRIBUTES: Operation = Operation::sqs("AmazonSQS.GetQueueAttributes");
 const RECEIVE: Operation = Operation::sqs("AmazonSQS.ReceiveMessage");
+const SEND: Operation = Operation::sqs("AmazonSQS.SendMessage");
 const DELETE: Operation = Operation::sqs("AmazonSQS.DeleteMessageBatch");
 
 /// One queue.
@@ -87,6 +88,17 @@ impl Queue {
             (Ok(visible), Ok(in_flight)) => Ok(QueueDepth { visible, in_flight }),
             _ => Err(GET_ATTRIBUTES.not_understood(format!("{visible}, {in_flight}"))),
         }
+    }
+
+    /// Puts a message into a FIFO queue.
+    ///
+    /// # Errors
+    /// The emulator refuses the request or does not respond.
+    pub fn send(&self, body: &str, group: &str, deduplication_id: &str) -> Result<(), AwsError> {
+        let parameters = json!({
+            "QueueUrl": self.url, "MessageBody": body, "MessageGroupId": group, "MessageDeduplicationId": deduplication_id
+        });
+        self.call(SEND, &parameters, Duration::ZERO).map(drop)
     }
 
     /// Receives messages, in the form of Lambda's records.

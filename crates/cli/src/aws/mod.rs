@@ -6,6 +6,7 @@ pub(crate) mod cloudformation;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod secrets_manager;
+pub(crate) mod sqs;
 pub(crate) mod sts;
 
 use aws_config::{BehaviorVersion, Region};
@@ -36,6 +37,8 @@ pub(crate) enum AwsError {
     Forbidden { action: &'static str },
     #[error("AWS refused {action}: {}", code.as_ref().map_or("no code", SafeId::as_str))]
     Refused { action: &'static str, code: Option<SafeId>, status: u16 },
+    #[error("the operating system gave no random numbers")]
+    NoRandomNumbers,
     #[error("AWS answered {action} in a form that this version does not know")]
     NotUnderstood { action: &'static str },
 }
@@ -59,7 +62,7 @@ pub(crate) struct Service {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Message<'a> {
     /// AWS JSON: the operation is a header.
-    Json { version: &'static str, target: &'static str, body: &'a Value },
+    Json { version: &'static str, target: &'a str, body: &'a Value },
     /// AWS Query: a form. The response is XML.
     Query { version: &'static str, operation: &'static str, form: &'a [(&'a str, &'a str)] },
     /// REST: `GET` of a path with its query.

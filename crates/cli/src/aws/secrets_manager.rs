@@ -1,8 +1,9 @@
 //! AWS Secrets Manager.
 
-use secrecy::SecretString;
+use okta_twilio::id::SafeId;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Aws, AwsError, Message, Service};
 
@@ -12,23 +13,104 @@ const SECRETS_MANAGER: Service = Service {
     endpoint_variable: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
 };
 
+/// Label of a version that is not current yet.
+const STAGED: &str = "okta-twilio-staged";
+
+/// The current version of a secret.
+pub(crate) struct SecretVersion {
+    pub(crate) text: SecretString,
+    id: SafeId,
+}
+
+/// Why a secret was not changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    #[error("somebody else changed the secret at the same moment, so it was left as it is: run the command again")]
+    Conflict,
+}
+
 /// The current value of a secret. `None` if the secret does not exist, or has no value.
 ///
 /// # Errors
 /// Fails if Secrets Manager cannot be asked.
 pub(crate) async fn value(aws: &Aws, id: &str) -> Result<Option<SecretString>, AwsError> {
+    Ok(current(aws, id).await?.map(|version| version.text))
+}
+
+/// The current version of a secret. `None` if the secret does not exist, or has no value.
+///
+/// # Errors
+/// Fails if Secrets Manager cannot be asked.
+pub(crate) async fn current(aws: &Aws, id: &str) -> Result<Option<SecretVersion>, AwsError> {
     #[derive(Deserialize)]
-    struct Value {
-        #[serde(rename = "SecretString")]
-        text: Option<SecretString>,
+    #[serde(rename_all = "PascalCase")]
+    struct Response {
+        secret_string: Option<SecretString>,
+        version_id: SafeId,
     }
-    let body = json!({"SecretId": id});
-    let message = Message::Json { version: "1.1", target: "secretsmanager.GetSecretValue", body: &body };
-    match aws.json::<Value>(SECRETS_MANAGER, "secretsmanager:GetSecretValue", message).await {
-        Ok(value) => Ok(value.text),
+    let response: Result<Response, _> =
+        call(aws, "secretsmanager:GetSecretValue", "GetSecretValue", json!({"SecretId": id})).await;
+    match response {
+        Ok(response) => Ok(response.secret_string.map(|text| SecretVersion { text, id: response.version_id })),
         Err(error) if error.is_code("ResourceNotFoundException") || error.is_code("InvalidRequestException") => {
             Ok(None)
         }
         Err(error) => Err(error),
     }
+}
+
+/// Replaces a version of a secret. The new version is stored beside it, and becomes current only if `old` still is.
+///
+/// # Errors
+/// [`WriteError::Conflict`] if somebody else wrote since `old` was read. The secret then has their value.
+pub(crate) async fn replace(aws: &Aws, id: &str, old: &SecretVersion, text: &SecretString) -> Result<(), WriteError> {
+    const MOVE: &str = "secretsmanager:UpdateSecretVersionStage";
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Stored {
+        version_id: SafeId,
+    }
+    let put = json!({
+        "SecretId": id,
+        "SecretString": text.expose_secret(),
+        "VersionStages": [STAGED],
+        // A repeated request stores nothing new.
+        "ClientRequestToken": random_hex()?,
+    });
+    let new: Stored = call(aws, "secretsmanager:PutSecretValue", "PutSecretValue", put).await?;
+    let make_current = json!({
+        "SecretId": id,
+        "VersionStage": "AWSCURRENT",
+        "MoveToVersionId": new.version_id,
+        "RemoveFromVersionId": old.id,
+    });
+    let moved = call::<Value>(aws, MOVE, "UpdateSecretVersionStage", make_current).await;
+    // A version without a label is deleted by Secrets Manager.
+    let unlabel = json!({"SecretId": id, "VersionStage": STAGED, "RemoveFromVersionId": new.version_id});
+    let unlabelled = call::<Value>(aws, MOVE, "UpdateSecretVersionStage", unlabel).await;
+    match moved {
+        Err(error) if error.is_code("InvalidParameterException") || error.is_code("InvalidRequestException") => {
+            Err(WriteError::Conflict)
+        }
+        moved => Ok(moved.and(unlabelled).map(drop)?),
+    }
+}
+
+async fn call<T: serde::de::DeserializeOwned>(
+    aws: &Aws,
+    action: &'static str,
+    operation: &'static str,
+    body: Value,
+) -> Result<T, AwsError> {
+    let target = format!("secretsmanager.{operation}");
+    aws.json(SECRETS_MANAGER, action, Message::Json { version: "1.1", target: &target, body: &body }).await
+}
+
+/// 32 hexadecimal digits.
+fn random_hex() -> Result<String, AwsError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_no_random_numbers| AwsError::NoRandomNumbers)?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }

@@ -7,6 +7,7 @@
     reason = "clippy knows tests, but not the functions that they share"
 )]
 
+mod commands;
 mod doctor;
 mod okta;
 mod twilio;

@@ -40,6 +40,9 @@ pub struct Account {
     pub stack: Option<Stack>,
     /// The secrets, by ARN. One without a value was created and never filled.
     pub secrets: BTreeMap<String, Option<String>>,
+    staged: Vec<secrets::StagedVersion>,
+    /// What another writer makes current right after the next version was staged.
+    pub other_writer: Option<String>,
     /// The log groups, by name.
     pub log_groups: BTreeMap<String, LogGroup>,
     queries: BTreeMap<String, logs::Query>,
@@ -119,6 +122,8 @@ impl Account {
             "cloudformation:ListStackResources" => cloudformation::resources(self, call),
             "lambda:GetFunctionConfiguration" => function::configuration(self, call),
             "secretsmanager:GetSecretValue" => secrets::value(self, call),
+            "secretsmanager:PutSecretValue" => secrets::put(self, call),
+            "secretsmanager:UpdateSecretVersionStage" => secrets::update_stage(self, call),
             "logs:DescribeLogGroups" => logs::describe_groups(self, call),
             "logs:StartQuery" => logs::start_query(self, call),
             "logs:GetQueryResults" => logs::query_results(self, call),

@@ -1,20 +1,93 @@
-//! AWS Secrets Manager.
+//! AWS Secrets Manager: the current version of each secret, and versions that wait to become current.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use axum::response::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Account,
     protocol::{self, Call, Refusal},
 };
 
+const INVALID: Refusal = Refusal::new(400, "InvalidParameterException");
+const NOT_FOUND: Refusal = Refusal::new(400, "ResourceNotFoundException");
+
+/// A version with a label of its own.
+#[derive(Debug)]
+pub(super) struct StagedVersion {
+    secret: String,
+    id: String,
+    label: String,
+    text: String,
+}
+
 pub(super) fn value(account: &Account, call: &Call) -> Result<Response, Refusal> {
-    let id = call
-        .body
-        .get("SecretId")
-        .and_then(serde_json::Value::as_str)
-        .ok_or(Refusal::new(400, "InvalidParameterException"))?;
-    let value = account.secrets.get(id).and_then(Option::as_ref);
-    let value = value.ok_or(Refusal::new(400, "ResourceNotFoundException"))?;
-    Ok(protocol::json_body(&json!({"ARN": id, "SecretString": value})))
+    let (id, text) = current(account, call)?;
+    Ok(protocol::json_body(&json!({"ARN": id, "SecretString": text, "VersionId": version_id(text)})))
+}
+
+/// Stores a version. Only one that has its own label is expected: the tool must not write the current one directly.
+pub(super) fn put(account: &mut Account, call: &Call) -> Result<Response, Refusal> {
+    let (secret, value) = (text(call, "SecretId")?.to_owned(), text(call, "SecretString")?.to_owned());
+    let token_is_valid = (32..=64).contains(&text(call, "ClientRequestToken")?.len());
+    let labels = call.body.get("VersionStages").and_then(Value::as_array).map(Vec::as_slice);
+    let Some([Value::String(label)]) = labels else { return Err(INVALID) };
+    if label == "AWSCURRENT" || !token_is_valid {
+        return Err(INVALID);
+    }
+    if !account.secrets.contains_key(&secret) {
+        return Err(NOT_FOUND);
+    }
+    let id = version_id(&value);
+    account.staged.push(StagedVersion { secret: secret.clone(), id: id.clone(), label: label.clone(), text: value });
+    // Another writer, between the two steps of this one.
+    if let Some(other) = account.other_writer.take() {
+        account.secrets.insert(secret, Some(other));
+    }
+    Ok(protocol::json_body(&json!({"VersionId": id, "VersionStages": [label]})))
+}
+
+/// Moves a label.
+pub(super) fn update_stage(account: &mut Account, call: &Call) -> Result<Response, Refusal> {
+    let (secret, stage) = (text(call, "SecretId")?, text(call, "VersionStage")?);
+    let from = text(call, "RemoveFromVersionId")?;
+    if stage == "AWSCURRENT" {
+        let to = text(call, "MoveToVersionId")?;
+        let (_, now) = current(account, call)?;
+        if version_id(now) != from {
+            return Err(INVALID);
+        }
+        let staged = account.staged.iter().find(|version| version.secret == secret && version.id == to);
+        let text = staged.ok_or(NOT_FOUND)?.text.clone();
+        account.secrets.insert(secret.to_owned(), Some(text));
+    } else {
+        let labelled = account.staged.iter().position(|version| version.id == from && version.label == stage);
+        account.staged.remove(labelled.ok_or(INVALID)?);
+    }
+    Ok(protocol::json_body(&json!({"ARN": secret})))
+}
+
+impl Account {
+    /// The number of versions that wait to become current.
+    pub fn staged_versions(&self) -> usize {
+        self.staged.len()
+    }
+}
+
+fn current<'a>(account: &'a Account, call: &Call) -> Result<(String, &'a str), Refusal> {
+    let id = text(call, "SecretId")?;
+    let value = account.secrets.get(id).and_then(Option::as_ref).ok_or(NOT_FOUND)?;
+    Ok((id.to_owned(), value))
+}
+
+fn text<'a>(call: &'a Call, name: &str) -> Result<&'a str, Refusal> {
+    call.body.get(name).and_then(Value::as_str).ok_or(INVALID)
+}
+
+/// Another text has another version.
+fn version_id(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("00000000-0000-4000-{:04x}-{:012x}", hasher.finish() >> 48, hasher.finish() & 0xffff_ffff_ffff)
 }
