@@ -22,42 +22,57 @@ interface Definition {
   readonly description: string;
   /** The entry of docs/runbook.md. */
   readonly runbook: string;
-  readonly metric: { namespace: string; metricName: string; dimensions: Record<string, string> };
+  readonly metric: Metric;
+  readonly limit: Limit;
+}
+
+interface Metric {
+  readonly namespace: string;
+  readonly metricName: string;
+  readonly dimensionsMap: Record<string, string>;
+}
+
+/** The alarm fires when `breaching` of the last `of` periods are above. Without these two, one period is enough. */
+interface Limit {
   readonly statistic: string;
-  readonly period: Duration;
-  /** The number of breaching periods, and the number of periods to evaluate. */
-  readonly breaching: [number, number];
   readonly above: number;
+  /** The length of a period. */
+  readonly seconds: number;
+  readonly breaching?: number;
+  readonly of?: number;
 }
 
 /** Makes the alarms of these parts, by their ids. None fires without traffic. */
 export function addAlarms(scope: Construct, parts: Set<Part>, names: Names): Map<string, cloudwatch.Alarm> {
   const made = definitions(names).filter((each) => parts.has(each.of));
-  return new Map(made.map((each) => [each.id, alarm(scope, each, names)]));
+  return new Map(made.map((each) => [each.id, newAlarm(scope, each)]));
 }
 
-function alarm(scope: Construct, definition: Definition, names: Names): cloudwatch.Alarm {
-  const { namespace, metricName, dimensions } = definition.metric;
-  const own: Record<string, string> = namespace === 'OktaTwilio' ? { Stack: names.metricsStack } : {};
-  const [datapointsToAlarm, evaluationPeriods] = definition.breaching;
-  return new cloudwatch.Alarm(scope, definition.id, {
-    alarmDescription: `${definition.description} docs/runbook.md#${definition.runbook}`,
-    metric: new cloudwatch.Metric({
-      namespace,
-      metricName,
-      dimensionsMap: { ...own, ...dimensions },
-      statistic: definition.statistic,
-      period: definition.period,
-    }),
-    datapointsToAlarm,
-    evaluationPeriods,
-    threshold: definition.above,
+function newAlarm(scope: Construct, { id, description, runbook, metric, limit }: Definition): cloudwatch.Alarm {
+  return new cloudwatch.Alarm(scope, id, {
+    alarmDescription: `${description} docs/runbook.md#${runbook}`,
+    metric: new cloudwatch.Metric({ ...metric, statistic: limit.statistic, period: Duration.seconds(limit.seconds) }),
+    datapointsToAlarm: limit.breaching ?? 1,
+    evaluationPeriods: limit.of ?? 1,
+    threshold: limit.above,
     comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
     treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
   });
 }
 
 function definitions(names: Names): Definition[] {
+  const ofHook = (metricName: string, hook: string, reason?: string): Metric => ({
+    namespace: 'OktaTwilio',
+    metricName,
+    dimensionsMap: { Stack: names.metricsStack, Hook: hook, ...(reason && { Reason: reason }) },
+  });
+  const ofFunction = (metricName: string, name: string): Metric => ({
+    namespace: 'AWS/Lambda',
+    metricName,
+    dimensionsMap: { FunctionName: name },
+  });
+  const ofGateway = (metricName: string): Metric => ({ namespace: 'AWS/ApiGateway', metricName, dimensionsMap: { ApiId: names.api } });
+  const ofQueue = (metricName: string, name: string): Metric => ({ namespace: 'AWS/SQS', metricName, dimensionsMap: { QueueName: name } });
   return [
     {
       id: 'SendFailuresAlarm',
@@ -66,11 +81,8 @@ function definitions(names: Names): Definition[] {
         'Codes do not go out: more than one in twenty fails at Twilio, on the way to Twilio or here, for a ' +
         "cause that is not the user's. Users wait, and Okta sends what it can itself.",
       runbook: 'alarm-send-failures',
-      metric: { namespace: 'OktaTwilio', metricName: 'SendErrors', dimensions: { Hook: 'telephony-hook' } },
-      statistic: 'Average',
-      period: Duration.seconds(60),
-      breaching: [3, 5],
-      above: 0.05,
+      metric: ofHook('SendErrors', 'telephony-hook'),
+      limit: { statistic: 'Average', above: 0.05, seconds: 60, breaching: 3, of: 5 },
     },
     {
       id: 'SendLatencyAlarm',
@@ -79,11 +91,8 @@ function definitions(names: Names): Definition[] {
         'Codes go out late: one request in twenty to telephony-hook takes more than 2 s. At 3 s Okta gives up ' +
         'and sends a second code, or none.',
       runbook: 'alarm-send-latency',
-      metric: { namespace: 'OktaTwilio', metricName: 'HookLatency', dimensions: { Hook: 'telephony-hook' } },
-      statistic: 'p95',
-      period: Duration.seconds(300),
-      breaching: [2, 3],
-      above: 2000,
+      metric: ofHook('HookLatency', 'telephony-hook'),
+      limit: { statistic: 'p95', above: 2000, seconds: 300, breaching: 2, of: 3 },
     },
     {
       id: 'TelephonyErrorsAlarm',
@@ -91,11 +100,8 @@ function definitions(names: Names): Definition[] {
       description:
         'telephony-hook crashes, runs out of time or does not start. Okta gets no response for these users.',
       runbook: 'alarm-function-errors',
-      metric: { namespace: 'AWS/Lambda', metricName: 'Errors', dimensions: { FunctionName: names.telephonyFunction } },
-      statistic: 'Sum',
-      period: Duration.seconds(60),
-      breaching: [1, 1],
-      above: 0,
+      metric: ofFunction('Errors', names.telephonyFunction),
+      limit: { statistic: 'Sum', above: 0, seconds: 60 },
     },
     {
       id: 'EventErrorsAlarm',
@@ -104,11 +110,8 @@ function definitions(names: Names): Definition[] {
         'event-hook crashes, runs out of time or does not start. Feedback to Twilio waits in the queue, or in ' +
         'Okta.',
       runbook: 'alarm-function-errors',
-      metric: { namespace: 'AWS/Lambda', metricName: 'Errors', dimensions: { FunctionName: names.eventFunction } },
-      statistic: 'Sum',
-      period: Duration.seconds(60),
-      breaching: [1, 1],
-      above: 0,
+      metric: ofFunction('Errors', names.eventFunction),
+      limit: { statistic: 'Sum', above: 0, seconds: 60 },
     },
     {
       id: 'TelephonyThrottlesAlarm',
@@ -117,11 +120,8 @@ function definitions(names: Names): Definition[] {
         "Lambda rejects requests to telephony-hook, because its concurrency or the account's is used up. Okta " +
         'sends these codes itself, or not at all.',
       runbook: 'alarm-throttles',
-      metric: { namespace: 'AWS/Lambda', metricName: 'Throttles', dimensions: { FunctionName: names.telephonyFunction } },
-      statistic: 'Sum',
-      period: Duration.seconds(300),
-      breaching: [1, 1],
-      above: 0,
+      metric: ofFunction('Throttles', names.telephonyFunction),
+      limit: { statistic: 'Sum', above: 0, seconds: 300 },
     },
     {
       id: 'EventThrottlesAlarm',
@@ -130,11 +130,8 @@ function definitions(names: Names): Definition[] {
         "Lambda rejects invocations of event-hook, because its concurrency or the account's is used up. " +
         'Feedback to Twilio is delayed.',
       runbook: 'alarm-throttles',
-      metric: { namespace: 'AWS/Lambda', metricName: 'Throttles', dimensions: { FunctionName: names.eventFunction } },
-      statistic: 'Sum',
-      period: Duration.seconds(300),
-      breaching: [3, 3],
-      above: 0,
+      metric: ofFunction('Throttles', names.eventFunction),
+      limit: { statistic: 'Sum', above: 0, seconds: 300, breaching: 3, of: 3 },
     },
     {
       id: 'GatewayErrorsAlarm',
@@ -143,11 +140,8 @@ function definitions(names: Names): Definition[] {
         'The URLs respond with 5xx. The functions have no usable secret, or cannot be reached; codes and ' +
         'feedback do not arrive.',
       runbook: 'alarm-gateway-errors',
-      metric: { namespace: 'AWS/ApiGateway', metricName: '5xx', dimensions: { ApiId: names.api } },
-      statistic: 'Sum',
-      period: Duration.seconds(300),
-      breaching: [1, 1],
-      above: 5,
+      metric: ofGateway('5xx'),
+      limit: { statistic: 'Sum', above: 5, seconds: 300 },
     },
     {
       id: 'GatewayRefusalsAlarm',
@@ -156,11 +150,8 @@ function definitions(names: Names): Definition[] {
         'The gateway and the functions reject many requests with 4xx: wrong tokens or secrets, or more requests ' +
         'than the throttle allows. During a real peak, users get no code.',
       runbook: 'alarm-gateway-refusals',
-      metric: { namespace: 'AWS/ApiGateway', metricName: '4xx', dimensions: { ApiId: names.api } },
-      statistic: 'Sum',
-      period: Duration.seconds(300),
-      breaching: [1, 1],
-      above: 100,
+      metric: ofGateway('4xx'),
+      limit: { statistic: 'Sum', above: 100, seconds: 300 },
     },
     {
       id: 'TelephonyAuthenticationAlarm',
@@ -169,11 +160,8 @@ function definitions(names: Names): Definition[] {
         "Requests to /telephony fail authentication. Okta's secret or scope differs from yours and users get no " +
         'code, or someone else is calling.',
       runbook: 'alarm-authentication',
-      metric: { namespace: 'OktaTwilio', metricName: 'Rejected', dimensions: { Hook: 'telephony-hook', Reason: 'not_authenticated' } },
-      statistic: 'Sum',
-      period: Duration.seconds(300),
-      breaching: [1, 1],
-      above: 10,
+      metric: ofHook('Rejected', 'telephony-hook', 'not_authenticated'),
+      limit: { statistic: 'Sum', above: 10, seconds: 300 },
     },
     {
       id: 'EventAuthenticationAlarm',
@@ -182,11 +170,8 @@ function definitions(names: Names): Definition[] {
         "Requests to /events have a wrong secret. Okta's secret differs from yours and feedback stops, or " +
         'someone else is calling.',
       runbook: 'alarm-authentication',
-      metric: { namespace: 'OktaTwilio', metricName: 'Rejected', dimensions: { Hook: 'event-hook', Reason: 'not_authenticated' } },
-      statistic: 'Sum',
-      period: Duration.seconds(300),
-      breaching: [1, 1],
-      above: 10,
+      metric: ofHook('Rejected', 'event-hook', 'not_authenticated'),
+      limit: { statistic: 'Sum', above: 10, seconds: 300 },
     },
     {
       id: 'FraudAlarm',
@@ -195,11 +180,8 @@ function definitions(names: Names): Definition[] {
         "Twilio's Fraud Guard blocks numbers. An attacker may be pumping SMS through your sign-in page, or a " +
         'genuine prefix is blocked and its users get no code.',
       runbook: 'alarm-fraud',
-      metric: { namespace: 'OktaTwilio', metricName: 'Sends', dimensions: { Hook: 'telephony-hook', Reason: 'blocked_as_fraud' } },
-      statistic: 'Sum',
-      period: Duration.seconds(900),
-      breaching: [1, 1],
-      above: 5,
+      metric: ofHook('Sends', 'telephony-hook', 'blocked_as_fraud'),
+      limit: { statistic: 'Sum', above: 5, seconds: 900 },
     },
     {
       id: 'CountryBlockAlarm',
@@ -208,11 +190,8 @@ function definitions(names: Names): Definition[] {
         "Twilio's Geo Permissions block countries for which users request codes. These users get no code from " +
         'Twilio.',
       runbook: 'alarm-country-block',
-      metric: { namespace: 'OktaTwilio', metricName: 'Sends', dimensions: { Hook: 'telephony-hook', Reason: 'country_blocked_by_twilio' } },
-      statistic: 'Sum',
-      period: Duration.seconds(900),
-      breaching: [1, 1],
-      above: 5,
+      metric: ofHook('Sends', 'telephony-hook', 'country_blocked_by_twilio'),
+      limit: { statistic: 'Sum', above: 5, seconds: 900 },
     },
     {
       id: 'LookupFailuresAlarm',
@@ -220,11 +199,8 @@ function definitions(names: Names): Definition[] {
       description:
         'Twilio Lookup does not respond. Codes go out, but the rules that need Lookup allow every number.',
       runbook: 'alarm-lookup-failures',
-      metric: { namespace: 'OktaTwilio', metricName: 'LookupFailures', dimensions: { Hook: 'telephony-hook' } },
-      statistic: 'Sum',
-      period: Duration.seconds(900),
-      breaching: [1, 1],
-      above: 5,
+      metric: ofHook('LookupFailures', 'telephony-hook'),
+      limit: { statistic: 'Sum', above: 5, seconds: 900 },
     },
     {
       id: 'PausedAlarm',
@@ -232,11 +208,8 @@ function definitions(names: Names): Definition[] {
       description:
         'Sending is paused by the hooks secret, for some users or for all. They get no code from Twilio.',
       runbook: 'alarm-paused',
-      metric: { namespace: 'OktaTwilio', metricName: 'Sends', dimensions: { Hook: 'telephony-hook', Reason: 'paused' } },
-      statistic: 'Sum',
-      period: Duration.seconds(300),
-      breaching: [1, 1],
-      above: 0,
+      metric: ofHook('Sends', 'telephony-hook', 'paused'),
+      limit: { statistic: 'Sum', above: 0, seconds: 300 },
     },
     {
       id: 'FeedbackDelayAlarm',
@@ -245,11 +218,8 @@ function definitions(names: Names): Definition[] {
         'Twilio learns too late which codes were right: one approval in twenty comes more than 5 minutes after ' +
         "the sign-in. Users who sign in often reach Twilio's limit of five codes in ten minutes.",
       runbook: 'alarm-feedback-delay',
-      metric: { namespace: 'OktaTwilio', metricName: 'FeedbackDelay', dimensions: { Hook: 'event-hook' } },
-      statistic: 'p95',
-      period: Duration.seconds(300),
-      breaching: [2, 3],
-      above: 300000,
+      metric: ofHook('FeedbackDelay', 'event-hook'),
+      limit: { statistic: 'p95', above: 300000, seconds: 300, breaching: 2, of: 3 },
     },
     {
       id: 'QueueAgeAlarm',
@@ -258,11 +228,8 @@ function definitions(names: Names): Definition[] {
         'Feedback has been waiting in the queue for more than 10 minutes. Twilio does not learn which codes ' +
         'were right; users who sign in often reach its limit of five codes.',
       runbook: 'alarm-queue-age',
-      metric: { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', dimensions: { QueueName: names.queue } },
-      statistic: 'Maximum',
-      period: Duration.seconds(300),
-      breaching: [2, 2],
-      above: 600,
+      metric: ofQueue('ApproximateAgeOfOldestMessage', names.queue),
+      limit: { statistic: 'Maximum', above: 600, seconds: 300, breaching: 2, of: 2 },
     },
     {
       id: 'DeadLettersAlarm',
@@ -271,11 +238,8 @@ function definitions(names: Names): Definition[] {
         'Feedback failed eight times and stays in the dead-letter queue for 14 days. Twilio did not learn about ' +
         'these sign-ins.',
       runbook: 'alarm-dead-letters',
-      metric: { namespace: 'AWS/SQS', metricName: 'ApproximateNumberOfMessagesVisible', dimensions: { QueueName: names.deadLetterQueue } },
-      statistic: 'Maximum',
-      period: Duration.seconds(300),
-      breaching: [1, 1],
-      above: 0,
+      metric: ofQueue('ApproximateNumberOfMessagesVisible', names.deadLetterQueue),
+      limit: { statistic: 'Maximum', above: 0, seconds: 300 },
     },
     {
       id: 'TelephonySecretAlarm',
@@ -284,11 +248,8 @@ function definitions(names: Names): Definition[] {
         'telephony-hook cannot refresh a secret. It keeps the old value if it has one; otherwise it refuses ' +
         'every request.',
       runbook: 'alarm-secret-refresh',
-      metric: { namespace: 'OktaTwilio', metricName: 'SecretRefreshFailures', dimensions: { Hook: 'telephony-hook' } },
-      statistic: 'Sum',
-      period: Duration.seconds(900),
-      breaching: [1, 1],
-      above: 2,
+      metric: ofHook('SecretRefreshFailures', 'telephony-hook'),
+      limit: { statistic: 'Sum', above: 2, seconds: 900 },
     },
     {
       id: 'TelephonyTableAlarm',
@@ -297,11 +258,8 @@ function definitions(names: Names): Definition[] {
         'telephony-hook cannot use the sends table. Codes go out, but their feedback has to find the number ' +
         'through Okta, and RESEND_CHANNELS starts over.',
       runbook: 'alarm-table-failures',
-      metric: { namespace: 'OktaTwilio', metricName: 'TableFailures', dimensions: { Hook: 'telephony-hook' } },
-      statistic: 'Sum',
-      period: Duration.seconds(900),
-      breaching: [1, 1],
-      above: 4,
+      metric: ofHook('TableFailures', 'telephony-hook'),
+      limit: { statistic: 'Sum', above: 4, seconds: 900 },
     },
     {
       id: 'EventSecretAlarm',
@@ -310,11 +268,8 @@ function definitions(names: Names): Definition[] {
         'event-hook cannot refresh a secret. It keeps the old value if it has one; otherwise it refuses every ' +
         'request.',
       runbook: 'alarm-secret-refresh',
-      metric: { namespace: 'OktaTwilio', metricName: 'SecretRefreshFailures', dimensions: { Hook: 'event-hook' } },
-      statistic: 'Sum',
-      period: Duration.seconds(900),
-      breaching: [1, 1],
-      above: 2,
+      metric: ofHook('SecretRefreshFailures', 'event-hook'),
+      limit: { statistic: 'Sum', above: 2, seconds: 900 },
     },
     {
       id: 'EventTableAlarm',
@@ -322,10 +277,8 @@ function definitions(names: Names): Definition[] {
       description:
         'event-hook cannot use the sends table. Feedback waits in the queue until the table responds.',
       runbook: 'alarm-table-failures',
-      metric: { namespace: 'OktaTwilio', metricName: 'TableFailures', dimensions: { Hook: 'event-hook' } },
-      statistic: 'Sum',
-      period: Duration.seconds(900),
-      breaching: [1, 1],
-      above: 4,
-    },  ];
+      metric: ofHook('TableFailures', 'event-hook'),
+      limit: { statistic: 'Sum', above: 4, seconds: 900 },
+    },
+  ];
 }
