@@ -447,9 +447,9 @@ def the_dashboard_shows_what_is_emitted(stack):
             yield f"{title}: {fault}"
         if namespace == emitted.NAMESPACE and of != metrics_stack(stack):
             yield f"{title}: metrics of {of}"
-    shown = {each[1:].split(".")[0] for widget in widgets for each in widget["properties"].get("alarms", [])}
-    if shown != set(stack.of_type("AWS::CloudWatch::Alarm")):
-        yield f"alarms not on the dashboard: {sorted(shown ^ set(stack.of_type('AWS::CloudWatch::Alarm')))}"
+    shown = sorted(each[1:].split(".")[0] for widget in widgets for each in widget["properties"].get("alarms", []))
+    if shown != sorted(stack.of_type("AWS::CloudWatch::Alarm")):
+        yield f"the dashboard does not show each alarm once: {shown}"
     taken = set()
     for widget in widgets:
         cells = {(x, y) for x in range(widget["x"], widget["x"] + widget["width"]) for y in range(widget["y"], widget["y"] + widget["height"])}

@@ -183,7 +183,7 @@ def shape(resource):
             body = json.loads(properties["DashboardBody"])
             for widget in body["widgets"]:
                 if widget["type"] == "alarm":
-                    widget["properties"]["alarms"] = sorted(set(widget["properties"]["alarms"]))
+                    widget["properties"]["alarms"] = sorted(widget["properties"]["alarms"])
             properties["DashboardBody"] = body
         case "AWS::CodeDeploy::DeploymentGroup":
             events = properties["AutoRollbackConfiguration"]["Events"]

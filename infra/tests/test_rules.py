@@ -154,6 +154,7 @@ class EveryRule(unittest.TestCase):
             ("{OktaTwilio,Stack,Hook,Reason}", "{OktaTwilio,Stack,Hook,Country}"),
             ('"Stack", "example"', '"Stack", "other"'),
             ('"x": 15', '"x": 20'),
+            ('"<PausedAlarm.Arn>"', '"<PausedAlarm.Arn>","<PausedAlarm.Arn>"'),
         ):
             with self.subTest(after):
                 stack = modes.stack("default").copy()
