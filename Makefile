@@ -89,6 +89,7 @@ deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with S
 	@$(INFRA_VENV)/bin/python tools/deploy run
 
 deploy-cdk: build-cdk ## Build and deploy the same stack with CDK (PARAMETERS="AllowedCountries=US,CA Hooks=both" ARCH=arm64)
+	@case " $(PARAMETERS)" in *" Architecture="*) echo "Give the architecture as ARCH=, which the zips are built for too" >&2; exit 2 ;; esac
 	$(MAKE) build
 	cd $(CDK) && CDK_DISABLE_CLI_TELEMETRY=1 npx cdk deploy --context Architecture=$(ARCH) $(addprefix --context ,$(PARAMETERS))
 

@@ -14,7 +14,9 @@ import { OktaTwilioStack } from './stack';
 
 export function newApp(): App {
   const app = new App({ analyticsReporting: false });
+  const read = new Set<string>();
   const get = (name: string): string | undefined => {
+    read.add(name);
     const value: unknown = app.node.tryGetContext(name);
     return value === undefined || value === '' ? undefined : String(value);
   };
@@ -28,6 +30,11 @@ export function newApp(): App {
   new OktaTwilioStack(app, get('StackName') ?? 'okta-twilio', code, get, {
     description: "Okta's telephony inline hook and event hook, served through Twilio Verify (okta-twilio)",
   });
+  // CloudFormation refuses a misspelt parameter. CDK would ignore it, and deploy a stack without the wanted rule.
+  const unread = Object.keys(app.node.getAllContext()).filter((name) => /^[A-Z]/.test(name) && !read.has(name));
+  if (unread.length) {
+    throw new Error(`no such parameter, or without effect here: ${unread.join(', ')}`);
+  }
   return app;
 }
 

@@ -1,4 +1,7 @@
 import assert = require('node:assert/strict');
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { App, Stack } from 'aws-cdk-lib';
@@ -8,7 +11,9 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
 
+import { newApp } from '../bin/app';
 import { OktaTwilioHooks, OktaTwilioHooksProps } from '../lib';
+import * as settings from '../cdk.json';
 import { stackFor, synthesise } from './synthesise';
 
 const JWT = { AuthMode: 'jwt', JwtIssuer: 'https://example.okta.com/oauth2/aus1', JwtAudience: 'telephony', JwtScope: 'send' };
@@ -84,6 +89,25 @@ test('what the SAM template refuses is refused', () => {
   assert.throws(() => synthesise({ OktaOrgUrl: 'https://example.okta.com' }), /OktaOrgUrl needs OktaSecretId/);
   assert.throws(() => synthesise({ AuthMode: 'jwt', JwtIssuer: 'https://example.okta.com' }), /AuthMode=jwt needs JwtAudience/);
   assert.throws(() => synthesise({ CertificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/1' }), /needs DomainName/);
+});
+
+test('the app refuses a parameter that nothing reads, as CloudFormation does', (context) => {
+  const zips = mkdtempSync(join(tmpdir(), 'zips-'));
+  context.after(() => {
+    delete process.env.CDK_CONTEXT_JSON;
+    rmSync(zips, { recursive: true });
+  });
+  for (const hook of ['telephony-hook', 'event-hook']) {
+    mkdirSync(join(zips, hook));
+    writeFileSync(join(zips, hook, 'bootstrap.zip'), '');
+  }
+  const appWith = (parameters: Record<string, string>) => {
+    process.env.CDK_CONTEXT_JSON = JSON.stringify({ ...settings.context, Zips: zips, ...parameters });
+    return newApp();
+  };
+  appWith({ StackName: 'example', Architecture: 'x86_64', AllowedCountries: 'US' });
+  assert.throws(() => appWith({ AllowedCountrys: 'US' }), /no such parameter.*: AllowedCountrys$/);
+  assert.throws(() => appWith({ JwtScope: 'send' }), /without effect here: JwtScope$/);
 });
 
 test('two in one stack are refused, as their metrics would add up', () => {
