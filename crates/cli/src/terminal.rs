@@ -108,7 +108,7 @@ impl Terminal {
     /// Says on standard error what the command does now. A program that reads JSON is not interested.
     pub(crate) fn progress(self, what: &str) {
         if !self.is_json {
-            // Nobody is there to read it: that is no reason to stop.
+            // A missing reader is no reason to stop.
             let _ = writeln!(anstream::stderr(), "{what} …");
         }
     }

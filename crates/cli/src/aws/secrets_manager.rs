@@ -61,7 +61,7 @@ pub(crate) async fn current(aws: &Aws, id: &str) -> Result<Option<SecretVersion>
     }
 }
 
-/// Replaces a version of a secret. The new version is stored beside it, and becomes current only if `old` still is.
+/// Replaces a version of a secret. The new version is stored next to it, and becomes current only if `old` still is.
 ///
 /// # Errors
 /// [`WriteError::Conflict`] if somebody else wrote since `old` was read. The secret then has their value.

@@ -30,7 +30,7 @@ fn stack(facts: &Facts, report: &mut Report<'_>) {
             check,
             format!("{} is in {}", stack.name, stack.status),
             "The last deployment failed. The functions run as before it, or not at all.",
-            "Read the stack's events in the CloudFormation console, mend the cause, and run `make deploy`.",
+            "Read the stack's events in the CloudFormation console, fix the cause, and run `make deploy`.",
         ),
         Ok(Some(stack)) => report.ok(check, format!("{} is in {}", stack.name, stack.status)),
         Ok(None) => report.fail(

@@ -32,7 +32,7 @@ pub(crate) struct LogEvent {
     pub(crate) published: Timestamp,
     pub(crate) kind: EventKind,
     pub(crate) result: EventResult,
-    /// The user whom it is about.
+    /// The user of the event.
     pub(crate) user: Option<SafeId>,
     pub(crate) transaction: Option<SafeId>,
     pub(crate) details: Details,
@@ -82,7 +82,7 @@ pub(crate) struct Details {
     pub(crate) provider_transaction: Option<SafeId>,
     /// Whether Okta sent by itself, because the hook did not.
     pub(crate) is_failover: bool,
-    /// What the hook told Okta about its answer.
+    /// The debug context of the response of the hook.
     pub(crate) hook: Option<HookDetails>,
 }
 

@@ -20,7 +20,7 @@ pub struct LogEvent {
     pub result: String,
     /// A text about the result.
     pub reason: Option<String>,
-    /// The user whom the event is about.
+    /// The user of the event.
     pub target_user: Option<String>,
     /// The id of the transaction.
     pub transaction: String,
