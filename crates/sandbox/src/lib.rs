@@ -41,7 +41,7 @@ pub use crate::okta::users::OktaUser;
 pub use crate::options::{Options, RateLimit, SecondCode, WhatsappUsers};
 pub use crate::sandbox::{Sandbox, StartError};
 pub use crate::story::{
-    Asked, Decided, Door, FeedbackStep, Hook, HookResponse, OKTA_TIMEOUT, Outcome, Story, TwilioStep,
+    Asked, Decided, Door, FeedbackStep, Hook, HookResponse, OKTA_TIMEOUT, Outcome, Step, Story, TwilioStep,
 };
 pub use crate::twilio::faults::{Fault, Operation, Times};
 pub use crate::twilio::magic_numbers::{Effect, LookupEffect, MAGIC_NUMBERS, MagicNumber, Refusal, VerifyEffect, When};

@@ -7,9 +7,10 @@ use crate::okta::users::OktaUser;
 use crate::options::Options;
 use crate::server::{Ports, Server};
 use crate::site::Site;
-use crate::story::{Door, Story};
+use crate::story::{Door, Hook, Story};
 use crate::twilio::faults::{Fault, Operation, Times};
 use crate::twilio::records::{Message, RecordedRequest, Status, Verification};
+use serde_json::Value;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -109,6 +110,22 @@ impl Sandbox {
     pub fn stories(&self) -> Vec<Story> {
         self.site.settle();
         self.site.stories.all()
+    }
+
+    /// The story with this id.
+    pub fn story(&self, id: u64) -> Option<Story> {
+        self.site.settle();
+        self.site.stories.find(id)
+    }
+
+    /// Starts the story of a request that the caller is about to send to a function. Returns the story's id.
+    pub fn record_request(&self, hook: Hook, event: &Value, recorded: Option<&str>) -> u64 {
+        self.site.stories.asked(hook, event, recorded)
+    }
+
+    /// Adds the response to the request of that story.
+    pub fn record_response(&self, story: u64, status: u16, body: &str, took: Duration) {
+        self.site.stories.answered(story, Ok((status, body.to_owned())), took);
     }
 
     /// Adds a line that a function wrote to its story. Ignores a line that is not the log line of an invocation.

@@ -8,10 +8,12 @@ mod asked;
 mod log;
 mod moment;
 mod status;
+mod steps;
 mod texts;
 
 pub use self::moment::Moment;
 pub use self::status::Status;
+pub use self::steps::Step;
 pub use self::texts::flow;
 
 use serde::Serialize;
@@ -59,6 +61,19 @@ pub enum Outcome {
     Rejected,
     /// The hook accepted events.
     Reported,
+}
+
+impl Outcome {
+    /// The result that a log line with this event reports. `None` if the line does not end a request to send a code.
+    pub fn of_event(event: &str) -> Option<Self> {
+        Some(match event {
+            "otp_sent" => Self::Sent,
+            "otp_refused" => Self::Refused,
+            "otp_failed" | "panicked" => Self::Failed,
+            "request_rejected" => Self::Rejected,
+            _ => return None,
+        })
+    }
 }
 
 /// One request from Okta. `M` is a message on a phone, which only the sandbox sees.

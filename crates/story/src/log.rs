@@ -7,12 +7,8 @@ impl<M> Story<M> {
     /// Adds a log line of one of the request's invocations.
     pub fn read_line(&mut self, line: Value) {
         self.asked.learn_from_log(&line);
-        match text(&line, "message").as_deref() {
-            Some("otp_sent") => self.decide(Outcome::Sent, &line),
-            Some("otp_refused") => self.decide(Outcome::Refused, &line),
-            Some("otp_failed" | "panicked") => self.decide(Outcome::Failed, &line),
-            Some("request_rejected") => self.decide(Outcome::Rejected, &line),
-            _ => {}
+        if let Some(outcome) = text(&line, "message").as_deref().and_then(Outcome::of_event) {
+            self.decide(outcome, &line);
         }
         if let Some(step) = FeedbackStep::of_line(&line) {
             self.outcome = Outcome::Reported;
@@ -25,6 +21,11 @@ impl<M> Story<M> {
         let number = |name: &str| line.get(name).and_then(Value::as_u64);
         let reason = text(line, "reason").unwrap_or_else(|| "panicked".to_owned());
         self.outcome = outcome;
+        // Twilio's side recorded the response that the function did not wait for.
+        if let Some(last) = self.twilio.last_mut().filter(|_| reason == "twilio_timeout") {
+            "no response in time".clone_into(&mut last.answer);
+            last.good = false;
+        }
         self.decided = Some(Decided {
             why: texts::why(&reason),
             advice: text(line, "advice"),

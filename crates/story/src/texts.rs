@@ -96,6 +96,16 @@ fn sentence(reason: &str) -> Option<&'static str> {
     })
 }
 
+/// Where the verification of a correct code was found.
+pub(super) fn source(source: &str) -> Option<&'static str> {
+    Some(match source {
+        "sends" => " The verification was in the sends table, so Okta's API was not used.",
+        "factors" => " The number came from the user's factors in Okta.",
+        "profile" => " The number came from the user's profile in Okta.",
+        _ => return None,
+    })
+}
+
 /// What Okta does after the response. (Sources: Okta, "Telephony inline hook" and "Event hooks".)
 pub(crate) fn okta_next<M>(story: &Story<M>) -> &'static str {
     let Some(response) = &story.response else { return "" };
@@ -107,6 +117,9 @@ pub(crate) fn okta_next<M>(story: &Story<M>) -> &'static str {
             "Okta asks the user for a code that never arrives, and does not send one itself."
         }
         (Hook::Telephony, Some(200)) if story.outcome == Outcome::Sent => "Okta asks the user for the code.",
+        (Hook::Telephony, Some(401)) => {
+            "If the caller was Okta with an outdated secret, Okta sends the code itself, through its own provider, if the org has one."
+        }
         (Hook::Telephony, _) if !story.phone.is_empty() => {
             "Okta sends the code itself as well. The user receives two messages."
         }

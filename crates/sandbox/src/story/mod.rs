@@ -8,7 +8,9 @@ mod book;
 mod request;
 
 pub(crate) use self::book::{Stories, Traffic};
-pub use okta_twilio_story::{Asked, Decided, FeedbackStep, Hook, HookResponse, OKTA_TIMEOUT, Outcome, TwilioStep};
+pub use okta_twilio_story::{
+    Asked, Decided, FeedbackStep, Hook, HookResponse, OKTA_TIMEOUT, Outcome, Step, TwilioStep,
+};
 
 use crate::twilio::records::Message;
 use serde_json::Value;

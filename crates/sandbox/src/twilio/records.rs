@@ -5,6 +5,7 @@ use crate::clock::Moment;
 pub use okta_twilio_story::Status;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The channel of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -114,6 +115,13 @@ pub struct Message {
     pub attempt_sid: String,
     /// The time of sending.
     pub at: Moment,
+}
+
+/// The text, the channel and the number.
+impl fmt::Display for Message {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({} to {})", self.text, self.channel.name(), self.to)
+    }
 }
 
 /// A verification with its attempts.

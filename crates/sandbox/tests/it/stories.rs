@@ -71,6 +71,19 @@ fn requests_responses_and_log_lines_make_one_story() {
     assert_eq!(story.verification, Some(Status::Pending));
     let names: Vec<_> = story.log.iter().map(|line| line["message"].as_str().unwrap()).collect();
     assert_eq!(names, ["otp_retried", "otp_sent"], "earlier lines are included");
+    let steps = bench.story().steps();
+    let steps: Vec<_> = steps.iter().map(|step| (step.label, step.text.as_str())).collect();
+    assert_eq!(
+        steps,
+        [
+            ("Okta asks", "for a code by sms to +12025550123 (sign-in)"),
+            ("decided", "to send, reason accepted. Twilio accepted the message."),
+            ("Twilio", "is asked to send the code: 201"),
+            ("Okta gets", "200 SUCCESSFUL"),
+            ("phone shows", "Your Example verification code is: 024680 (sms to +12025550123)"),
+            ("next", "Okta asks the user for the code."),
+        ]
+    );
 
     bench.sandbox.advance(Duration::from_secs(600));
     assert_eq!(bench.story().verification, Some(Status::Expired));
@@ -109,6 +122,45 @@ fn a_refusal_without_a_request_to_twilio_has_a_story() {
     assert_eq!(story.response.unwrap().word, "SUCCESSFUL");
     assert!(story.okta_next.contains("never arrives"), "{}", story.okta_next);
     assert_eq!(story.log.len(), 1, "metrics are not log lines");
+}
+
+#[test]
+fn a_response_that_the_function_did_not_wait_for_is_none() {
+    let bench = Bench::new();
+    let sid = bench.send_for("event-1", "sms");
+    let fields = json!({ "reason": "twilio_timeout", "okta_event_id": "event-1", "duration_ms": 2600 });
+    bench.log("telephony-hook", "invocation-1", "otp_failed", &fields);
+    let story = bench.story();
+    assert_eq!(story.verification_sid, Some(sid));
+    assert_eq!((story.twilio[0].answer.as_str(), story.twilio[0].good), ("no response in time", false));
+    assert_eq!(story.okta_next, "Okta sends the code itself as well. The user receives two messages.");
+}
+
+#[test]
+fn the_program_that_sends_a_request_can_record_both_sides() {
+    let bench = Bench::new();
+    let body = json!({
+        "requestType": "com.okta.user.telephony.mfa-verification",
+        "data": { "messageProfile": { "phoneNumber": NUMBER, "deliveryChannel": "SMS", "locale": "EN-US" } },
+    });
+    let event = json!({ "body": body.to_string() });
+    let id = bench.sandbox.record_request(Hook::Telephony, &event, None);
+    let rejection = json!({ "error": { "errorCauses": [{ "reason": "not_authenticated" }] } });
+    bench.sandbox.record_response(id, 401, &rejection.to_string(), Duration::from_millis(3));
+    let fields = json!({ "reason": "not_authenticated", "status": 401 });
+    bench.log("telephony-hook", "invocation-1", "request_rejected", &fields);
+    let steps = bench.sandbox.story(id).unwrap().steps();
+    let steps: Vec<_> = steps.iter().map(|step| (step.label, step.text.as_str())).collect();
+    assert_eq!(
+        steps[..4],
+        [
+            ("Okta asks", "for a code by SMS to +12025550123 (sign-in, EN-US)"),
+            ("decided", "to reject, reason not_authenticated. The caller's secret is missing or wrong."),
+            ("Okta gets", "401 not_authenticated after 3 ms"),
+            ("phone shows", "nothing"),
+        ]
+    );
+    assert!(steps[4].1.starts_with("If the caller was Okta with an outdated secret,"), "{}", steps[4].1);
 }
 
 #[test]

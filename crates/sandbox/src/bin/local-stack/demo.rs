@@ -85,7 +85,7 @@ pub(crate) fn run(
             outside.sandbox.reset();
             tally.must_not_show(event.private_values());
             let observed = sending::observe(&scene, Request::of(&event.event()))?;
-            tally.decided(&observed);
+            tally.decided(observed.decided());
             tally.answered(&event.name, observed.took);
             let is_as_expected = observed.is_as_expected(&event.expected);
             tally.add(is_as_expected);

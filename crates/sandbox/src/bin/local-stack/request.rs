@@ -41,20 +41,6 @@ impl Request {
             body,
         }
     }
-
-    /// A short description of the request.
-    pub(crate) fn summary(&self) -> String {
-        let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
-        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
-        let flow = text("/requestType").rsplit('.').next().unwrap_or_default().to_owned();
-        let flow = if flow == "mfa-verification" { "sign-in".to_owned() } else { flow };
-        format!(
-            "for a code by {} to {} ({flow}, {})",
-            text("/data/messageProfile/deliveryChannel"),
-            text("/data/messageProfile/phoneNumber"),
-            text("/data/messageProfile/locale"),
-        )
-    }
 }
 
 #[cfg(test)]

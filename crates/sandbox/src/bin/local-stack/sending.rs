@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox::{Message, RecordedRequest, recorded_events::Sending};
+use sandbox::{Message, Outcome, recorded_events::Sending};
 use serde_json::Value;
 
 use crate::{
@@ -19,7 +19,6 @@ pub(crate) struct Observed {
     pub(crate) answer: Answer,
     pub(crate) took: Duration,
     pub(crate) log: Vec<Value>,
-    pub(crate) requests: Vec<RecordedRequest>,
     pub(crate) messages: Vec<Message>,
 }
 
@@ -37,33 +36,37 @@ pub(crate) fn observe(scene: &Scene<'_>, request: Request) -> Result<Observed, E
         answer,
         took,
         log: lines.iter().filter_map(|line| terminal::log_line(line)).collect(),
-        requests: sandbox.requests(),
         messages: sandbox.messages(),
     })
 }
 
 /// Whether a log line is the one that ends a request.
-fn is_decision(line: &Value) -> bool {
-    ["otp_sent", "otp_refused", "otp_failed", "request_rejected"].contains(&terminal::message(line))
+pub(crate) fn is_decision(line: &Value) -> bool {
+    Outcome::of_event(terminal::message(line)).is_some()
 }
 
 impl Observed {
+    /// The result in the log.
+    pub(crate) fn decided(&self) -> Outcome {
+        Outcome::of_event(terminal::message(self.decision())).unwrap_or(Outcome::Rejected)
+    }
+
     /// The final log line of the request; null without one.
-    pub(crate) fn decision(&self) -> &Value {
+    fn decision(&self) -> &Value {
         self.log.iter().find(|line| is_decision(line)).unwrap_or(&Value::Null)
     }
 
     /// The reason in the log.
-    pub(crate) fn logged_reason(&self) -> &str {
+    fn logged_reason(&self) -> &str {
         self.decision().get("reason").and_then(Value::as_str).unwrap_or("no reason")
     }
 
-    pub(crate) fn body(&self) -> Value {
+    fn body(&self) -> Value {
         serde_json::from_str(&self.answer.body).unwrap_or_default()
     }
 
     /// Whether the response says that the code was sent.
-    pub(crate) fn is_successful(&self) -> bool {
+    fn is_successful(&self) -> bool {
         self.body().pointer("/commands/0/value/0/status").is_some_and(|status| status == "SUCCESSFUL")
     }
 

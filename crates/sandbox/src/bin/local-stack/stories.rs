@@ -2,11 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use sandbox::{
-    Fault, Operation, RecordedRequest, Times,
+    Fault, Hook, Operation, Outcome, Story, Times,
     deployment::{AUTH_SECRET, TelephonyRequest},
     events::{self, Engine, Okta},
     lambda::gateway_event,
@@ -16,11 +16,11 @@ use serde_json::Value;
 
 use crate::{
     error::Error,
-    feedback,
-    functions::{EVENT_HOOK, Variables},
+    feedback::is_final,
+    functions::{EVENT_HOOK, Function, TELEPHONY_HOOK, Variables},
     request::Request,
     scene::Scene,
-    sending::{self, Observed},
+    sending::is_decision,
     tally::Tally,
     terminal,
 };
@@ -30,8 +30,8 @@ const USER: &str = "00uyxxSknGtK8022w0g3";
 const PHONE: &str = "+12025550123";
 const CODE: &str = "314159";
 
-/// The limit for feedback from Okta's delivery through the queue to Twilio.
-const FEEDBACK_LIMIT: Duration = Duration::from_secs(15);
+/// The limit for the last log line of a request. Feedback goes from Okta's delivery through the queue to Twilio.
+const LAST_LINE_LIMIT: Duration = Duration::from_secs(15);
 
 /// The recorded events of the stories.
 const PUMPING: &str = "telephony-policy-pumping-swallowed";
@@ -86,29 +86,15 @@ fn sign_in(scene: &Scene<'_>, tally: &mut Tally) -> Result<(), Error> {
     let (terminal, sandbox) = (scene.terminal, &scene.outside.sandbox);
     sandbox.reset();
     tally.must_not_show(person());
-    let observed = show_request(scene, tally, Request::of(&TelephonyRequest::sms(PHONE, CODE).event().build()))?;
+    let sent = tell(scene, tally, &TELEPHONY_HOOK, &TelephonyRequest::sms(PHONE, CODE).event().build(), is_decision)?;
     terminal.say(terminal.row("the user", "types the code, and Okta accepts it"))?;
-
-    let position = scene.functions.output.position();
-    let (answer, took) = feedback::deliver(scene, Request::of(&delivery()))?;
-    let is_final = |line: &str| terminal::log_line(line).is_some_and(|line| feedback::is_final(&line));
-    let lines = scene.functions.output.wait_for(position, FEEDBACK_LIMIT, is_final);
-    let log: Vec<Value> = lines.iter().filter_map(|line| terminal::log_line(line)).collect();
-    let last = log.iter().find(|line| feedback::is_final(line)).unwrap_or(&Value::Null);
-    let text = |name: &str| last.get(name).and_then(Value::as_str).unwrap_or("?");
-    let took_ms = took.as_millis();
-    terminal.say(terminal.row("Okta reports", format!("the event and gets {} after {took_ms} ms", answer.status)))?;
-    let known = match text("source") {
-        "sends" => "the sends table has the verification, Okta's API is not used".to_owned(),
-        source => format!("reason {}, source {source}", text("reason")),
-    };
-    terminal.say(terminal.row("event-hook", format!("takes the event from its queue: {known}")))?;
+    let reported = tell(scene, tally, &EVENT_HOOK, &delivery(), is_final)?;
     let approved = sandbox.approved();
     let twilio_knows = if approved == [PHONE] { "that the code was right (approved)" } else { "nothing" };
     terminal.say(terminal.row("Twilio knows", twilio_knows))?;
-    tally.answered("the delivery of the event", took);
-    let is_exact = answer.status == 200 && approved == [PHONE] && text("source") == "sends";
-    verdict(scene, tally, is_exact && observed.is_successful() && sandbox.okta_requests().is_empty())
+    let sources: Vec<_> = reported.feedback.iter().map(|step| step.source.as_deref()).collect();
+    let is_exact = approved == [PHONE] && sources == [Some("sends")];
+    verdict(scene, tally, is_exact && sent.outcome == Outcome::Sent && sandbox.okta_requests().is_empty())
 }
 
 /// A fault that affects one request only.
@@ -117,21 +103,21 @@ fn fails_once(scene: &Scene<'_>, tally: &mut Tally) -> Result<(), Error> {
     sandbox.reset();
     sandbox.fault(Operation::VerifyCreate, Fault::Status(503), Times::Next(1));
     tally.must_not_show(person());
-    let observed = show_request(scene, tally, Request::of(&TelephonyRequest::sms(PHONE, CODE).event().build()))?;
+    let story = tell(scene, tally, &TELEPHONY_HOOK, &TelephonyRequest::sms(PHONE, CODE).event().build(), is_decision)?;
     let tries = sandbox.requests_for(Operation::VerifyCreate).len();
-    verdict(scene, tally, observed.is_successful() && tries == 2 && observed.messages.len() == 1)
+    verdict(scene, tally, story.outcome == Outcome::Sent && tries == 2 && story.phone.len() == 1)
 }
 
 fn show_recorded(scene: &Scene<'_>, tally: &mut Tally, event: Option<&RecordedEvent<Sending>>) -> Result<(), Error> {
     let Some(event) = event else { return verdict(scene, tally, false) };
     scene.outside.sandbox.reset();
     tally.must_not_show(event.private_values());
-    let observed = show_request(scene, tally, Request::of(&event.event()))?;
+    let story = tell(scene, tally, &TELEPHONY_HOOK, &event.event(), is_decision)?;
     let terminal = scene.terminal;
     terminal.say(terminal.coloured_row("2", "recorded in", format!("events/{}.json", event.name)))?;
     // The rule about SIM cards is the same, whatever the response to a refusal is.
-    let is_same_reason = observed.logged_reason() == event.expected.reason;
-    verdict(scene, tally, is_same_reason && observed.messages.len() == event.expected.messages.len())
+    let is_same_reason = story.decided.is_some_and(|decided| decided.reason == event.expected.reason);
+    verdict(scene, tally, is_same_reason && story.phone.len() == event.expected.messages.len())
 }
 
 fn verdict(scene: &Scene<'_>, tally: &mut Tally, is_as_expected: bool) -> Result<(), Error> {
@@ -139,80 +125,36 @@ fn verdict(scene: &Scene<'_>, tally: &mut Tally, is_as_expected: bool) -> Result
     if is_as_expected { Ok(()) } else { scene.terminal.say(scene.terminal.bad("  NOT as expected")) }
 }
 
-/// Shows each step from Okta's request to the message on the phone.
-fn show_request(scene: &Scene<'_>, tally: &mut Tally, request: Request) -> Result<Observed, Error> {
-    let terminal = scene.terminal;
-    terminal.say(terminal.row("Okta asks", request.summary()))?;
-    let observed = sending::observe(scene, request)?;
-    terminal.say(terminal.row("decided", decided(&observed)))?;
-    let is_silent = observed.logged_reason() == "twilio_timeout";
-    for (index, step) in observed.requests.iter().enumerate() {
-        let is_last = index + 1 == observed.requests.len();
-        terminal.say(terminal.row("Twilio", asked(step, is_silent && is_last)))?;
+/// Sends a request of Okta, waits for the log line that ends it, and shows each step of its story.
+fn tell(
+    scene: &Scene<'_>,
+    tally: &mut Tally,
+    function: &'static Function,
+    event: &Value,
+    is_end: fn(&Value) -> bool,
+) -> Result<Story, Error> {
+    let (sandbox, output) = (&scene.outside.sandbox, &scene.functions.output);
+    let position = output.position();
+    let hook = if function.name == EVENT_HOOK.name { Hook::Event } else { Hook::Telephony };
+    let id = sandbox.record_request(hook, event, None);
+    let started = Instant::now();
+    let answer = scene.functions.send(scene.waiter, function, Request::of(event))?;
+    let took = started.elapsed();
+    sandbox.record_response(id, answer.status, &answer.body, took);
+    let is_last = |line: &str| terminal::log_line(line).is_some_and(|line| is_end(&line));
+    for line in output.wait_for(position, LAST_LINE_LIMIT, is_last) {
+        sandbox.record_log_line(&line);
     }
-    if observed.requests.is_empty() {
-        terminal.say(terminal.row("Twilio", "is not asked"))?;
+    let story = sandbox.story(id).ok_or(Error::Panicked)?;
+    for step in story.steps() {
+        let style = if step.is_of_people() { "1" } else { "" };
+        scene.terminal.say(scene.terminal.coloured_row(style, step.label, step.text))?;
     }
-    terminal.say(terminal.row("Okta gets", responded(&observed)))?;
-    for message in &observed.messages {
-        terminal.say(terminal::phone(terminal, message))?;
+    if hook == Hook::Telephony {
+        tally.decided(story.outcome);
     }
-    if observed.messages.is_empty() {
-        terminal.say(terminal.row("phone shows", "nothing"))?;
-    }
-    terminal.say(terminal.coloured_row("1", "Okta then", next(&observed)))?;
-    tally.decided(&observed);
-    tally.answered("a request to send a code", observed.took);
-    Ok(observed)
-}
-
-fn decided(observed: &Observed) -> String {
-    let line = observed.decision();
-    let decision = match terminal::message(line) {
-        "otp_sent" => "to send it",
-        "otp_refused" => "not to send it",
-        "otp_failed" => "that it cannot be sent",
-        "request_rejected" => "to reject the request",
-        _ => "nothing",
-    };
-    let risk = line.get("sms_pumping_risk").and_then(Value::as_u64);
-    let risk = risk.filter(|_| observed.logged_reason() == "sms_pumping_risk");
-    let risk = risk.map_or_else(String::new, |risk| format!(" of {risk}"));
-    format!("{decision}, reason {}{risk}", observed.logged_reason())
-}
-
-fn asked(request: &RecordedRequest, is_silent: bool) -> String {
-    let what = match request.operation {
-        Operation::Lookup => "is asked for data on the number (Lookup)",
-        _ => "is asked to send the code (Verify)",
-    };
-    match request.response.filter(|_| !is_silent) {
-        Some(response) => format!("{what}: {}", response.status),
-        None => format!("{what}: no response in time"),
-    }
-}
-
-fn responded(observed: &Observed) -> String {
-    let took = observed.took.as_millis();
-    let what = match (observed.answer.status, observed.is_successful()) {
-        (_, true) => "SUCCESSFUL".to_owned(),
-        (200, false) => "an error with status 200".to_owned(),
-        (status, false) => status.to_string(),
-    };
-    format!("{what}, after {took} ms")
-}
-
-/// What Okta does after the response. (Source: Okta, "Telephony inline hook", failover.)
-fn next(observed: &Observed) -> &'static str {
-    match (observed.is_successful(), observed.messages.is_empty()) {
-        (true, false) => "asks the user for the code",
-        (true, true) => "asks for a code that never arrives, and does not send one itself",
-        (false, true) if observed.answer.status == 401 => {
-            "sends the code itself, if the caller was Okta with an outdated secret and the org has a provider"
-        }
-        (false, true) => "sends the code itself, if the org has a provider for that",
-        (false, false) => "sends the code itself, so that the user may receive two",
-    }
+    tally.answered(if hook == Hook::Event { "the delivery of the event" } else { "a request to send a code" }, took);
+    Ok(story)
 }
 
 /// The private values of the user, which no output may show.

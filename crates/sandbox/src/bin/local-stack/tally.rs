@@ -2,17 +2,9 @@
 
 use std::time::Duration;
 
-use sandbox::recorded_events::PrivateValue;
+use sandbox::{OKTA_TIMEOUT, Outcome, recorded_events::PrivateValue};
 
-use crate::{
-    error::Error,
-    output::Output,
-    sending::Observed,
-    terminal::{self, Terminal},
-};
-
-/// The time that Okta waits. (Source: Okta, "Telephony inline hook".)
-const OKTA_TIMEOUT: Duration = Duration::from_secs(3);
+use crate::{error::Error, output::Output, terminal::Terminal};
 
 /// The content of the summary.
 #[derive(Default)]
@@ -39,12 +31,12 @@ impl Tally {
     }
 
     /// Counts the result of a request to send a code.
-    pub(crate) fn decided(&mut self, observed: &Observed) {
-        match terminal::message(observed.decision()) {
-            "otp_sent" => self.sent += 1,
-            "otp_refused" => self.refused += 1,
-            "otp_failed" => self.failed += 1,
-            _ => self.rejected += 1,
+    pub(crate) fn decided(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Sent => self.sent += 1,
+            Outcome::Refused => self.refused += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Rejected | Outcome::Reported | Outcome::Waiting => self.rejected += 1,
         }
     }
 

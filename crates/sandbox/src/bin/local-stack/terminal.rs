@@ -161,11 +161,7 @@ pub(crate) fn in_short(line: &Value) -> String {
 
 /// The message that a phone received.
 pub(crate) fn phone(terminal: Terminal, message: &Message) -> String {
-    terminal.coloured_row(
-        "1",
-        "phone shows",
-        format!("{} ({} to {})", message.text, message.channel.name(), message.to),
-    )
+    terminal.coloured_row("1", "phone shows", message)
 }
 
 /// A number of milliseconds in a log line.
