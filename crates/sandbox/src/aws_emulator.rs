@@ -19,6 +19,7 @@ use crate::queue::Queue;
 use crate::random;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use serde_json::{Value, json};
+use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt as _;
@@ -172,8 +173,15 @@ impl Drop for AwsEmulator {
             child.kill().expect("to kill the AWS emulator");
             drop(guard);
             child.wait().expect("the end of the AWS emulator");
+            // The emulator removes this file itself, but not when it is killed.
+            let _ = fs::remove_file(process_id_file(self.port.number()));
         }
     }
+}
+
+/// The file in which the emulator stores its process id.
+fn process_id_file(port: u16) -> PathBuf {
+    std::env::temp_dir().join(format!("ministack-{port}.pid"))
 }
 
 /// Stores a secret in the emulator at this address.
