@@ -118,6 +118,7 @@ fn own_request(port: u16) -> String {
 }
 
 fn show_log(functions: &Functions, terminal: Terminal, over: &AtomicBool) -> Result<(), Error> {
+    let hides_warnings = functions::hides_warnings();
     // Earlier lines are about the requests that started the functions.
     let mut position = functions.output.position();
     while !over.load(Ordering::Relaxed) {
@@ -125,6 +126,7 @@ fn show_log(functions: &Functions, terminal: Terminal, over: &AtomicBool) -> Res
         position += lines.len();
         for line in lines {
             match terminal::log_line(&line) {
+                Some(log) if hides_warnings && log.get("level").is_some_and(|level| level == "WARN") => {}
                 Some(log) => terminal.say(terminal.row("log", terminal::in_short(&log)))?,
                 None if line.starts_with('{') => {}
                 None => terminal.say(terminal.quiet(line))?,

@@ -232,6 +232,10 @@ fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
             for variable in FOREIGN_VARIABLES {
                 command.env_remove(variable);
             }
+            if hides_warnings() {
+                // Otherwise a warning about a misspelt variable would never reach this program.
+                command.env("LOG_LEVEL", "warn");
+            }
         }
     }
     command
@@ -267,6 +271,11 @@ fn command(mode: &Mode<'_>, port: u16, outside: &Outside) -> Command {
 )]
 fn own_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// Whether the caller wants to see errors only.
+pub(crate) fn hides_warnings() -> bool {
+    own_variable("LOG_LEVEL").is_some_and(|level| level.to_string_lossy().trim().eq_ignore_ascii_case("error"))
 }
 
 /// Makes the functions independent of source changes and of the caller's variables.
