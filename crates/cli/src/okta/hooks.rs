@@ -1,13 +1,22 @@
 //! Hooks: where they are, and whether Okta uses them. Names are dropped while they are read.
 
+use http::Method;
 use okta_twilio::id::SafeId;
-use serde::Deserialize;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Value, json};
 use url::Url;
 
 use super::{Okta, OktaError};
 
 /// The type of the telephony inline hook.
 pub(crate) const TELEPHONY: &str = "com.okta.telephony.provider";
+
+/// The version of every hook and channel.
+const VERSION: &str = "1.0.0";
+
+const MANAGE_INLINE: &str = "okta.inlineHooks.manage";
+const MANAGE_EVENTS: &str = "okta.eventHooks.manage";
 
 /// The events that event-hook understands.
 pub(crate) const EVENTS: [&str; 2] = ["user.authentication.auth_via_mfa", "user.mfa.factor.activate"];
@@ -61,6 +70,16 @@ pub(crate) enum Status {
     Inactive,
 }
 
+impl Status {
+    /// The last part of a path that changes it.
+    fn change(self) -> &'static str {
+        match self {
+            Self::Active => "activate",
+            Self::Inactive => "deactivate",
+        }
+    }
+}
+
 /// Where a hook is.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Channel {
@@ -101,6 +120,35 @@ impl Channel {
     /// Whether Okta sends a token of OAuth 2.0.
     pub(crate) fn is_oauth(&self) -> bool {
         self.kind.as_deref() == Some("OAUTH")
+    }
+}
+
+/// What a hook is to be.
+pub(crate) struct Target<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) url: &'a str,
+    /// The header with the secret.
+    pub(crate) header: &'a str,
+    pub(crate) secret: &'a SecretString,
+}
+
+impl Target<'_> {
+    fn channel(&self) -> Value {
+        json!({
+            "type": "HTTP",
+            "version": VERSION,
+            "config": {
+                "uri": self.url,
+                "method": "POST",
+                "headers": [],
+                "authScheme": {"type": "HEADER", "key": self.header, "value": self.secret.expose_secret()},
+            },
+        })
+    }
+
+    fn event_hook(&self) -> Value {
+        let events = json!({"type": "EVENT_TYPE", "items": EVENTS});
+        json!({"name": self.name, "events": events, "channel": self.channel()})
     }
 }
 
@@ -173,6 +221,79 @@ impl Okta {
     /// Fails if Okta does not return them.
     pub(crate) async fn event_hooks(&self) -> Result<Vec<EventHook>, OktaError> {
         self.list("/api/v1/eventHooks", &[], "okta.eventHooks.read").await
+    }
+
+    /// Has Okta send a request to an inline hook. It is a real request: the hook does what it says.
+    ///
+    /// # Errors
+    /// [`OktaError::Refused`] with 400 if Okta got no response that it can use. What Okta answers if the hook reports an
+    /// error is not documented.
+    pub(crate) async fn execute(&self, hook: &SafeId, request: &Value) -> Result<(), OktaError> {
+        let path = format!("/api/v1/inlineHooks/{hook}/execute");
+        self.send::<IgnoredAny>((Method::POST, &path), Some(request), MANAGE_INLINE).await.map(drop)
+    }
+
+    /// Creates the telephony inline hook. It is active at once.
+    ///
+    /// # Errors
+    /// Fails if Okta refuses. It may do so while another telephony hook is active.
+    pub(crate) async fn create_telephony_hook(&self, target: &Target<'_>) -> Result<InlineHook, OktaError> {
+        let body = json!({"name": target.name, "type": TELEPHONY, "version": VERSION, "channel": target.channel()});
+        self.send((Method::POST, "/api/v1/inlineHooks"), Some(&body), MANAGE_INLINE).await
+    }
+
+    /// Replaces name and channel of an inline hook.
+    ///
+    /// # Errors
+    /// Fails if Okta refuses.
+    pub(crate) async fn replace_inline_hook(&self, id: &SafeId, target: &Target<'_>) -> Result<InlineHook, OktaError> {
+        // Okta never returns the secret, so a partial change could lose it.
+        let body = json!({"name": target.name, "version": VERSION, "channel": target.channel()});
+        self.send((Method::PUT, &format!("/api/v1/inlineHooks/{id}")), Some(&body), MANAGE_INLINE).await
+    }
+
+    /// Switches an inline hook on or off.
+    ///
+    /// # Errors
+    /// Fails if Okta refuses.
+    pub(crate) async fn set_inline_hook(&self, id: &SafeId, status: Status) -> Result<InlineHook, OktaError> {
+        let path = format!("/api/v1/inlineHooks/{id}/lifecycle/{}", status.change());
+        self.send((Method::POST, &path), None, MANAGE_INLINE).await
+    }
+
+    /// Creates the event hook. It gets nothing before it is verified.
+    ///
+    /// # Errors
+    /// Fails if Okta refuses.
+    pub(crate) async fn create_event_hook(&self, target: &Target<'_>) -> Result<EventHook, OktaError> {
+        self.send((Method::POST, "/api/v1/eventHooks"), Some(&target.event_hook()), MANAGE_EVENTS).await
+    }
+
+    /// Replaces an event hook. If its channel has changed, it has to be verified again.
+    ///
+    /// # Errors
+    /// Fails if Okta refuses.
+    pub(crate) async fn replace_event_hook(&self, id: &SafeId, target: &Target<'_>) -> Result<EventHook, OktaError> {
+        let path = format!("/api/v1/eventHooks/{id}");
+        self.send((Method::PUT, &path), Some(&target.event_hook()), MANAGE_EVENTS).await
+    }
+
+    /// Switches an event hook on.
+    ///
+    /// # Errors
+    /// Fails if Okta refuses.
+    pub(crate) async fn activate_event_hook(&self, id: &SafeId) -> Result<EventHook, OktaError> {
+        let path = format!("/api/v1/eventHooks/{id}/lifecycle/{}", Status::Active.change());
+        self.send((Method::POST, &path), None, MANAGE_EVENTS).await
+    }
+
+    /// Has Okta ask the URL of an event hook for its challenge.
+    ///
+    /// # Errors
+    /// [`OktaError::Refused`] with 400 if the URL did not answer in time, twice.
+    pub(crate) async fn verify_event_hook(&self, id: &SafeId) -> Result<EventHook, OktaError> {
+        let path = format!("/api/v1/eventHooks/{id}/lifecycle/verify");
+        self.send((Method::POST, &path), None, MANAGE_EVENTS).await
     }
 }
 

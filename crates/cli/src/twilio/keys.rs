@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use okta_twilio::id::Sid;
+use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{Api, Twilio, TwilioError};
 
@@ -34,7 +36,34 @@ impl Key {
     }
 }
 
+/// A key that was just created. Twilio shows its secret only now.
+#[derive(Deserialize)]
+pub(crate) struct NewKey {
+    pub(crate) sid: String,
+    pub(crate) secret: SecretString,
+}
+
 impl Twilio {
+    /// Creates a restricted key.
+    ///
+    /// # Errors
+    /// Fails if Twilio refuses. Only the account itself and Main keys may create keys.
+    pub(crate) async fn create_key(
+        &self,
+        account: &Sid,
+        name: &str,
+        permissions: &[&str],
+    ) -> Result<NewKey, TwilioError> {
+        let policy = json!({ "allow": permissions }).to_string();
+        let form = [
+            ("AccountSid", account.as_str()),
+            ("FriendlyName", name),
+            ("KeyType", "restricted"),
+            ("Policy", policy.as_str()),
+        ];
+        self.post((Api::Iam, "/v1/Keys"), &form, "/twilio/iam/api-keys/create").await
+    }
+
     /// An API key of the account.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use super::{Api, Twilio, TwilioError};
 /// A Verify service, as far as the functions depend on it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Service {
+    pub(crate) sid: String,
     pub(crate) account_sid: String,
     #[serde(default)]
     pub(crate) friendly_name: String,
@@ -115,6 +116,65 @@ impl Twilio {
     pub(crate) async fn service(&self, sid: &Sid) -> Result<Service, TwilioError> {
         let path = format!("/v2/Services/{}", sid.as_str());
         self.get((Api::Verify, &path), &[], "/twilio/verify/service/read").await
+    }
+
+    /// All Verify services of the account.
+    ///
+    /// # Errors
+    /// As [`Twilio::service`].
+    pub(crate) async fn services(&self) -> Result<Vec<Service>, TwilioError> {
+        self.list((Api::Verify, "/v2/Services"), &[], ("services", "/twilio/verify/service/list")).await
+    }
+
+    /// Creates a Verify service for codes of the caller. `brand` is its name in every message.
+    ///
+    /// # Errors
+    /// Fails if Twilio refuses, for example a brand with more than 30 characters.
+    pub(crate) async fn create_service(&self, brand: &str) -> Result<Service, TwilioError> {
+        let form = [
+            ("FriendlyName", brand),
+            ("CustomCodeEnabled", "true"),
+            ("CodeLength", "6"),
+            ("DoNotShareWarningEnabled", "true"),
+            ("LookupEnabled", "false"),
+            ("SkipSmsToLandlines", "false"),
+            ("Psd2Enabled", "false"),
+        ];
+        self.post((Api::Verify, "/v2/Services"), &form, "/twilio/verify/service/create").await
+    }
+
+    /// Lets a Verify service take codes of the caller.
+    ///
+    /// # Errors
+    /// Fails if Twilio refuses.
+    pub(crate) async fn enable_custom_codes(&self, service: &Sid) -> Result<Service, TwilioError> {
+        let path = format!("/v2/Services/{}", service.as_str());
+        self.post((Api::Verify, &path), &[("CustomCodeEnabled", "true")], "/twilio/verify/service/update").await
+    }
+
+    /// Creates a rate limit without a bucket.
+    ///
+    /// # Errors
+    /// Fails if Twilio refuses.
+    pub(crate) async fn create_rate_limit(&self, service: &Sid, name: &str) -> Result<RateLimit, TwilioError> {
+        let path = format!("/v2/Services/{}/RateLimits", service.as_str());
+        self.post((Api::Verify, &path), &[("UniqueName", name)], "/twilio/verify/rate-limit/create").await
+    }
+
+    /// Adds a bucket to a rate limit.
+    ///
+    /// # Errors
+    /// Fails if Twilio refuses.
+    pub(crate) async fn create_bucket(
+        &self,
+        service: &Sid,
+        limit: &RateLimit,
+        bucket: &Bucket,
+    ) -> Result<Bucket, TwilioError> {
+        let path = format!("/v2/Services/{}/RateLimits/{}/Buckets", service.as_str(), limit.sid);
+        let (max, interval) = (bucket.max.to_string(), bucket.interval.to_string());
+        let form = [("Max", max.as_str()), ("Interval", interval.as_str())];
+        self.post((Api::Verify, &path), &form, "/twilio/verify/bucket/create").await
     }
 
     /// The rate limits of a service.
