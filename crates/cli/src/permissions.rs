@@ -60,6 +60,7 @@ impl Permitted {
                     "secretsmanager:DescribeSecret",
                     "secretsmanager:GetSecretValue",
                     "sqs:GetQueueAttributes",
+                    "sqs:GetQueueUrl",
                     "sts:GetCallerIdentity",
                 ],
                 okta: &[

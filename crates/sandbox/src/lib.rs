@@ -11,6 +11,7 @@ pub mod deployment;
 pub mod dynamodb;
 pub mod events;
 pub mod exclusive;
+pub mod front;
 pub mod guard;
 pub mod lambda;
 pub mod loopback;

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Aws, AwsError, Message, Service};
+use super::{
+    Aws, AwsError, Message, Service,
+    xml::{document, find, text},
+};
 
 const CLOUDFORMATION: Service = Service {
     host: "cloudformation",
@@ -84,19 +87,6 @@ pub(crate) async fn resources(aws: &Aws, name: &str) -> Result<Vec<Resource>, Aw
             return Ok(resources);
         }
     }
-}
-
-fn document<T>(body: &[u8], read: impl FnOnce(&roxmltree::Document<'_>) -> Option<T>) -> Option<T> {
-    read(&roxmltree::Document::parse(std::str::from_utf8(body).ok()?).ok()?)
-}
-
-/// The first element of this name. The namespace is not compared.
-fn find<'a, 'input>(node: roxmltree::Node<'a, 'input>, name: &str) -> Option<roxmltree::Node<'a, 'input>> {
-    node.descendants().find(|node| node.tag_name().name() == name)
-}
-
-fn text(node: roxmltree::Node<'_, '_>, name: &str) -> Option<String> {
-    node.children().find(|child| child.tag_name().name() == name)?.text().map(str::to_owned)
 }
 
 fn pairs(node: roxmltree::Node<'_, '_>, list: &str, key: &str, value: &str) -> HashMap<String, String> {

@@ -71,6 +71,31 @@ pub(crate) async fn lines(aws: &Aws, groups: &[String], query: &Query) -> Result
     Ok(lines)
 }
 
+/// How many days a log group keeps its lines. `Ok(Some(None))` means for ever, and `Ok(None)` that there is no such group.
+///
+/// # Errors
+/// Fails if CloudWatch Logs cannot be asked.
+pub(crate) async fn retention_days(aws: &Aws, group: &str) -> Result<Option<Option<u64>>, AwsError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Groups {
+        #[serde(default)]
+        log_groups: Vec<Group>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Group {
+        log_group_name: String,
+        retention_in_days: Option<u64>,
+    }
+    // The name itself sorts before all longer names with the same beginning, so it is on the first page.
+    let body = json!({"logGroupNamePrefix": group});
+    let message = Message::Json { version: VERSION, target: "Logs_20140328.DescribeLogGroups", body: &body };
+    let groups: Groups = aws.json(LOGS, "logs:DescribeLogGroups", message).await?;
+    let found = groups.log_groups.into_iter().find(|found| found.log_group_name == group);
+    Ok(found.map(|found| found.retention_in_days))
+}
+
 async fn result(aws: &Aws, query_id: &str) -> Result<Vec<Line>, AwsError> {
     #[derive(Deserialize)]
     struct Column {

@@ -3,11 +3,13 @@
 //! Three more SDK crates for about ten operations would be half a million lines of generated code.
 
 pub(crate) mod cloudformation;
+pub(crate) mod cloudwatch;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod secrets_manager;
 pub(crate) mod sqs;
 pub(crate) mod sts;
+mod xml;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::{Credentials, provider::ProvideCredentials as _};

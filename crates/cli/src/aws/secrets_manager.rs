@@ -1,6 +1,6 @@
 //! AWS Secrets Manager.
 
-use okta_twilio::id::SafeId;
+use okta_twilio::{id::SafeId, time::clock::Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -59,6 +59,24 @@ pub(crate) async fn current(aws: &Aws, id: &str) -> Result<Option<SecretVersion>
         }
         Err(error) => Err(error),
     }
+}
+
+/// When a secret was changed last. `None` if that is not known.
+///
+/// # Errors
+/// Fails if Secrets Manager cannot be asked.
+pub(crate) async fn last_changed(aws: &Aws, id: &str) -> Result<Option<Timestamp>, AwsError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Description {
+        /// In seconds since 1970, with a fraction.
+        last_changed_date: Option<f64>,
+    }
+    let description: Description =
+        call(aws, "secretsmanager:DescribeSecret", "DescribeSecret", json!({"SecretId": id})).await?;
+    #[expect(clippy::cast_possible_truncation, reason = "a cast from f64 saturates")]
+    let time = |seconds: f64| Timestamp::from_millis((seconds * 1_000.0) as i64);
+    Ok(description.last_changed_date.map(time))
 }
 
 /// Replaces a version of a secret. The new version is stored next to it, and becomes current only if `old` still is.

@@ -1,5 +1,7 @@
 //! Amazon SQS: the feedback queue and its dead-letter queue.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -28,40 +30,99 @@ pub(crate) struct FifoAttributes {
     pub(crate) message_deduplication_id: String,
 }
 
+/// The attributes of a queue.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    attributes: HashMap<String, String>,
+}
+
+impl Queue {
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.attributes.get("FifoQueue").is_some_and(|value| value == "true")
+    }
+
+    /// In seconds.
+    pub(crate) fn visibility_timeout(&self) -> Option<u64> {
+        self.attributes.get("VisibilityTimeout")?.parse().ok()
+    }
+
+    /// The number of all messages, also of those that are hidden or delayed.
+    pub(crate) fn depth(&self) -> u64 {
+        let count = |name| self.attributes.get(&format!("ApproximateNumberOfMessages{name}"))?.parse::<u64>().ok();
+        ["", "NotVisible", "Delayed"].into_iter().filter_map(count).sum()
+    }
+
+    /// Name of the dead-letter queue, if there is one.
+    fn dead_letter_name(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct RedrivePolicy {
+            #[serde(rename = "deadLetterTargetArn")]
+            arn: String,
+        }
+        let policy: RedrivePolicy = serde_json::from_str(self.attributes.get("RedrivePolicy")?).ok()?;
+        policy.arn.rsplit(':').next().map(str::to_owned)
+    }
+}
+
+/// Reads a queue. `None` if it does not exist.
+///
+/// # Errors
+/// Fails if SQS cannot be asked.
+pub(crate) async fn find(aws: &Aws, queue: &str) -> Result<Option<Queue>, AwsError> {
+    existing(describe(aws, queue).await)
+}
+
+/// Reads the dead-letter queue of a queue. `None` if there is none.
+///
+/// # Errors
+/// Fails if SQS cannot be asked.
+pub(crate) async fn find_dead_letters(aws: &Aws, queue: &Queue) -> Result<Option<Queue>, AwsError> {
+    let Some(name) = queue.dead_letter_name() else { return Ok(None) };
+    match existing(url(aws, &name).await)? {
+        Some(url) => find(aws, &url).await,
+        None => Ok(None),
+    }
+}
+
 /// The URL of a queue's dead-letter queue. `None` if it has none.
 ///
 /// # Errors
 /// Fails if SQS cannot be asked, or if a queue does not exist.
 pub(crate) async fn dead_letter_queue(aws: &Aws, queue: &str) -> Result<Option<String>, AwsError> {
-    #[derive(Default, Deserialize)]
-    struct Attributes {
-        #[serde(rename = "RedrivePolicy")]
-        redrive_policy: Option<String>,
+    match describe(aws, queue).await?.dead_letter_name() {
+        Some(name) => url(aws, &name).await.map(Some),
+        None => Ok(None),
     }
+}
+
+async fn describe(aws: &Aws, queue: &str) -> Result<Queue, AwsError> {
     #[derive(Deserialize)]
     struct Response {
         #[serde(default, rename = "Attributes")]
-        attributes: Attributes,
+        attributes: HashMap<String, String>,
     }
+    let body = json!({"QueueUrl": queue, "AttributeNames": ["All"]});
+    let response: Response = call(aws, "sqs:GetQueueAttributes", "GetQueueAttributes", &body).await?;
+    Ok(Queue { attributes: response.attributes })
+}
+
+async fn url(aws: &Aws, name: &str) -> Result<String, AwsError> {
     #[derive(Deserialize)]
-    struct RedrivePolicy {
-        #[serde(rename = "deadLetterTargetArn")]
-        arn: String,
-    }
-    #[derive(Deserialize)]
-    struct Url {
+    struct Response {
         #[serde(rename = "QueueUrl")]
         url: String,
     }
-    let action = "sqs:GetQueueAttributes";
-    let body = json!({"QueueUrl": queue, "AttributeNames": ["RedrivePolicy"]});
-    let response: Response = call(aws, action, "GetQueueAttributes", &body).await?;
-    let Some(policy) = response.attributes.redrive_policy else { return Ok(None) };
-    let policy: RedrivePolicy =
-        serde_json::from_str(&policy).map_err(|_not_json| AwsError::NotUnderstood { action })?;
-    let name = policy.arn.rsplit(':').next().unwrap_or_default();
-    let url: Url = call(aws, "sqs:GetQueueUrl", "GetQueueUrl", &json!({"QueueName": name})).await?;
-    Ok(Some(url.url))
+    let response: Response = call(aws, "sqs:GetQueueUrl", "GetQueueUrl", &json!({"QueueName": name})).await?;
+    Ok(response.url)
+}
+
+/// A queue that does not exist is no error here.
+fn existing<T>(result: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_code("QueueDoesNotExist") => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Receives up to ten messages, which are hidden from others for a minute.

@@ -35,7 +35,7 @@ impl Group {
 macro_rules! checks {
     ($($variant:ident $id:literal $group:ident $title:literal,)*) => {
         /// One check. The ids are stable: other programs can rely on them.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub(crate) enum Check { $($variant,)* }
 
         impl Check {
@@ -62,6 +62,12 @@ checks! {
     Identity "A1" Aws "AWS credentials",
     Stack "A2" Aws "Stack",
     HooksSecret "A3" Aws "Hooks secret",
+    OktaSecret "A4" Aws "Okta secret",
+    Functions "A5" Aws "Functions",
+    Roles "A6" Aws "Permissions of the functions",
+    Queue "A7" Aws "Feedback queue",
+    Alarms "A8" Aws "Alarms and logs",
+    SecretAge "A9" Aws "Age of the secret",
     TwilioKey "T1" Twilio "Key of the hooks",
     TwilioAccount "T2" Twilio "Account",
     CustomCodes "T3" Twilio "Custom codes",
@@ -70,6 +76,9 @@ checks! {
     KeyPower "T6" Twilio "Permissions of the key",
     MessageTemplate "T7" Twilio "Template",
     Whatsapp "T8" Twilio "WhatsApp",
+    SharedService "T9" Twilio "A Verify service of its own",
+    Countries "T10" Twilio "Countries that Twilio allows",
+    LookupPackages "T11" Twilio "Lookup",
     Organization "O1" Okta "Org",
     TelephonyHook "O2" Okta "Telephony inline hook",
     OnlyOneHook "O3" Okta "No other provider",
@@ -82,4 +91,8 @@ checks! {
     Failover "O10" Okta "Codes that Okta sent by itself",
     Deliveries "O11" Okta "Deliveries to event hooks",
     RateLimitLeft "O12" Okta "Rate limit",
+    Routes "E1" Hooks "Addresses of the hooks",
+    Latency "E3" Hooks "Latency",
+    ClockSkew "E5" Hooks "Clock",
+    Feedback "E6" Hooks "Feedback",
 }

@@ -80,6 +80,14 @@ impl Facts {
         Hook::ALL.into_iter().filter_map(|hook| Some((hook, self.function(hook)?)))
     }
 
+    /// The log groups of the functions that could be read.
+    pub(crate) fn log_groups(&self) -> Vec<String> {
+        let mut groups: Vec<_> =
+            self.functions().filter_map(|(_, function)| function.logging_config.log_group.clone()).collect();
+        groups.dedup();
+        groups
+    }
+
     /// The value of a variable of the functions. Variables that both have are equal.
     pub(crate) fn variable(&self, name: &'static str) -> Option<String> {
         self.functions().find_map(|(_, function)| Variables::new(&|name| function.variable(name)).optional(name))

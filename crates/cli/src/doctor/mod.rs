@@ -3,6 +3,8 @@
 mod aws;
 mod check;
 mod facts;
+mod hooks;
+mod log;
 mod okta;
 mod report;
 mod twilio;
@@ -73,11 +75,15 @@ pub(crate) async fn run(
     let mut report = Report::new(|check| options.includes(check));
     terminal.progress("Reading the stack");
     let facts = Facts::gather(environment).await;
-    aws::check(&facts, &mut report);
+    aws::check(&facts, environment, &mut report).await;
     terminal.progress("Reading Twilio");
     twilio::check(&facts, environment, &mut report).await;
     terminal.progress("Reading Okta");
     okta::check(&facts, environment, *terminal, &mut report).await;
+    terminal.progress("Reading the functions' log");
+    log::check(&facts, environment, &mut report).await;
+    terminal.progress("Calling the hooks");
+    hooks::check(&facts, environment, &mut report).await;
     report.print(*terminal)?;
     Ok(if report.is_well(options.strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

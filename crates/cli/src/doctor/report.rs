@@ -76,7 +76,8 @@ impl<'a> Report<'a> {
     ) {
         if self.includes(check) {
             let (read, means, fix) = (read.into(), means.into(), fix.into());
-            self.findings.push(Finding { check, status, read, means, fix });
+            let position = self.findings.partition_point(|finding| finding.check <= check);
+            self.findings.insert(position, Finding { check, status, read, means, fix });
         }
     }
 

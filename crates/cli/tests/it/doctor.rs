@@ -13,7 +13,7 @@ fn status(report: &Value, id: &str) -> String {
 
 #[test]
 fn nothing_is_wrong_with_a_healthy_set_up() {
-    let world = World::healthy();
+    let world = World::with_hooks();
     let (exit, report) = world.run_json(&["doctor"]);
     assert_eq!((exit, &report["summary"]["fail"], &report["summary"]["warn"]), (0, &0.into(), &0.into()), "{report}");
     let output = world.run(&["doctor"]);

@@ -7,8 +7,10 @@
     reason = "clippy knows tests, but not the functions that they share"
 )]
 
+mod aws;
 mod commands;
 mod doctor;
+mod hooks;
 mod okta;
 mod twilio;
 mod world;

@@ -1,10 +1,11 @@
 //! A healthy set-up, and the program that looks at it.
 
-use std::{collections::BTreeMap, process::Command};
+use std::{collections::BTreeMap, path::Path, process::Command, sync::Arc, time::Duration};
 
 use sandbox::{
     OktaOptions, ServiceAppKey,
-    aws_account::{AwsAccount, Function, Stack},
+    aws_account::{Alarm, AwsAccount, Function, LogGroup, Queue, Stack, queue_url},
+    front::Front,
     okta_org::{Authenticator, Channel, EventHook, InlineHook, OktaOrg},
     twilio_account::{Key, Power, Service, TwilioAccount},
 };
@@ -12,6 +13,12 @@ use serde_json::{Value, json};
 
 pub(crate) const HOOKS_SECRET_ARN: &str =
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:HooksSecret-EXAMPLE-AbCdEf";
+
+pub(crate) const QUEUE: &str = "okta-twilio-FeedbackQueue-EXAMPLE.fifo";
+pub(crate) const DEAD_LETTERS: &str = "okta-twilio-FeedbackDeadLetterQueue-EXAMPLE.fifo";
+pub(crate) const ALARM: &str = "okta-twilio-SendFailuresAlarm-EXAMPLE";
+pub(crate) const TELEPHONY_LOG: &str = "okta-twilio-TelephonyLogGroup-EXAMPLE";
+pub(crate) const EVENT_LOG: &str = "okta-twilio-EventLogGroup-EXAMPLE";
 
 pub(crate) const KEY: &str = "SK00000000000000000000000000000001";
 pub(crate) const SERVICE: &str = "VA00000000000000000000000000000001";
@@ -21,11 +28,13 @@ pub(crate) const OKTA_SECRET_ARN: &str =
 
 /// Everything around the program.
 pub(crate) struct World {
-    pub(crate) aws: AwsAccount,
+    pub(crate) aws: Arc<AwsAccount>,
     pub(crate) twilio: TwilioAccount,
     pub(crate) okta: OktaOrg,
     /// The variables of the program, besides those for AWS.
     pub(crate) environment: BTreeMap<&'static str, String>,
+    /// The gateway with the real functions, if they run.
+    pub(crate) front: Option<Front>,
 }
 
 /// What the program printed.
@@ -38,8 +47,15 @@ pub(crate) struct Output {
 impl World {
     /// A set-up in which all is well.
     pub(crate) fn healthy() -> Self {
-        let aws = AwsAccount::start(stack());
-        aws.change(|account| account.secrets.insert(HOOKS_SECRET_ARN.to_owned(), Some(hooks_secret().to_string())));
+        let aws = Arc::new(AwsAccount::start(stack()));
+        aws.change(|account| {
+            account.secrets.insert(HOOKS_SECRET_ARN.to_owned(), Some(hooks_secret().to_string()));
+            let queue = Queue { dead_letter_queue: Some(DEAD_LETTERS.to_owned()), ..Queue::default() };
+            account.queues.extend([(QUEUE.to_owned(), queue), (DEAD_LETTERS.to_owned(), Queue::default())]);
+            account.alarms.insert(ALARM.to_owned(), Alarm::default());
+            let group = LogGroup { retention_days: Some(30), ..LogGroup::default() };
+            account.log_groups.extend([TELEPHONY_LOG, EVENT_LOG].map(|name| (name.to_owned(), group.clone())));
+        });
         let twilio = twilio_account();
         let (account_sid, auth_token) = twilio.change(|account| (account.sid.clone(), account.auth_token.clone()));
         let okta = okta_org(&aws);
@@ -50,13 +66,60 @@ impl World {
             ("TWILIO_ACCOUNT_SID", account_sid),
             ("TWILIO_AUTH_TOKEN", auth_token),
         ];
-        let world = Self { aws, twilio, okta, environment: environment.into() };
+        let world = Self { aws, twilio, okta, environment: environment.into(), front: None };
         world.set_variable("HOOKS_SECRET_ID", HOOKS_SECRET_ARN);
+        world.set_variable("SENDS_TABLE", "sends");
+        world.set_variable("FEEDBACK_QUEUE_URL", &queue_url(QUEUE));
         world.set_variable("TWILIO_VERIFY_URL", &world.twilio.url());
         world.set_event_variable("OKTA_ORG_URL", "https://example.okta.com");
         world.set_event_variable("OKTA_API_URL", &world.okta.url());
         world.set_event_variable("OKTA_SECRET_ID", OKTA_SECRET_ARN);
         world
+    }
+
+    /// The same, with the real functions behind the gateway's URLs. Their log lines are in the log groups.
+    pub(crate) fn with_hooks() -> Self {
+        let mut world = Self::healthy();
+        let (aws, functions) = (Arc::clone(&world.aws), ["telephony-hook", "event-hook"].map(|name| world.start(name)));
+        let [telephony, events] = functions;
+        let front = Front::start([("/telephony", telephony), ("/events", events)], move |path, lines| {
+            let group = if path == "/telephony" { TELEPHONY_LOG } else { EVENT_LOG };
+            aws.change(|account| account.log_groups.get_mut(group).unwrap().lines.extend(lines));
+        });
+        world.aws.change(|account| {
+            let outputs = &mut account.stack.as_mut().unwrap().outputs;
+            outputs.insert("TelephonyUrl".to_owned(), front.url("/telephony"));
+            outputs.insert("EventsUrl".to_owned(), front.url("/events"));
+        });
+        world.okta.change(|org| {
+            org.inline_hooks[0].channel.uri = front.url("/telephony");
+            org.event_hooks[0].channel.uri = front.url("/events");
+        });
+        world.front = Some(front);
+        world
+    }
+
+    /// Starts a function as Lambda would. It has no queue: nothing here delivers the messages of one.
+    fn start(&self, name: &str) -> sandbox::lambda::Function {
+        let program = Path::new(env!("CARGO_BIN_EXE_okta-twilio")).with_file_name(name);
+        assert!(program.exists(), "{} is missing: run `cargo build --workspace` first", program.display());
+        let variables = [
+            ("HOOKS_SECRET_ID", HOOKS_SECRET_ARN.to_owned()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.aws.url()),
+            ("TWILIO_VERIFY_URL", self.twilio.url()),
+            ("SENDS_TABLE", "sends".to_owned()),
+        ];
+        let function = sandbox::lambda::Function::builder(program).envs(variables).spawn();
+        function.wait_until_ready(Duration::from_secs(20)).unwrap();
+        function
+    }
+
+    /// Writes a line into the log of a function, as it would have so many seconds ago.
+    pub(crate) fn log(&self, group: &str, seconds_ago: i64, mut line: Value) {
+        let now = okta_twilio::time::clock::Clock::system().now();
+        let time = okta_twilio::time::clock::Timestamp::from_millis(now.as_millis() - seconds_ago * 1_000);
+        line["timestamp"] = time.to_rfc3339().into();
+        self.aws.change(|account| account.log_groups.get_mut(group).unwrap().lines.push(line.to_string()));
     }
 
     /// Sets a variable of both functions.
@@ -132,29 +195,37 @@ impl World {
 }
 
 fn stack() -> Stack {
-    let function = |name: &str| Function {
+    let function = |name: &str, timeout: u64, log_group: &str| Function {
         name: format!("okta-twilio-{name}-EXAMPLE"),
         variables: BTreeMap::new(),
-        timeout: 30,
-        memory_size: 256,
+        timeout,
+        memory_size: 512,
         architecture: "arm64".to_owned(),
-        log_group: format!("/aws/lambda/okta-twilio-{name}"),
-        application_log_level: None,
+        log_group: log_group.to_owned(),
+        application_log_level: Some("TRACE".to_owned()),
     };
+    let (queue, dead_letters) = (queue_url(QUEUE), queue_url(DEAD_LETTERS));
+    let outputs = [
+        ("HooksSecretArn", HOOKS_SECRET_ARN),
+        ("TelephonyUrl", "https://hooks.example.com/telephony"),
+        ("EventsUrl", "https://hooks.example.com/events"),
+        ("FeedbackQueueUrl", &queue),
+        ("FeedbackDeadLetterQueueUrl", &dead_letters),
+    ];
+    let functions = [
+        ("TelephonyFunction", function("TelephonyFunction", 5, TELEPHONY_LOG)),
+        ("EventFunction", function("EventFunction", 30, EVENT_LOG)),
+    ];
+    let resource = |id: &str, kind: &str, physical: &str| (id.to_owned(), kind.to_owned(), physical.to_owned());
     Stack {
         name: "okta-twilio".to_owned(),
         status: "UPDATE_COMPLETE".to_owned(),
-        outputs: [
-            ("HooksSecretArn", HOOKS_SECRET_ARN),
-            ("TelephonyUrl", "https://hooks.example.com/telephony"),
-            ("EventsUrl", "https://hooks.example.com/events"),
-        ]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into(),
-        functions: [("TelephonyFunction", "telephony-hook"), ("EventFunction", "event-hook")]
-            .map(|(id, name)| (id.to_owned(), function(name)))
-            .into(),
-        resources: vec![],
+        outputs: outputs.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        functions: functions.map(|(id, function)| (id.to_owned(), function)).into(),
+        resources: vec![
+            resource("SendFailuresAlarm", "AWS::CloudWatch::Alarm", ALARM),
+            resource("FeedbackQueue", "AWS::SQS::Queue", &queue),
+        ],
     }
 }
 

@@ -3,11 +3,13 @@
 //! One address serves every service, as an emulator does: `AWS_ENDPOINT_URL` leads to it. Each request must be signed for
 //! its service. The signature itself is not checked. A test changes the account by [`AwsAccount::change`].
 
+mod alarms;
 mod cloudformation;
 mod function;
 mod logs;
 mod protocol;
 mod secrets;
+mod sqs;
 mod sts;
 
 use std::{
@@ -24,7 +26,13 @@ use axum::{
 };
 
 use self::protocol::{Call, Refusal};
-pub use self::{cloudformation::Stack, function::Function, logs::LogGroup};
+pub use self::{
+    alarms::Alarm,
+    cloudformation::Stack,
+    function::Function,
+    logs::LogGroup,
+    sqs::{Queue, queue_url},
+};
 use crate::loopback::Server;
 
 /// A running account.
@@ -43,6 +51,12 @@ pub struct Account {
     staged: Vec<secrets::StagedVersion>,
     /// What another writer makes current right after the next version was staged.
     pub other_writer: Option<String>,
+    /// For how long no secret was changed, in days.
+    pub secret_age_days: u32,
+    /// The queues, by name.
+    pub queues: BTreeMap<String, Queue>,
+    /// The alarms, by name.
+    pub alarms: BTreeMap<String, Alarm>,
     /// The log groups, by name.
     pub log_groups: BTreeMap<String, LogGroup>,
     queries: BTreeMap<String, logs::Query>,
@@ -122,8 +136,12 @@ impl Account {
             "cloudformation:ListStackResources" => cloudformation::resources(self, call),
             "lambda:GetFunctionConfiguration" => function::configuration(self, call),
             "secretsmanager:GetSecretValue" => secrets::value(self, call),
+            "secretsmanager:DescribeSecret" => secrets::describe(self, call),
             "secretsmanager:PutSecretValue" => secrets::put(self, call),
             "secretsmanager:UpdateSecretVersionStage" => secrets::update_stage(self, call),
+            "sqs:GetQueueUrl" => sqs::url(self, call),
+            "sqs:GetQueueAttributes" => sqs::attributes(self, call),
+            "cloudwatch:DescribeAlarms" => alarms::describe(self, call),
             "logs:DescribeLogGroups" => logs::describe_groups(self, call),
             "logs:StartQuery" => logs::start_query(self, call),
             "logs:GetQueryResults" => logs::query_results(self, call),

@@ -9,6 +9,7 @@ use super::{
     Account,
     protocol::{self, Call, Refusal},
 };
+use crate::clock::unix_time;
 
 const INVALID: Refusal = Refusal::new(400, "InvalidParameterException");
 const NOT_FOUND: Refusal = Refusal::new(400, "ResourceNotFoundException");
@@ -25,6 +26,12 @@ pub(super) struct StagedVersion {
 pub(super) fn value(account: &Account, call: &Call) -> Result<Response, Refusal> {
     let (id, text) = current(account, call)?;
     Ok(protocol::json_body(&json!({"ARN": id, "SecretString": text, "VersionId": version_id(text)})))
+}
+
+pub(super) fn describe(account: &Account, call: &Call) -> Result<Response, Refusal> {
+    let (id, _text) = current(account, call)?;
+    let changed = unix_time().as_secs_f64() - f64::from(account.secret_age_days) * 86_400.0;
+    Ok(protocol::json_body(&json!({"ARN": id, "LastChangedDate": changed})))
 }
 
 /// Stores a version. Only one that has its own label is expected: the tool must not write the current one directly.

@@ -1,0 +1,291 @@
+//! Checks from one end to the other: the hooks are called as Okta calls them. No check here sends a message.
+
+use std::time::{Duration, Instant};
+
+use http::{HeaderName, HeaderValue, StatusCode};
+use okta_twilio::{
+    config::Variables,
+    hooks::auth::AuthMode,
+    http_client::CallError,
+    reason::Reason,
+    secrets::HooksSecret,
+    time::clock::{Clock, Timestamp},
+};
+use reqwest::RequestBuilder;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    call::{self, Response},
+    doctor::{check::Check, facts::Facts, report::Report},
+    environment::Environment,
+    stack::Hook,
+};
+
+/// Okta gives a hook so much time.
+const OKTA_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// From here on, a slow moment is enough for Okta to give up.
+const SLOW: Duration = Duration::from_millis(2_500);
+
+/// Calls that measure the latency. The first one may start the function.
+const CALLS: usize = 5;
+
+/// AWS refuses requests of a clock that is off by five minutes, and Okta refuses assertions.
+const MAX_SKEW_SECONDS: i64 = 60;
+
+/// Checks E1, E3 and E5.
+pub(crate) async fn check(facts: &Facts, environment: &Environment, report: &mut Report<'_>) {
+    let checks = [Check::Routes, Check::Latency, Check::ClockSkew];
+    if !checks.into_iter().any(|check| report.includes(check)) {
+        return;
+    }
+    let urls = Urls::of(facts);
+    if urls.all().next().is_none() {
+        return checks.into_iter().for_each(|check| report.skip(check, "the stack could not be read, or has no hook"));
+    }
+    routes(&urls, environment, report).await;
+    if report.includes(Check::Latency) {
+        latency(&urls, facts, environment, report).await;
+    }
+}
+
+/// Where the stack's hooks are.
+struct Urls<'a> {
+    telephony: Option<&'a str>,
+    events: Option<&'a str>,
+}
+
+impl<'a> Urls<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let output = |name| facts.stack.as_ref().ok()?.as_ref()?.output(name);
+        Self { telephony: output("TelephonyUrl"), events: output("EventsUrl") }
+    }
+
+    fn all(&self) -> impl Iterator<Item = (Hook, &'a str)> {
+        [(Hook::Telephony, self.telephony), (Hook::Event, self.events)]
+            .into_iter()
+            .filter_map(|(hook, url)| Some((hook, url?)))
+    }
+}
+
+/// Calls each hook without a secret. The time of the responses is that of AWS.
+async fn routes(urls: &Urls<'_>, environment: &Environment, report: &mut Report<'_>) {
+    let mut faults = Vec::new();
+    let mut skew = None;
+    for (hook, url) in urls.all() {
+        let request = || match hook {
+            Hook::Telephony => environment.http.post(url).body("{}"),
+            Hook::Event => environment.http.get(url),
+        };
+        let response = call::repeatable(request).await;
+        if let Ok(response) = &response {
+            skew = skew.or_else(|| skew_seconds(response, &environment.clock));
+        }
+        faults
+            .extend(route_fault(&response).map(|(read, means, fix)| (format!("{}: {read}", hook.name()), means, fix)));
+    }
+    let check = Check::Routes;
+    match faults.first() {
+        None => report.ok(check, "each hook refuses a request without the secret"),
+        Some((_, means, fix)) => {
+            let read: Vec<_> = faults.iter().map(|(read, ..)| read.as_str()).collect();
+            report.fail(check, read.join("; "), *means, *fix);
+        }
+    }
+    let check = Check::ClockSkew;
+    match skew {
+        None => report.skip(check, "no hook has said what time it is"),
+        Some(seconds) if seconds.abs() > MAX_SKEW_SECONDS => report.fail(
+            check,
+            format!("this machine's clock is off by {} s", seconds.abs()),
+            "AWS and Okta refuse signatures of another time.",
+            "Set the clock of this machine, best by NTP.",
+        ),
+        Some(_small) => report.ok(check, "this machine's clock agrees with AWS's"),
+    }
+}
+
+/// What is wrong, what it means, and what to do.
+fn route_fault(response: &Result<Response, CallError>) -> Option<(String, &'static str, &'static str)> {
+    let response = match response {
+        Ok(response) => response,
+        Err(error) => {
+            let fix = "Check the domain, its certificate, and this machine's way to the Internet.";
+            return Some((
+                error.to_string(),
+                "Okta cannot reach the hook either, unless only this machine cannot.",
+                fix,
+            ));
+        }
+    };
+    let (means, fix) = match response.status {
+        StatusCode::UNAUTHORIZED => return None,
+        status if status.is_success() => (
+            "The hook is open: everybody can send messages at your cost.",
+            "Deactivate the hook in Okta, delete the route, and find out what answers there.",
+        ),
+        StatusCode::NOT_FOUND => (
+            "The gateway has no such route, or the address belongs to something else.",
+            "Compare the address with the stack's outputs, and run `make deploy`.",
+        ),
+        StatusCode::FORBIDDEN => (
+            "Something in front of the function refuses the request.",
+            "Check the firewall and the custom domain of the gateway.",
+        ),
+        StatusCode::TOO_MANY_REQUESTS => (
+            "The gateway throttles, also Okta's requests.",
+            "Raise the throttle in deploy.toml, or find out who calls.",
+        ),
+        _ => ("The function does not answer as it should.", "Read its log: `make logs`, and docs/runbook.md."),
+    };
+    Some((format!("a request without the secret got {}", response.status.as_u16()), means, fix))
+}
+
+fn skew_seconds(response: &Response, clock: &Clock) -> Option<i64> {
+    let theirs = Timestamp::parse_http_date(response.header("date")?)?;
+    Some(clock.now().as_secs() - theirs.as_secs())
+}
+
+/// Asks for an expired code, which is never sent, with the caller's secret.
+async fn latency(urls: &Urls<'_>, facts: &Facts, environment: &Environment, report: &mut Report<'_>) {
+    let check = Check::Latency;
+    let Some(url) = urls.telephony else { return report.skip(check, "the stack has no telephony hook") };
+    let caller = match Caller::of(facts) {
+        Ok(caller) => caller,
+        Err(why) => return report.skip(check, why),
+    };
+    let body = expired_request(environment.clock.now());
+    let mut durations = Vec::new();
+    for _ in 0..CALLS {
+        let started = Instant::now();
+        let response = call::once(caller.authenticate(environment.http.post(url).body(body.to_string()))).await;
+        durations.push(started.elapsed());
+        if let Some((read, means, fix)) = reply_fault(response) {
+            return report.fail(check, read, means, fix);
+        }
+    }
+    let slowest = durations.iter().max().copied().unwrap_or_default();
+    let read = format!(
+        "the first call took {} ms, the slowest {} ms, with the way from this machine",
+        durations.first().copied().unwrap_or_default().as_millis(),
+        slowest.as_millis()
+    );
+    let means = "Okta waits for 3 s. Then it sends the code by itself, and the user may get two.";
+    let fix =
+        "Raise MemorySize, or set ProvisionedConcurrency. If this machine is far away, run the check near the stack.";
+    if slowest >= OKTA_TIMEOUT {
+        report.fail(check, read, means, fix);
+    } else if slowest >= SLOW {
+        report.warn(check, read, means, fix);
+    } else {
+        report.ok(check, read);
+    }
+}
+
+/// What is wrong with the reply to an expired code.
+fn reply_fault(response: Result<Response, CallError>) -> Option<(String, &'static str, &'static str)> {
+    let response = match response {
+        Ok(response) => response,
+        Err(error) => return Some((error.to_string(), "Okta gets no answer either.", "Read the log: `make logs`.")),
+    };
+    if response.status == StatusCode::UNAUTHORIZED {
+        let means = "The function does not accept the secret that is stored now.";
+        return Some((
+            "the hook refused the caller's secret".to_owned(),
+            means,
+            "Check HOOKS_SECRET_ID and AUTH_HEADER.",
+        ));
+    }
+    if reason(&response).as_deref() == Some(Reason::CodeExpired.as_str()) {
+        return None;
+    }
+    let read = format!("the hook answered {}, but not as it does for an expired code", response.status.as_u16());
+    Some((read, "Something else answers at this address, or another version.", "Run `make deploy`, and read the log."))
+}
+
+/// The reason in the hook's error object.
+fn reason(response: &Response) -> Option<String> {
+    let body: Value = response.json()?;
+    body.pointer("/error/errorCauses/0/reason")?.as_str().map(str::to_owned)
+}
+
+/// Okta's side of the authentication.
+pub(crate) struct Caller {
+    header: HeaderName,
+    secret: HeaderValue,
+}
+
+impl Caller {
+    /// The first secret of `auth_secret`, or why there is none to use.
+    fn of(facts: &Facts) -> Result<Self, &'static str> {
+        let lookup = |name: &str| facts.function(Hook::Telephony).and_then(|function| function.variable(name));
+        let variables = Variables::new(&lookup);
+        match AuthMode::from_variables(&variables) {
+            Ok(AuthMode::Header(_)) => {}
+            Ok(AuthMode::Jwt(_)) => return Err("the hook takes OAuth tokens, which only Okta can have"),
+            Err(_config_error) => return Err("the variables of the function cannot be used"),
+        }
+        let header = variables.optional("AUTH_HEADER").unwrap_or_else(|| "auth_secret".to_owned());
+        let header = HeaderName::try_from(header).map_err(|_no_name| "AUTH_HEADER is no name of a header")?;
+        let (Some(Ok(secret)), Ok(Some(text))) = (facts.hooks_secret(), &facts.hooks_text) else {
+            return Err("the hooks secret cannot be used");
+        };
+        let secret = first_secret(text, &secret).ok_or("the hooks secret has no secret of a caller")?;
+        Ok(Self { header, secret })
+    }
+
+    fn authenticate(&self, request: RequestBuilder) -> RequestBuilder {
+        request.header(self.header.clone(), self.secret.clone()).header("content-type", "application/json")
+    }
+}
+
+fn first_secret(text: &SecretString, secret: &HooksSecret) -> Option<HeaderValue> {
+    #[derive(Deserialize)]
+    struct Fields {
+        auth_secret: Texts,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        Several(Vec<SecretString>),
+        One(SecretString),
+    }
+    let fields: Fields = serde_json::from_str(text.expose_secret()).ok()?;
+    let texts = match fields.auth_secret {
+        Texts::Several(texts) => texts,
+        // The console of Secrets Manager stores only texts, so an array can be inside a text.
+        Texts::One(text) => serde_json::from_str(text.expose_secret()).unwrap_or_else(|_one_secret| vec![text]),
+    };
+    let usable = texts.iter().map(|text| text.expose_secret().trim()).find(|text| secret.accepts(text.as_bytes()))?;
+    let mut value = HeaderValue::try_from(usable).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// A request for a code that has expired ten minutes ago, for a number that cannot exist. The function checks the time
+/// before anything else, and sends nothing.
+fn expired_request(now: Timestamp) -> Value {
+    let expired = Timestamp::from_millis(now.as_millis() - 10 * 60 * 1_000);
+    json!({
+        "eventId": "okta-twilio-doctor",
+        "eventTime": now.to_rfc3339(),
+        "eventType": "com.okta.telephony.provider",
+        "eventTypeVersion": "1.0",
+        "contentType": "application/json",
+        "cloudEventVersion": "0.1",
+        "requestType": "com.okta.user.telephony.mfa-verification",
+        "data": {
+            "context": {"request": {"id": "okta-twilio-doctor", "url": {"value": "/doctor"}}},
+            "userProfile": {},
+            "messageProfile": {
+                "phoneNumber": "+0",
+                "otpExpires": expired.to_rfc3339(),
+                "deliveryChannel": "SMS",
+                "otpCode": "000000",
+                "locale": "EN-US",
+            },
+        },
+    })
+}
