@@ -42,7 +42,7 @@ REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices redrive test-infra update-countries tools clean check-arch \
+.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices redrive report test-infra update-countries tools clean check-arch \
 	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List the targets
@@ -175,6 +175,10 @@ notices: ## Rewrite THIRD-PARTY-NOTICES.txt, after a change of dependencies
 
 # The command line tool, for the stack of STACK or of deploy.toml.
 CLI = "$(TARGET_DIR)/debug/okta-twilio"
+
+report: ## Report cost, use and suspected pumping of the stack's codes (DAYS=7 BY=country HTML=report.html)
+	$(BUILD)
+	@$(CLI) report --days $(or $(DAYS),7) --by $(or $(BY),country) $(if $(HTML),--html "$(HTML)")
 
 redrive: ## Put the stack's dead letters, or those of FEEDBACK_QUEUE_URL, back into the feedback queue
 	$(BUILD)

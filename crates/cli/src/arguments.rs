@@ -7,6 +7,7 @@ use crate::{
     pause::{PauseOptions, ResumeOptions},
     permissions::PermissionsOptions,
     redrive::RedriveOptions,
+    report::ReportOptions,
 };
 
 /// Checks a set-up of Okta's hooks with Twilio, and explains why a user got no code.
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Resume(ResumeOptions),
     /// Put the dead letters back into the feedback queue
     Redrive(RedriveOptions),
+    /// Cost, use and delivery of the codes by country, channel, carrier or hour; suspected pumping
+    Report(ReportOptions),
     /// Print the least permissions that a command needs
     Permissions(PermissionsOptions),
     /// Print the completions for a shell

@@ -1,8 +1,11 @@
 //! Why a command could not run.
 
-use okta_twilio::{http_client::ClientError, id::SafeId};
+use okta_twilio::{config::ConfigError, http_client::ClientError, id::SafeId};
 
-use crate::aws::{AwsError, secrets_manager::WriteError};
+use crate::{
+    aws::{AwsError, secrets_manager::WriteError},
+    twilio::TwilioError,
+};
 
 /// Ends a command with exit status 2. Each text is one sentence, and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,16 @@ pub(crate) enum Failure {
     HooksSecretUnreadable,
     #[error("everything is paused, so a part of it cannot be resumed: `okta-twilio resume` resumes everything")]
     EverythingIsPaused,
+    #[error("the hooks secret cannot be used: `okta-twilio doctor --only A3` says more")]
+    HooksSecretUnusable,
+    #[error("the configuration of the functions cannot be read: `okta-twilio doctor --only aws` says more")]
+    NoFunction,
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}. {advice}", advice = .0.advice())]
+    Twilio(#[from] TwilioError),
+    #[error("the page cannot be written: does its folder exist?")]
+    PageNotWritten,
     #[error("the stack has no feedback queue: name one with --queue-url")]
     NoQueue,
     #[error("this queue has no dead-letter queue: is it the URL of the queue, and not of its dead-letter queue?")]

@@ -13,6 +13,7 @@ mod okta;
 mod pause;
 mod permissions;
 mod redrive;
+mod report;
 mod stack;
 mod terminal;
 mod twilio;
@@ -48,6 +49,7 @@ async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<ExitCode, Fai
         Command::Pause(options) => pause::pause(options, &environment().await?, *terminal).await,
         Command::Resume(options) => pause::resume(options, &environment().await?, *terminal).await,
         Command::Redrive(options) => redrive::run(options, &environment().await?, *terminal).await,
+        Command::Report(options) => report::run(options, &environment().await?, *terminal).await,
         Command::Permissions(options) => permissions::run(options, *terminal),
         Command::Completions { shell } => manual::completions(*shell, *terminal),
         Command::Man => manual::page(*terminal),

@@ -23,6 +23,8 @@ pub(crate) enum Permitted {
     Doctor,
     /// Explain why a user got no code
     Explain,
+    /// Report cost, use and suspected pumping
+    Report,
     /// Pause sending
     Pause,
     /// End a pause
@@ -83,6 +85,19 @@ impl Permitted {
                 aws: &[STACK[0], STACK[1], "lambda:GetFunctionConfiguration", LOG_LINES[0], LOG_LINES[1]],
                 okta: &["okta.logs.read", "okta.users.read"],
                 twilio: &["/twilio/verify/verification-attempt/list", "/twilio/verify/verification-attempt/read"],
+            },
+            Self::Report => Permissions {
+                aws: &[
+                    STACK[0],
+                    STACK[1],
+                    "lambda:GetFunctionConfiguration",
+                    LOG_LINES[0],
+                    LOG_LINES[1],
+                    "secretsmanager:GetSecretValue",
+                    "sts:GetCallerIdentity",
+                ],
+                okta: &[],
+                twilio: &["/twilio/verify/verification-attempt/list"],
             },
             Self::Pause | Self::Resume => Permissions {
                 aws: &[

@@ -2,7 +2,7 @@
 
 mod aws;
 mod check;
-mod facts;
+pub(crate) mod facts;
 mod hooks;
 mod log;
 mod okta;

@@ -12,5 +12,6 @@ mod commands;
 mod doctor;
 mod hooks;
 mod okta;
+mod report;
 mod twilio;
 mod world;
