@@ -85,16 +85,20 @@ fn plot(dimension: Dimension, groups: &[(&str, Tally)]) -> String {
 }
 
 fn table(dimension: Dimension, groups: &[(&str, Tally)]) -> String {
-    let heads: String = COLUMNS.iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
-    let row = |(key, tally): &(&str, Tally)| {
-        let cells: String = cells(tally).iter().map(|cell| format!("<td>{cell}</td>")).collect();
-        format!("<tr><th scope=\"row\">{}</th>{cells}</tr>", escaped(key))
-    };
-    let rows: String = groups.iter().map(row).collect();
-    format!(
-        "<table><thead><tr><th scope=\"col\">{}</th>{heads}</tr></thead><tbody>{rows}</tbody></table>",
-        dimension.name()
-    )
+    let mut table = format!("<table><thead><tr><th scope=\"col\">{}</th>", dimension.name());
+    for column in COLUMNS {
+        let _ = write!(table, "<th scope=\"col\">{column}</th>");
+    }
+    table.push_str("</tr></thead><tbody>");
+    for (key, tally) in groups {
+        let _ = write!(table, "<tr><th scope=\"row\">{}</th>", escaped(key));
+        for cell in cells(tally) {
+            let _ = write!(table, "<td>{cell}</td>");
+        }
+        table.push_str("</tr>");
+    }
+    table.push_str("</tbody></table>");
+    table
 }
 
 fn escaped(text: &str) -> String {

@@ -64,6 +64,7 @@ pub(super) struct Tally {
 }
 
 /// Ten thousandths: Twilio's prices have four digits.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn money<S: Serializer>(amount: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((amount * 10_000.0).round() / 10_000.0)
 }

@@ -22,8 +22,10 @@ fn attempts(country: &'static str, range: &str, count: u32, converted: u32) -> V
     (0..count).map(attempt).collect()
 }
 
+/// Six hexadecimal digits that differ by country.
 fn hex(country: &str) -> String {
-    country.bytes().map(|byte| format!("{byte:02x}0")).collect()
+    let [first, second] = country.as_bytes() else { panic!("two letters: {country}") };
+    format!("{first:03x}{second:03x}")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program reads the system's clock too")]
