@@ -8,6 +8,7 @@ use crate::{
     permissions::PermissionsOptions,
     redrive::RedriveOptions,
     report::ReportOptions,
+    setup::SetupOptions,
 };
 
 /// Checks a set-up of Okta's hooks with Twilio, and explains why a user got no code.
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Redrive(RedriveOptions),
     /// Cost, use and delivery of the codes by country, channel, carrier or hour; suspected pumping
     Report(ReportOptions),
+    /// Set Twilio and Okta up for a deployed stack, after one question
+    Setup(SetupOptions),
     /// Print the least permissions that a command needs
     Permissions(PermissionsOptions),
     /// Print the completions for a shell

@@ -4,6 +4,7 @@ use okta_twilio::{config::ConfigError, http_client::ClientError, id::SafeId};
 
 use crate::{
     aws::{AwsError, secrets_manager::WriteError},
+    setup::SetupError,
     twilio::TwilioError,
 };
 
@@ -42,6 +43,8 @@ pub(crate) enum Failure {
     NoQueue,
     #[error("this queue has no dead-letter queue: is it the URL of the queue, and not of its dead-letter queue?")]
     NoDeadLetterQueue,
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     #[error("standard output cannot be written")]
     Output,
 }

@@ -14,6 +14,8 @@ mod pause;
 mod permissions;
 mod redrive;
 mod report;
+mod secret_fields;
+mod setup;
 mod stack;
 mod terminal;
 mod twilio;
@@ -50,6 +52,7 @@ async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<ExitCode, Fai
         Command::Resume(options) => pause::resume(options, &environment().await?, *terminal).await,
         Command::Redrive(options) => redrive::run(options, &environment().await?, *terminal).await,
         Command::Report(options) => report::run(options, &environment().await?, *terminal).await,
+        Command::Setup(options) => setup::run(options, &environment().await?, *terminal).await,
         Command::Permissions(options) => permissions::run(options, *terminal),
         Command::Completions { shell } => manual::completions(*shell, *terminal),
         Command::Man => manual::page(*terminal),

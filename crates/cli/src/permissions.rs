@@ -31,6 +31,8 @@ pub(crate) enum Permitted {
     Resume,
     /// Put dead letters back
     Redrive,
+    /// Set Twilio and Okta up
+    Setup,
 }
 
 /// What a command needs at each of the three.
@@ -67,6 +69,7 @@ impl Permitted {
                 ],
                 okta: &[
                     "okta.authenticators.read",
+                    "okta.customTelephonyProvider.read",
                     "okta.eventHooks.read",
                     "okta.inlineHooks.manage",
                     "okta.logs.read",
@@ -109,6 +112,28 @@ impl Permitted {
                 ],
                 okta: &[],
                 twilio: &[],
+            },
+            Self::Setup => Permissions {
+                aws: &[
+                    STACK[0],
+                    STACK[1],
+                    "lambda:GetFunctionConfiguration",
+                    "secretsmanager:GetSecretValue",
+                    "secretsmanager:PutSecretValue",
+                    "secretsmanager:UpdateSecretVersionStage",
+                ],
+                okta: &["okta.eventHooks.manage", "okta.inlineHooks.manage"],
+                twilio: &[
+                    "/twilio/iam/api-keys/create",
+                    "/twilio/verify/bucket/create",
+                    "/twilio/verify/bucket/list",
+                    "/twilio/verify/rate-limit/create",
+                    "/twilio/verify/rate-limit/list",
+                    "/twilio/verify/service/create",
+                    "/twilio/verify/service/list",
+                    "/twilio/verify/service/read",
+                    "/twilio/verify/service/update",
+                ],
             },
             Self::Redrive => Permissions {
                 aws: &[

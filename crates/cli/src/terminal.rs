@@ -122,6 +122,14 @@ impl Terminal {
         Some(SecretString::from(answer.trim().to_owned())).filter(|answer| !answer.expose_secret().is_empty())
     }
 
+    /// Asks a question. The answer is no unless the person says yes. `None` without a terminal.
+    pub(crate) fn confirm(self, question: &str) -> Option<bool> {
+        if self.is_json || !io::stdin().is_terminal() || !dialoguer::console::user_attended_stderr() {
+            return None;
+        }
+        dialoguer::Confirm::new().with_prompt(question).default(false).interact().ok()
+    }
+
     /// Says why the command could not run.
     pub(crate) fn failed(failure: &Failure) -> ExitCode {
         let _ = writeln!(anstream::stderr(), "okta-twilio: {failure}");

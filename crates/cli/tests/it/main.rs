@@ -13,5 +13,6 @@ mod doctor;
 mod hooks;
 mod okta;
 mod report;
+mod setup;
 mod twilio;
 mod world;

@@ -281,6 +281,10 @@ impl Org {
             ("POST", []) => {
                 let new: NewInlineHook = call.json()?;
                 let kind = new.kind.ok_or_else(|| OktaError::invalid("type"))?;
+                if self.refused_hooks > 0 {
+                    self.refused_hooks -= 1;
+                    return Err(OktaError::internal());
+                }
                 // What Okta does about a second active telephony hook is not documented. Refusing is the harder case.
                 if kind == TELEPHONY && self.inline_hooks.iter().any(|hook| hook.kind == TELEPHONY && hook.is_active) {
                     return Err(OktaError::invalid("another telephony hook is active"));

@@ -63,6 +63,8 @@ pub struct Org {
     pub denied: BTreeSet<&'static str>,
     /// Requests that are left in this minute.
     pub requests_left: u32,
+    /// How many of the next inline hooks are not created, because Okta fails.
+    pub refused_hooks: u32,
     /// Whether the service app requires a proof of possession.
     pub requires_dpop: bool,
     /// The scopes that were used, in order.
@@ -87,6 +89,7 @@ impl OktaOrg {
             users: BTreeMap::new(),
             denied: BTreeSet::new(),
             requests_left: 600,
+            refused_hooks: 0,
             requires_dpop: false,
             used: Vec::new(),
             tokens: Tokens::default(),

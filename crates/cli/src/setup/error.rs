@@ -1,0 +1,54 @@
+//! Why `setup` stopped.
+
+use okta_twilio::config::ConfigError;
+
+use crate::{okta::OktaError, stack::Hook, twilio::TwilioError};
+
+/// Each text is one sentence, and says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SetupError {
+    #[error("the stack has no {}: deploy both functions, or set up the other one by docs/set-up.md", .0.name())]
+    NoFunction(Hook),
+    #[error("the stack has no output {0}: deploy it again with this version")]
+    NoOutput(&'static str),
+    #[error("a variable of the functions cannot be used: {0}")]
+    Config(ConfigError),
+    #[error("AUTH_MODE=jwt needs an authorization server, which docs/set-up.md sets up by hand")]
+    Oauth,
+    #[error("there are no Twilio credentials here: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")]
+    NoTwilioCredentials,
+    #[error("there is no Okta API token here: set OKTA_API_TOKEN")]
+    NoOktaToken,
+    #[error("a new Verify service needs a name: give --brand, or --adopt with the sid of a service")]
+    NoBrand,
+    #[error("the account has a Verify service of this brand already: give --adopt {0} to use it, or another --brand")]
+    BrandExists(String),
+    #[error("--adopt names another Verify service than VERIFY_SERVICE_SID of the functions")]
+    OtherService,
+    #[error("the Verify service that the functions use does not exist in this account")]
+    NoService,
+    #[error("the hooks secret has no auth_secret that can be used: store it with `make secrets`")]
+    NoAuthSecret,
+    #[error("Twilio's response has no usable sid")]
+    NoSid,
+    #[error("{error}. {}", error.advice())]
+    Twilio {
+        #[from]
+        error: TwilioError,
+    },
+    #[error("{error}. {}", error.advice())]
+    Okta {
+        #[from]
+        error: OktaError,
+    },
+    #[error("{0}. The hook that was active before is active again")]
+    RolledBack(OktaError),
+    #[error("{error}. Activate the hook {hook} again in the Admin Console, Workflow, Inline hooks")]
+    NotRolledBack { error: OktaError, hook: String },
+    #[error("Okta could not verify the event hook: run this command again, or verify it in the Admin Console")]
+    NotVerified,
+    #[error("there is no terminal to ask: give --yes to apply the plan, or --plan to see it")]
+    NotConfirmed,
+    #[error("something is not as planned after all changes: run `okta-twilio doctor`")]
+    NotAsPlanned,
+}

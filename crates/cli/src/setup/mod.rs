@@ -1,0 +1,188 @@
+//! `okta-twilio setup`: from a deployed stack to a working pair of hooks.
+//!
+//! It reads everything first, shows one plan, asks once, applies it, and reads everything again. What it creates is
+//! stored in the hooks secret right away, so a second run continues where the first one ended.
+
+mod error;
+mod okta;
+mod plan;
+mod secret;
+mod twilio;
+
+use std::process::ExitCode;
+
+use clap::Args;
+use okta_twilio::{
+    config::{CommonConfig, Variables},
+    hooks::auth::AuthMode,
+    id::Sid,
+    okta::client::OktaConfig,
+    otp::config::SendConfig,
+};
+
+pub(crate) use self::error::SetupError;
+use self::{
+    plan::{Action, Plan, Step},
+    secret::HooksFields,
+};
+use crate::{
+    aws::{Aws, lambda::FunctionConfiguration},
+    environment::Environment,
+    failure::Failure,
+    okta::{Okta, token_of_environment},
+    stack::{Hook, Stack},
+    terminal::Terminal,
+    twilio::{Addresses, Twilio, credentials_of_environment},
+};
+
+/// The options of `setup`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Credentials come from the environment: TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or TWILIO_API_KEY \
+    and TWILIO_API_SECRET of a Main key), and OKTA_API_TOKEN of a super administrator."
+)]
+pub(crate) struct SetupOptions {
+    /// The brand that stands in every message. It names a new Verify service, with at most 30 characters
+    #[arg(long, value_name = "NAME")]
+    brand: Option<String>,
+    /// Use this Verify service, and do not create one
+    #[arg(long, value_name = "SID", value_parser = service_sid)]
+    adopt: Option<Sid>,
+    /// Print the plan, and change nothing
+    #[arg(long)]
+    plan: bool,
+    /// Do not ask before the plan is applied
+    #[arg(long)]
+    yes: bool,
+}
+
+fn service_sid(text: &str) -> Result<Sid, &'static str> {
+    Sid::parse(text, "VA").ok_or("must be VA and 32 hexadecimal digits")
+}
+
+/// What every step needs.
+struct Context<'a> {
+    aws: &'a Aws,
+    twilio: Twilio,
+    okta: Okta,
+    stack: Stack,
+    options: &'a SetupOptions,
+    /// The service of the functions' variables, which nothing in the secret can replace.
+    fixed_service: Option<Sid>,
+    /// The rate limits that telephony-hook fills.
+    rate_limits: Vec<String>,
+    uses_lookup: bool,
+    /// The header in which the functions expect the secret.
+    header: String,
+}
+
+/// Everything as it is now.
+struct State {
+    secret: HooksFields,
+    twilio: twilio::State,
+    okta: okta::State,
+}
+
+impl State {
+    async fn read(context: &Context<'_>) -> Result<Self, Failure> {
+        let secret = HooksFields::read(context.aws, &context.stack).await?;
+        let twilio = twilio::State::read(context, &secret).await?;
+        let okta = okta::State::read(context).await?;
+        Ok(Self { secret, twilio, okta })
+    }
+
+    fn plan(&self, context: &Context<'_>) -> Result<Plan, SetupError> {
+        let mut plan = Plan::default();
+        twilio::plan(&self.twilio, &self.secret, context, &mut plan)?;
+        okta::plan(&self.okta, &mut plan);
+        Ok(plan)
+    }
+}
+
+/// Sets everything up that is missing.
+///
+/// # Errors
+/// Fails if something cannot be read or changed. What was changed before stays, and the next run continues there.
+pub(crate) async fn run(
+    options: &SetupOptions,
+    environment: &Environment,
+    terminal: Terminal,
+) -> Result<ExitCode, Failure> {
+    let context = context(options, environment, terminal).await?;
+    terminal.progress("Reading Twilio and Okta");
+    let state = State::read(&context).await?;
+    let plan = state.plan(&context)?;
+    if options.plan || plan.is_done() {
+        plan.print(terminal, false)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !options.yes {
+        plan.print(terminal, false)?;
+        match terminal.confirm("Apply this plan?") {
+            Some(true) => {}
+            Some(false) => return Ok(ExitCode::FAILURE),
+            None => return Err(SetupError::NotConfirmed.into()),
+        }
+    }
+    apply(&state, &plan, &context, terminal).await?;
+    terminal.progress("Reading everything again");
+    let after = State::read(&context).await?.plan(&context)?;
+    plan.print(terminal, true)?;
+    if after.is_done() { Ok(ExitCode::SUCCESS) } else { Err(SetupError::NotAsPlanned.into()) }
+}
+
+async fn apply(state: &State, plan: &Plan, context: &Context<'_>, terminal: Terminal) -> Result<(), Failure> {
+    let service = twilio::apply_service(&state.twilio, plan, context, terminal).await?;
+    twilio::apply_rate_limits(&service, plan, context, terminal).await?;
+    if plan.has(Step::Key, Action::Create) {
+        twilio::create_key(&service, context, terminal).await?;
+    }
+    okta::apply(&state.okta, state.secret.auth_secret(), plan, context, terminal).await
+}
+
+async fn context<'a>(
+    options: &'a SetupOptions,
+    environment: &'a Environment,
+    terminal: Terminal,
+) -> Result<Context<'a>, Failure> {
+    let aws = environment.aws()?;
+    terminal.progress("Reading the stack");
+    let stack = Stack::require(aws, &environment.stack_name).await?;
+    let telephony = stack.function(aws, Hook::Telephony).await?.ok_or(SetupError::NoFunction(Hook::Telephony))?;
+    let event = stack.function(aws, Hook::Event).await?.ok_or(SetupError::NoFunction(Hook::Event))?;
+    let lookup = |name: &str| telephony.variable(name);
+    let variables = Variables::new(&lookup);
+    let common = CommonConfig::from_variables(&variables).map_err(SetupError::Config)?;
+    let config = SendConfig::from_variables(&variables).map_err(SetupError::Config)?;
+    if matches!(AuthMode::from_variables(&variables).map_err(SetupError::Config)?, AuthMode::Jwt(_)) {
+        return Err(SetupError::Oauth.into());
+    }
+    let addresses = Addresses::new(common.verify_url).map_err(SetupError::Config)?;
+    let credentials = credentials_of_environment().ok_or(SetupError::NoTwilioCredentials)?;
+    let api = okta_address(&event)?;
+    let token = token_of_environment();
+    let token = token.or_else(|| terminal.ask_secret("API token of an Okta super administrator"));
+    let okta = token.and_then(|token| Okta::new(&environment.http, &api, &token));
+    Ok(Context {
+        aws,
+        twilio: Twilio::new(&environment.http, &addresses, credentials),
+        okta: okta.ok_or(SetupError::NoOktaToken)?,
+        stack,
+        options,
+        fixed_service: common.verify_service_sid,
+        rate_limits: config.rate_limits.iter().map(|limit| limit.key().to_owned()).collect(),
+        uses_lookup: variables.optional("LOOKUP_FIELDS").is_some(),
+        header: variables.optional("AUTH_HEADER").unwrap_or_else(|| "auth_secret".to_owned()),
+    })
+}
+
+/// Okta's address: event-hook's, or that of this program's environment.
+fn okta_address(event: &FunctionConfiguration) -> Result<url::Url, SetupError> {
+    let lookup = |name: &str| {
+        let value = event.variable(name).filter(|value| !value.trim().is_empty());
+        let value = value.or_else(|| okta_twilio::config::environment(name));
+        // Hooks need no secret for Okta's API.
+        value.or_else(|| (name == "OKTA_SECRET_ID").then(|| "none".to_owned()))
+    };
+    OktaConfig::from_variables(&Variables::new(&lookup)).map(|config| config.api_url).map_err(SetupError::Config)
+}

@@ -1,0 +1,96 @@
+//! What `setup` will do, or has done.
+
+use serde::Serialize;
+
+use crate::{failure::Failure, terminal::Terminal};
+
+/// One thing that has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Step {
+    VerifyService,
+    CustomCodes,
+    RateLimit,
+    Key,
+    OtherTelephonyHook,
+    TelephonyHook,
+    EventHook,
+    Verification,
+}
+
+/// What happens to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Action {
+    Keep,
+    Create,
+    Change,
+    Deactivate,
+}
+
+impl Action {
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Keep => ("keep", "kept"),
+            Self::Create => ("create", "created"),
+            Self::Change => ("change", "changed"),
+            Self::Deactivate => ("deactivate", "deactivated"),
+        }
+    }
+}
+
+/// One line of the plan.
+#[derive(Debug, Serialize)]
+pub(super) struct Line {
+    step: Step,
+    action: Action,
+    /// In words, without names and secrets.
+    what: String,
+}
+
+/// All lines, in the order in which they are applied.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    lines: Vec<Line>,
+}
+
+impl Plan {
+    pub(super) fn add(&mut self, step: Step, action: Action, what: impl Into<String>) {
+        self.lines.push(Line { step, action, what: what.into() });
+    }
+
+    pub(super) fn has(&self, step: Step, action: Action) -> bool {
+        self.lines.iter().any(|line| line.step == step && line.action == action)
+    }
+
+    /// Whether nothing has to be changed.
+    pub(super) fn is_done(&self) -> bool {
+        self.lines.iter().all(|line| line.action == Action::Keep)
+    }
+
+    /// Prints the plan, or what was done.
+    ///
+    /// # Errors
+    /// Fails if standard output cannot be written.
+    pub(super) fn print(&self, terminal: Terminal, is_applied: bool) -> Result<(), Failure> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            applied: bool,
+            lines: &'a [Line],
+        }
+        if terminal.is_json() {
+            return terminal.print_json(&Document { applied: is_applied, lines: &self.lines });
+        }
+        for line in &self.lines {
+            let (before, after) = line.action.words();
+            terminal.print(&format!("  {:<11}  {}", if is_applied { after } else { before }, line.what))?;
+        }
+        if self.is_done() {
+            terminal.print("Everything is set up. `okta-twilio doctor` checks it.")
+        } else if is_applied {
+            terminal.print("Set up and read again. Next: `okta-twilio doctor`.")
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The hooks secret, field by field.
+
+use okta_twilio::{id::Sid, json};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+
+use super::SetupError;
+use crate::{
+    aws::{
+        Aws,
+        secrets_manager::{self, SecretVersion},
+    },
+    failure::Failure,
+    secret_fields::Fields,
+    stack::Stack,
+};
+
+/// What `setup` needs of the secret.
+pub(super) struct HooksFields {
+    auth_secret: SecretString,
+    /// `VA…`
+    pub(super) service: Option<Sid>,
+    /// Whether it has credentials for Twilio.
+    pub(super) has_credentials: bool,
+}
+
+impl HooksFields {
+    /// Reads the secret.
+    ///
+    /// # Errors
+    /// Fails if it cannot be read, or has no `auth_secret`.
+    pub(super) async fn read(aws: &Aws, stack: &Stack) -> Result<Self, Failure> {
+        let (_, version) = current(aws, stack).await?;
+        let text = json::readable(version.text.expose_secret()).ok_or(Failure::HooksSecretUnreadable)?;
+        let fields = Fields::parse(&text).ok_or(Failure::HooksSecretUnreadable)?;
+        let text = |name: &str| fields.get(name).and_then(|json| serde_json::from_str::<String>(json.get()).ok());
+        let has = |name: &str| text(name).is_some_and(|text| !text.trim().is_empty());
+        let service = text("verify_service_sid").and_then(|sid| Sid::parse(sid.trim(), "VA"));
+        let has_credentials = (has("twilio_api_key_sid") && has("twilio_api_key_secret"))
+            || (has("twilio_account_sid") && has("twilio_auth_token"));
+        let auth_secret = fields.get("auth_secret").and_then(|json| newest(json.get()));
+        Ok(Self { auth_secret: auth_secret.ok_or(SetupError::NoAuthSecret)?, service, has_credentials })
+    }
+
+    /// The secret that Okta sends.
+    pub(super) fn auth_secret(&self) -> &SecretString {
+        &self.auth_secret
+    }
+}
+
+/// Stores fields, and leaves every other field as it was written.
+///
+/// # Errors
+/// Fails if somebody else wrote at the same moment.
+pub(super) async fn store(aws: &Aws, stack: &Stack, new: &[(&str, &SecretString)]) -> Result<(), Failure> {
+    let (id, old) = current(aws, stack).await?;
+    let mut text = json::readable(old.text.expose_secret()).ok_or(Failure::HooksSecretUnreadable)?.into_owned();
+    for (name, value) in new {
+        let fields = Fields::parse(&text).ok_or(Failure::HooksSecretUnreadable)?;
+        text = fields.with(name, Some(&Value::from(value.expose_secret()).to_string()));
+    }
+    Ok(secrets_manager::replace(aws, &id, &old, &SecretString::from(text)).await?)
+}
+
+async fn current(aws: &Aws, stack: &Stack) -> Result<(String, SecretVersion), Failure> {
+    let id = stack.output("HooksSecretArn").ok_or(SetupError::NoOutput("HooksSecretArn"))?;
+    let version = secrets_manager::current(aws, id).await?.ok_or(Failure::NoHooksSecret)?;
+    Ok((id.to_owned(), version))
+}
+
+/// The newest secret: the text, or the first of an array, which can be inside a text.
+fn newest(json: &str) -> Option<SecretString> {
+    let first = |value: Value| match value {
+        Value::Array(secrets) => secrets.into_iter().next()?.as_str().map(str::to_owned),
+        Value::String(secret) => Some(secret),
+        _ => None,
+    };
+    let text = first(serde_json::from_str(json).ok()?)?;
+    let inner = serde_json::from_str::<Value>(&text).ok().filter(Value::is_array).and_then(first);
+    let secret = inner.unwrap_or(text).trim().to_owned();
+    (secret.chars().count() >= 16).then(|| SecretString::from(secret))
+}

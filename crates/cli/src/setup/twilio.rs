@@ -1,0 +1,188 @@
+//! Twilio's side of `setup`: the Verify service, its rate limits, and a key.
+
+use okta_twilio::id::Sid;
+use secrecy::SecretString;
+
+use super::{
+    Context, SetupError,
+    plan::{Action, Plan, Step},
+    secret::{self, HooksFields},
+};
+use crate::{
+    failure::Failure,
+    terminal::Terminal,
+    twilio::{
+        TwilioError, keys,
+        services::{Bucket, Service},
+    },
+};
+
+/// The bucket of a new rate limit: as many sends as Twilio allows for a number.
+const BUCKET: Bucket = Bucket { max: 5, interval: 600 };
+
+/// Twilio as it is now.
+pub(super) struct State {
+    /// The service that the functions use, or will use.
+    service: Option<Service>,
+    /// The rate limits of telephony-hook that limit nothing yet.
+    missing_limits: Vec<String>,
+    /// The sid of another service of the same brand.
+    namesake: Option<String>,
+}
+
+impl State {
+    /// Reads the service.
+    ///
+    /// # Errors
+    /// Fails if Twilio cannot be read, or the service of the functions does not exist.
+    pub(super) async fn read(context: &Context<'_>, secret: &HooksFields) -> Result<Self, SetupError> {
+        let adopted = context.options.adopt.as_ref();
+        if let (Some(adopted), Some(fixed)) = (adopted, &context.fixed_service)
+            && adopted != fixed
+        {
+            return Err(SetupError::OtherService);
+        }
+        let sid = context.fixed_service.as_ref().or(adopted).or(secret.service.as_ref());
+        let Some(sid) = sid else { return Self::without_service(context).await };
+        let service = match context.twilio.service(sid).await {
+            Err(TwilioError::NotFound) => return Err(SetupError::NoService),
+            service => service?,
+        };
+        let limits = context.twilio.rate_limits(sid).await?;
+        let mut missing_limits = Vec::new();
+        for name in &context.rate_limits {
+            let limit = limits.iter().find(|limit| limit.unique_name == *name);
+            let is_limiting = match limit {
+                Some(limit) => !context.twilio.buckets(sid, limit).await?.is_empty(),
+                None => false,
+            };
+            if !is_limiting {
+                missing_limits.push(name.clone());
+            }
+        }
+        Ok(Self { service: Some(service), missing_limits, namesake: None })
+    }
+
+    async fn without_service(context: &Context<'_>) -> Result<Self, SetupError> {
+        // A run that ended before it could store the sid leaves a service of this brand.
+        let services = context.twilio.services().await?;
+        let namesake =
+            services.into_iter().find(|service| Some(&service.friendly_name) == context.options.brand.as_ref());
+        let namesake = namesake.map(|service| service.sid);
+        Ok(Self { service: None, missing_limits: context.rate_limits.clone(), namesake })
+    }
+}
+
+/// Adds Twilio's lines.
+///
+/// # Errors
+/// Fails if a service has to be created and cannot be named.
+pub(super) fn plan(
+    state: &State,
+    secret: &HooksFields,
+    context: &Context<'_>,
+    plan: &mut Plan,
+) -> Result<(), SetupError> {
+    match (&state.service, &context.options.brand, &state.namesake) {
+        (Some(service), ..) => {
+            let is_stored = context.fixed_service.is_some()
+                || secret.service.as_ref().is_some_and(|stored| stored.as_str() == service.sid);
+            let action = if is_stored { Action::Keep } else { Action::Change };
+            plan.add(Step::VerifyService, action, format!("Verify service {} in the hooks secret", service.sid));
+            let action = if service.custom_code_enabled { Action::Keep } else { Action::Change };
+            plan.add(Step::CustomCodes, action, "the service takes codes of the caller");
+        }
+        (None, None, _) => return Err(SetupError::NoBrand),
+        (None, Some(_), Some(namesake)) => return Err(SetupError::BrandExists(namesake.clone())),
+        (None, Some(_), None) => {
+            plan.add(Step::VerifyService, Action::Create, "Verify service that takes codes of the caller");
+        }
+    }
+    for name in &context.rate_limits {
+        let action = if state.missing_limits.contains(name) { Action::Create } else { Action::Keep };
+        let limit = format!("{} in {} s", BUCKET.max, BUCKET.interval);
+        let what =
+            if action == Action::Create { format!("rate limit {name}: {limit}") } else { format!("rate limit {name}") };
+        plan.add(Step::RateLimit, action, what);
+    }
+    let action = if secret.has_credentials { Action::Keep } else { Action::Create };
+    plan.add(Step::Key, action, "API key in the hooks secret, restricted to what the functions need");
+    Ok(())
+}
+
+/// Creates or changes the service, and stores its sid at once.
+///
+/// # Errors
+/// Fails if Twilio refuses, or the secret cannot be written.
+pub(super) async fn apply_service(
+    state: &State,
+    plan: &Plan,
+    context: &Context<'_>,
+    terminal: Terminal,
+) -> Result<Service, Failure> {
+    let service = match (&state.service, &context.options.brand) {
+        (Some(service), _) => service.clone(),
+        (None, Some(brand)) => {
+            terminal.progress("Creating the Verify service");
+            context.twilio.create_service(brand).await.map_err(SetupError::from)?
+        }
+        (None, None) => return Err(SetupError::NoBrand.into()),
+    };
+    if !plan.has(Step::VerifyService, Action::Keep) {
+        let sid = SecretString::from(service.sid.clone());
+        secret::store(context.aws, &context.stack, &[("verify_service_sid", &sid)]).await?;
+    }
+    if plan.has(Step::CustomCodes, Action::Change) {
+        terminal.progress("Turning custom codes on");
+        context.twilio.enable_custom_codes(&sid_of(&service)?).await.map_err(SetupError::from)?;
+    }
+    Ok(service)
+}
+
+/// Creates rate limits and buckets that are missing.
+///
+/// # Errors
+/// Fails if Twilio refuses.
+pub(super) async fn apply_rate_limits(
+    service: &Service,
+    plan: &Plan,
+    context: &Context<'_>,
+    terminal: Terminal,
+) -> Result<(), SetupError> {
+    if !plan.has(Step::RateLimit, Action::Create) {
+        return Ok(());
+    }
+    terminal.progress("Creating rate limits");
+    let sid = sid_of(service)?;
+    let existing = context.twilio.rate_limits(&sid).await?;
+    for name in &context.rate_limits {
+        let limit = match existing.iter().find(|limit| limit.unique_name == *name) {
+            Some(limit) => limit.clone(),
+            None => context.twilio.create_rate_limit(&sid, name).await?,
+        };
+        if context.twilio.buckets(&sid, &limit).await?.is_empty() {
+            context.twilio.create_bucket(&sid, &limit, &BUCKET).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Creates a restricted key, and stores it at once: Twilio shows its secret only now.
+///
+/// # Errors
+/// Fails if Twilio refuses, or the secret cannot be written.
+pub(super) async fn create_key(service: &Service, context: &Context<'_>, terminal: Terminal) -> Result<(), Failure> {
+    terminal.progress("Creating the API key");
+    let account = Sid::parse(&service.account_sid, "AC").ok_or(SetupError::NoSid)?;
+    let lookup = context.uses_lookup.then_some(keys::LOOKUP);
+    let permissions: Vec<_> = keys::FUNCTIONS.into_iter().chain(lookup).collect();
+    let name: String = format!("okta-twilio {}", context.stack.name).chars().take(64).collect();
+    let key = context.twilio.create_key(&account, &name, &permissions).await.map_err(SetupError::from)?;
+    let sid = SecretString::from(key.sid);
+    let fields = [("twilio_api_key_sid", &sid), ("twilio_api_key_secret", &key.secret)];
+    secret::store(context.aws, &context.stack, &fields).await
+}
+
+fn sid_of(service: &Service) -> Result<Sid, SetupError> {
+    Sid::parse(&service.sid, "VA").ok_or(SetupError::NoSid)
+}

@@ -1,0 +1,279 @@
+//! `setup` makes a working pair of hooks, changes nothing on a second run, and continues after a failure.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use sandbox::{
+    okta_org::{Channel, InlineHook},
+    twilio_account::{Key, Power, Service},
+};
+use serde_json::{Value, json};
+
+use crate::world::{HOOKS_SECRET_ARN, Output, SERVICE, World, hooks_secret};
+
+const SETUP: [&str; 4] = ["setup", "--brand", "Example", "--yes"];
+
+/// A deployed stack, and nothing at Twilio and Okta. `events` is the server behind the URL of event-hook.
+struct Fresh {
+    world: World,
+    events: EventsUrl,
+}
+
+impl Fresh {
+    fn start() -> Self {
+        let (world, events) = (World::healthy(), EventsUrl::start());
+        world.twilio.change(|account| {
+            account.services.clear();
+            account.keys.clear();
+        });
+        world.okta.change(|org| {
+            org.inline_hooks.clear();
+            org.event_hooks.clear();
+        });
+        let secret = json!({"auth_secret": hooks_secret()["auth_secret"], "note": "of somebody else"});
+        world.aws.change(|account| {
+            account.secrets.insert(HOOKS_SECRET_ARN.to_owned(), Some(secret.to_string()));
+            let outputs = &mut account.stack.as_mut().unwrap().outputs;
+            outputs.insert("TelephonyUrl".to_owned(), "https://hooks.example.com/telephony".to_owned());
+            outputs.insert("EventsUrl".to_owned(), format!("http://{}/events", events.address));
+        });
+        Self { world, events }
+    }
+
+    fn secret(&self) -> Value {
+        self.world.aws.change(|account| {
+            let value = account.secrets[HOOKS_SECRET_ARN].as_ref();
+            serde_json::from_str(value.unwrap()).unwrap()
+        })
+    }
+
+    /// The number of Verify services, keys, telephony hooks and event hooks.
+    fn counts(&self) -> [usize; 4] {
+        let [services, keys] = self.world.twilio.change(|account| [account.services.len(), account.keys.len()]);
+        let [telephony, events] = self.world.okta.change(|org| [org.inline_hooks.len(), org.event_hooks.len()]);
+        [services, keys, telephony, events]
+    }
+
+    fn other_hook(&self) {
+        let channel = Channel { uri: "https://other.example.com/".into(), header: None, secret: String::new() };
+        let (id, kind) = ("calsandbox00000other".to_owned(), "com.okta.telephony.provider".to_owned());
+        let other = InlineHook { id, name: "Name of a hook".to_owned(), kind, is_active: true, channel };
+        self.world.okta.change(|org| org.inline_hooks.push(other));
+    }
+}
+
+/// A URL that answers Okta's challenge if the secret is right.
+struct EventsUrl {
+    address: SocketAddr,
+    is_broken: Arc<AtomicBool>,
+}
+
+impl EventsUrl {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, is_broken) = (listener.local_addr().unwrap(), Arc::<AtomicBool>::default());
+        let broken = Arc::clone(&is_broken);
+        // The thread ends with the test's process.
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let lines = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+                let headers: Vec<_> = lines
+                    .filter_map(|line| {
+                        line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+                    })
+                    .collect();
+                let header =
+                    |name: &str| headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone());
+                let is_okta = header("auth_secret").as_deref() == hooks_secret()["auth_secret"].as_str();
+                let (status, body) = match header("x-okta-verification-challenge") {
+                    Some(challenge) if is_okta && !broken.load(Ordering::SeqCst) => {
+                        ("200 OK", json!({"verification": challenge}))
+                    }
+                    _ => ("401 Unauthorized", json!({})),
+                };
+                let body = body.to_string();
+                let length = body.len();
+                let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+                let _ = stream.write_all(format!("{head}{body}").as_bytes());
+            }
+        });
+        Self { address, is_broken }
+    }
+}
+
+fn assert_done(output: &Output) {
+    assert_eq!(output.status, 0, "{}{}", output.stdout, output.stderr);
+}
+
+#[test]
+fn from_nothing_to_a_pair_of_hooks_that_doctor_finds_nothing_wrong_with() {
+    let fresh = Fresh::start();
+    fresh.world.set_variable("VERIFY_RATE_LIMITS", "okta_user=user_id,okta_address=ip");
+    assert_done(&fresh.world.run(&SETUP));
+    assert_eq!(fresh.counts(), [1, 1, 1, 1]);
+    let secret = fresh.secret();
+    assert_eq!(secret["note"], "of somebody else", "other fields stay");
+    assert_eq!(secret["auth_secret"], hooks_secret()["auth_secret"]);
+    fresh.world.twilio.change(|account| {
+        let service = &account.services[secret["verify_service_sid"].as_str().unwrap()];
+        assert!(service.custom_code_enabled && service.friendly_name == "Example");
+        let limits: Vec<_> =
+            service.rate_limits.iter().map(|limit| (limit.unique_name.as_str(), limit.buckets.len())).collect();
+        assert_eq!(limits, [("okta_user", 1), ("okta_address", 1)]);
+        assert_eq!(
+            account.keys[secret["twilio_api_key_sid"].as_str().unwrap()].secret,
+            secret["twilio_api_key_secret"]
+        );
+    });
+    fresh.world.okta.change(|org| {
+        assert_eq!(org.inline_hooks[0].channel.secret, hooks_secret()["auth_secret"]);
+        assert!(org.inline_hooks[0].is_active && org.event_hooks[0].is_verified);
+    });
+    let (exit, report) = fresh.world.run_json(&["doctor", "--only", "twilio,okta"]);
+    assert_eq!((exit, &report["summary"]["warn"]), (0, &0.into()), "{report}");
+}
+
+#[test]
+fn a_second_run_changes_nothing() {
+    let fresh = Fresh::start();
+    assert_done(&fresh.world.run(&SETUP));
+    let secret = fresh.secret();
+    fresh.world.okta.change(|org| org.used.clear());
+    fresh.world.twilio.change(|account| account.used.clear());
+    let output = fresh.world.run(&["setup", "--json"]);
+    assert_done(&output);
+    let plan: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert!(plan["lines"].as_array().unwrap().iter().all(|line| line["action"] == "keep"), "{plan}");
+    assert_eq!((fresh.counts(), fresh.secret()), ([1, 1, 1, 1], secret));
+    assert!(fresh.world.okta.change(|org| org.used.iter().all(|scope| scope.ends_with("read"))));
+    assert!(fresh.world.twilio.change(|account| {
+        account.used.iter().all(|permission| permission.ends_with("/read") || permission.ends_with("/list"))
+    }));
+}
+
+#[test]
+fn nothing_is_changed_for_a_plan_or_without_a_yes() {
+    let fresh = Fresh::start();
+    fresh.other_hook();
+    let before = fresh.secret();
+    let (exit, plan) = fresh.world.run_json(&["setup", "--brand", "Example", "--plan"]);
+    let actions: Vec<_> =
+        plan["lines"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
+    assert_eq!((exit, &plan["applied"]), (0, &json!(false)));
+    assert_eq!(actions, ["create", "create", "deactivate", "create", "create", "change"], "{plan}");
+    let output = fresh.world.run(&["setup", "--brand", "Example"]);
+    assert_eq!(output.status, 2, "{}", output.stdout);
+    assert!(output.stderr.contains("--yes"), "{}", output.stderr);
+    assert_eq!((fresh.counts(), fresh.secret()), ([0, 0, 1, 0], before));
+    assert!(fresh.world.okta.change(|org| org.inline_hooks[0].is_active));
+}
+
+#[test]
+fn what_is_missing_is_named_before_anything_is_changed() {
+    for (variable, named) in [("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN"), ("OKTA_API_TOKEN", "OKTA_API_TOKEN")] {
+        let mut fresh = Fresh::start();
+        fresh.world.environment.remove(variable);
+        let output = fresh.world.run(&SETUP);
+        assert_eq!(output.status, 2);
+        assert!(output.stderr.contains(named), "{}", output.stderr);
+        assert_eq!(fresh.counts(), [0; 4]);
+    }
+    let fresh = Fresh::start();
+    let output = fresh.world.run(&["setup", "--yes"]);
+    assert!(output.status == 2 && output.stderr.contains("--brand"), "{}", output.stderr);
+    assert_eq!(fresh.counts(), [0; 4]);
+}
+
+#[test]
+fn it_continues_where_a_run_has_ended() {
+    let mut fresh = Fresh::start();
+    // A standard key creates services, but no keys.
+    let standard = Key { secret: "standard-secret".into(), friendly_name: String::new(), power: Power::Standard };
+    let sid = "SK00000000000000000000000000000009";
+    fresh.world.twilio.change(|account| account.keys.insert(sid.to_owned(), standard));
+    fresh.world.environment.insert("TWILIO_API_KEY", sid.to_owned());
+    fresh.world.environment.insert("TWILIO_API_SECRET", "standard-secret".to_owned());
+    let output = fresh.world.run(&SETUP);
+    assert!(output.status == 2 && output.stderr.contains("/twilio/iam/api-keys/create"), "{}", output.stderr);
+    assert_eq!(fresh.counts(), [1, 1, 0, 0]);
+    fresh.world.environment.remove("TWILIO_API_KEY");
+    assert_done(&fresh.world.run(&SETUP));
+    assert_eq!(fresh.counts(), [1, 2, 1, 1], "the same service is used");
+}
+
+#[test]
+fn a_service_that_exists_is_offered_and_adopted() {
+    let fresh = Fresh::start();
+    fresh.world.twilio.change(|account| account.services.insert(SERVICE.to_owned(), Service::default()));
+    let output = fresh.world.run(&SETUP);
+    assert!(output.status == 2 && output.stderr.contains(&format!("--adopt {SERVICE}")), "{}", output.stderr);
+    assert_done(&fresh.world.run(&["setup", "--adopt", SERVICE, "--yes"]));
+    assert_eq!((fresh.counts(), &fresh.secret()["verify_service_sid"]), ([1, 1, 1, 1], &json!(SERVICE)));
+    assert!(fresh.world.twilio.change(|account| account.services[SERVICE].custom_code_enabled));
+}
+
+#[test]
+fn another_telephony_hook_goes_and_comes_back_if_ours_cannot_be_created() {
+    let fresh = Fresh::start();
+    fresh.other_hook();
+    fresh.world.okta.change(|org| org.refused_hooks = 1);
+    let output = fresh.world.run(&SETUP);
+    assert!(output.status == 2 && output.stderr.contains("active again"), "{}", output.stderr);
+    assert!(fresh.world.okta.change(|org| org.inline_hooks.len() == 1 && org.inline_hooks[0].is_active));
+    assert_done(&fresh.world.run(&SETUP));
+    let active = fresh.world.okta.change(|org| org.inline_hooks.iter().map(|hook| hook.is_active).collect::<Vec<_>>());
+    assert_eq!(active, [false, true], "the other one stays, inactive");
+}
+
+#[test]
+fn hooks_that_differ_are_corrected() {
+    let fresh = Fresh::start();
+    assert_done(&fresh.world.run(&SETUP));
+    fresh.world.okta.change(|org| {
+        org.inline_hooks[0].is_active = false;
+        org.inline_hooks[0].channel.header = Some("authorization".to_owned());
+        org.event_hooks[0].is_active = false;
+        org.event_hooks[0].events.pop();
+    });
+    assert_done(&fresh.world.run(&SETUP));
+    assert_eq!(fresh.counts(), [1, 1, 1, 1]);
+    let (exit, report) = fresh.world.run_json(&["doctor", "--only", "okta"]);
+    assert_eq!(exit, 0, "{report}");
+}
+
+#[test]
+fn an_event_hook_that_cannot_be_verified_is_verified_by_the_next_run() {
+    let fresh = Fresh::start();
+    fresh.events.is_broken.store(true, Ordering::SeqCst);
+    let output = fresh.world.run(&SETUP);
+    assert!(output.status == 2 && output.stderr.contains("verify"), "{}", output.stderr);
+    fresh.events.is_broken.store(false, Ordering::SeqCst);
+    assert_done(&fresh.world.run(&SETUP));
+    assert!(fresh.world.okta.change(|org| org.event_hooks.len() == 1 && org.event_hooks[0].is_verified));
+}
+
+#[test]
+fn no_secret_is_printed() {
+    for form in [&[][..], &["--json"], &["--plain"]] {
+        let fresh = Fresh::start();
+        fresh.other_hook();
+        let outputs = [fresh.world.run(&[&SETUP, form].concat()), fresh.world.run(&[&["setup"], form].concat())];
+        let secret = fresh.secret();
+        let mut private: Vec<_> =
+            ["auth_secret", "twilio_api_key_secret"].map(|name| secret[name].as_str().unwrap().to_owned()).into();
+        private.extend(["OKTA_API_TOKEN", "TWILIO_AUTH_TOKEN"].map(|name| fresh.world.environment[name].clone()));
+        private.extend(["Name of a hook", "other.example.com"].map(str::to_owned));
+        for output in outputs {
+            assert_done(&output);
+            for text in &private {
+                assert!(!output.stdout.contains(text) && !output.stderr.contains(text), "{text}: {}", output.stdout);
+            }
+        }
+    }
+}
