@@ -158,6 +158,28 @@ fn a_second_run_changes_nothing() {
 }
 
 #[test]
+fn it_uses_the_printed_permissions_only() {
+    let fresh = Fresh::start();
+    fresh.other_hook();
+    fresh.world.set_variable("VERIFY_RATE_LIMITS", "okta_user=user_id");
+    let (_, printed) = fresh.world.run_json(&["permissions", "setup"]);
+    assert_done(&fresh.world.run(&SETUP));
+    let permitted = |list: &Value, used: Vec<String>| {
+        let list: Vec<_> = list.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        assert!(!used.is_empty());
+        for name in used {
+            assert!(list.contains(&name.as_str()), "{name}: {printed}");
+        }
+    };
+    permitted(&printed["aws"]["Statement"][0]["Action"], fresh.world.aws.change(|account| account.used.clone()));
+    permitted(&printed["twilio"]["allow"], fresh.world.twilio.change(|account| account.used.clone()));
+    // A scope to manage includes the one to read.
+    let scopes =
+        fresh.world.okta.change(|org| org.used.iter().map(|scope| scope.replace(".read", ".manage")).collect());
+    permitted(&printed["okta"], scopes);
+}
+
+#[test]
 fn nothing_is_changed_for_a_plan_or_without_a_yes() {
     let fresh = Fresh::start();
     fresh.other_hook();
