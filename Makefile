@@ -109,6 +109,7 @@ release: ## Build the files of a release into target/release-files: two release 
 # Linked against an old glibc, so that it runs on any current Linux.
 build-cli: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp
 	RUSTFLAGS="$(REMAP_PATHS)" tools/with-progress "building for release" cargo zigbuild --release --locked --package okta-twilio-cli --target $(RUST_TARGET).2.17
+	tools/check-build-paths "$(TARGET_DIR)/$(RUST_TARGET)/release" okta-twilio
 
 check-versions: ## Check that all versions agree, and that the changelog has them (TAG=v1.2.3)
 	@tools/release check $(TAG)

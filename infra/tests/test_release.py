@@ -93,14 +93,30 @@ class Versions(unittest.TestCase):
 class BillOfMaterials(unittest.TestCase):
     def test_it_holds_each_crate_of_the_binaries_and_is_the_same_each_time(self):
         release = load()
-        document = release.sbom()
-        self.assertEqual(document, release.sbom())
-        shipped = {(crate["name"], crate["version"]) for crate in release.third_party_notices().shipped_crates()}
+        document = release.sbom(release.FUNCTIONS)
+        self.assertEqual(document, release.sbom(release.FUNCTIONS))
+        shipped = {(crate["name"], crate["version"]) for crate in release.third_party_notices().shipped_crates(release.FUNCTIONS)}
         self.assertEqual({(each["name"], each["version"]) for each in document["components"]}, shipped)
         self.assertIn("aws-lc-rs", {each["name"] for each in document["components"]})
         for each in document["components"]:
             self.assertRegex(each["hashes"][0]["content"], "^[0-9a-f]{64}$")
             self.assertTrue(each["licenses"][0]["expression"])
+
+    def test_the_command_line_tool_has_files_of_its_own(self):
+        release = load()
+        release.OUTPUT = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, release.OUTPUT)
+        own = ("sbom-okta-twilio.cdx.json", "THIRD-PARTY-NOTICES-okta-twilio.txt")
+        with contextlib.redirect_stdout(io.StringIO()):
+            release.finish()
+            self.assertFalse(any((release.OUTPUT / name).exists() for name in own), "there is no tool in this release")
+            (release.OUTPUT / "okta-twilio-linux-arm64").write_bytes(b"a binary")
+            release.finish()
+        # Only the tool reads arguments.
+        for name in own:
+            self.assertIn("clap", (release.OUTPUT / name).read_text())
+            self.assertIn(f"  {name}\n", (release.OUTPUT / "SHA256SUMS").read_text())
+        self.assertNotIn("clap", (release.OUTPUT / "sbom.cdx.json").read_text())
 
 
 if __name__ == "__main__":
