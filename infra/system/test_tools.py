@@ -289,7 +289,7 @@ class Smoke(unittest.TestCase):
             ((404, {"message": "Not Found"}), "no such route"),
             ((403, {"message": "Forbidden"}), "in front of the function"),
             ((500, {"message": "Internal Server Error"}), "make logs"),
-            ((200, {"commands": []}), "open to everybody"),
+            ((200, {"commands": []}), "accepts every caller"),
             ((401, {"message": "someone else's"}), "unexpected response 401"),
             ((401, "<html>private text</html>"), "unexpected response 401"),
             ((401, self.OURS("another_reason")), "unexpected response 401"),
@@ -318,6 +318,10 @@ class Smoke(unittest.TestCase):
         done, requests = self.answered(*answers, OKTA_TWILIO_BEARER_TOKEN="a-token")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(requests[1][0]["Authorization"], "Bearer a-token")
+        # `make test-aws` looks for these words.
+        self.assertIn("without a token", done.stdout)
+        refused, _ = self.answered((401, {"message": "Unauthorized"}), (401, {"message": "Unauthorized"}), OKTA_TWILIO_BEARER_TOKEN="a-token")
+        self.assertIn("is refused (401)", refused.stdout)
 
     def test_addresses_that_cannot_be_right(self):
         for url in ("http://hooks.example.com/telephony", "https://hooks.example.com", "ftp://x/telephony", "hooks"):
