@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import sys
+import zipfile
 
 import boto3
 import botocore.config
@@ -114,6 +115,16 @@ class Configuration:
             if value is not None:
                 return value
         return None
+
+
+def architecture_of(path):
+    """The architecture that a function's zip was built for, from the ELF header of its binary."""
+    try:
+        with zipfile.ZipFile(path) as zipped, zipped.open("bootstrap") as binary:
+            machine = int.from_bytes(binary.read(20)[18:20], "little")
+    except FileNotFoundError as error:
+        raise Failure(f"{path.relative_to(ROOT)} does not exist: run `make build`") from error
+    return {0x3E: "x86_64", 0xB7: "arm64"}.get(machine)
 
 
 def session(configuration):

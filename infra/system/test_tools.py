@@ -475,6 +475,14 @@ class Deploy(unittest.TestCase):
         self.assertEqual(first, again)
         self.assertEqual(len({first, countries, hooks}), 3)
 
+    def test_zips_of_another_architecture_are_refused(self):
+        built_for = parameters()["Architecture"]
+        other = "x86_64" if built_for == "arm64" else "arm64"
+        self.assertEqual(self.script("deploy", "configure", ARCHITECTURE=other).returncode, 0)
+        done = self.script("deploy", "run")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"is for {built_for}, and the stack for {other}: run `make build ARCH={other}`", done.stderr)
+
     def test_what_was_not_built_is_named(self):
         self.assertEqual(self.script("deploy", "configure").returncode, 0)
         zipped = self.folder / "target/lambda" / FUNCTIONS[0] / "bootstrap.zip"
