@@ -183,10 +183,6 @@ class Stack:
     def outputs(self):
         return {output["OutputKey"]: output["OutputValue"] for output in self.description.get("Outputs", [])}
 
-    @property
-    def parameters(self):
-        return {given["ParameterKey"]: given.get("ParameterValue", "") for given in self.description.get("Parameters", [])}
-
     def output(self, name):
         """The output's value, or `None` if this stack does not have it."""
         return self.outputs.get(name)

@@ -480,6 +480,7 @@ OUTPUTS = {
     "TelephonyUrl": "TelephonyFunction",
     "EventsUrl": "EventFunction",
     "HooksSecretArn": None,
+    "OktaSecretArn": None,
     "FeedbackQueueUrl": "FeedbackQueue",
     "FeedbackDeadLetterQueueUrl": "FeedbackDeadLetterQueue",
     "SendsTableName": None,
@@ -493,6 +494,8 @@ def outputs_say_what_comes_next(stack):
         there = needs is None or needs in stack.resources
         if name == "SendsTableName":
             there = stack.values["Hooks"] != "events" or stack.values["SendsTable"] != ""
+        elif name == "OktaSecretArn":
+            there = stack.values["OktaSecretId"] != ""
         if (name in stack.outputs) != there:
             yield f"output {name}"
 

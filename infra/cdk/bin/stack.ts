@@ -8,12 +8,14 @@ import { Parameters, propsFor } from './parameters';
 export class OktaTwilioStack extends Stack {
   constructor(scope: Construct, id: string, code: OktaTwilioHooksProps['code'], get: Parameters, props?: StackProps) {
     super(scope, id, props);
-    const hooks = new OktaTwilioHooks(this, 'Hooks', propsFor(this, get, code));
+    const hooksProps = propsFor(this, get, code);
+    const hooks = new OktaTwilioHooks(this, 'Hooks', hooksProps);
     const url = hooks.telephonyUrl ?? hooks.eventsUrl;
     const outputs: [string, string, string | undefined][] = [
       ['TelephonyUrl', "URL of Okta's telephony inline hook", hooks.telephonyUrl],
       ['EventsUrl', "URL of Okta's event hook", hooks.eventsUrl],
       ['HooksSecretArn', 'The hooks secret. Requests get 503 until it has Twilio credentials.', hooks.hooksSecret.secretArn],
+      ['OktaSecretArn', 'The Okta secret; make secrets WHICH=okta fills it in', hooksProps.okta?.secret.secretArn],
       ['FeedbackQueueUrl', 'Queue of the feedback', hooks.feedbackQueue?.queueUrl],
       [
         'FeedbackDeadLetterQueueUrl',
