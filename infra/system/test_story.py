@@ -356,7 +356,7 @@ class Tokens(unittest.TestCase):
         for token, status, said in (
             (self.token(), 0, "an impossible number is refused"),
             (self.token(scp=["openid"]), 1, "is refused (403)"),
-            ("", 0, "start and secret are not proven"),
+            ("", 0, "start and secret are not checked"),
         ):
             with self.subTest(said):
                 environment["OKTA_TWILIO_BEARER_TOKEN"] = token
