@@ -11,7 +11,6 @@ use okta_twilio::{
     secrets::TwilioCredentials,
     twilio::ErrorCode,
 };
-use reqwest::RequestBuilder;
 use secrecy::SecretString;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -223,16 +222,6 @@ impl Twilio {
     ) -> Result<T, TwilioError> {
         let request = self.credentials.authenticate(self.http.post(self.url(api, path, &[])).form(form));
         read(call::once(request).await, permission)
-    }
-
-    /// Deletes a resource.
-    ///
-    /// # Errors
-    /// As [`Twilio::get`]. A resource that does not exist is an error.
-    pub(crate) async fn delete(&self, (api, path): (Api, &str), permission: &'static str) -> Result<(), TwilioError> {
-        let build = || -> RequestBuilder { self.credentials.authenticate(self.http.delete(self.url(api, path, &[]))) };
-        let response = call::once(build()).await.map_err(TwilioError::NoResponse)?;
-        if response.status.is_success() { Ok(()) } else { Err(TwilioError::of(&response, permission)) }
     }
 
     fn url(&self, api: Api, path: &str, query: &[(&str, &str)]) -> Url {

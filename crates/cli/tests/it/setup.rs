@@ -28,17 +28,9 @@ struct Fresh {
 impl Fresh {
     fn start() -> Self {
         let (world, events) = (World::healthy(), EventsUrl::start());
-        world.twilio.change(|account| {
-            account.services.clear();
-            account.keys.clear();
-        });
-        world.okta.change(|org| {
-            org.inline_hooks.clear();
-            org.event_hooks.clear();
-        });
-        let secret = json!({"auth_secret": hooks_secret()["auth_secret"], "note": "of somebody else"});
+        let auth_secret = hooks_secret()["auth_secret"].as_str().unwrap().to_owned();
+        clear(&world, &auth_secret);
         world.aws.change(|account| {
-            account.secrets.insert(HOOKS_SECRET_ARN.to_owned(), Some(secret.to_string()));
             let outputs = &mut account.stack.as_mut().unwrap().outputs;
             outputs.insert("TelephonyUrl".to_owned(), "https://hooks.example.com/telephony".to_owned());
             outputs.insert("EventsUrl".to_owned(), format!("http://{}/events", events.address));
@@ -66,6 +58,20 @@ impl Fresh {
         let other = InlineHook { id, name: "Name of a hook".to_owned(), kind, is_active: true, channel };
         self.world.okta.change(|org| org.inline_hooks.push(other));
     }
+}
+
+/// Leaves what a deployment makes: the functions, and a hooks secret that has no credentials for Twilio.
+fn clear(world: &World, auth_secret: &str) {
+    world.twilio.change(|account| {
+        account.services.clear();
+        account.keys.clear();
+    });
+    world.okta.change(|org| {
+        org.inline_hooks.clear();
+        org.event_hooks.clear();
+    });
+    let secret = json!({"auth_secret": auth_secret, "note": "of somebody else"}).to_string();
+    world.aws.change(|account| account.secrets.insert(HOOKS_SECRET_ARN.to_owned(), Some(secret)));
 }
 
 /// A URL that answers Okta's challenge if the secret is right.
@@ -137,6 +143,17 @@ fn from_nothing_to_a_pair_of_hooks_that_doctor_finds_nothing_wrong_with() {
     });
     let (exit, report) = fresh.world.run_json(&["doctor", "--only", "twilio,okta"]);
     assert_eq!((exit, &report["summary"]["warn"]), (0, &0.into()), "{report}");
+}
+
+#[test]
+fn the_real_functions_accept_what_it_has_stored_in_okta() {
+    let world = World::with_hooks();
+    // The functions do not know this secret. When Okta sends it, they read the hooks secret again.
+    clear(&world, "another-caller-secret-of-this-stack");
+    assert_done(&world.run(&SETUP));
+    assert!(world.okta.change(|org| org.event_hooks[0].is_verified), "by the real event-hook");
+    let (exit, report) = world.run_json(&["doctor", "--only", "A3,twilio,okta,E1"]);
+    assert_eq!(exit, 0, "{report}");
 }
 
 #[test]
