@@ -79,7 +79,7 @@ fn a_code_is_followed_from_okta_to_the_phone_and_back() {
     assert_has(browser.script(news, &[]).as_str().unwrap(), &["A code for +12025550123 was sent."]);
 
     browser.click(&format!("{NEWEST} [data-key=type]"));
-    browser.wait_for_text("article[data-outcome=reported]", &["Twilio knows that the code was right."]);
+    browser.wait_for_text("article[data-outcome=reported]", &["Twilio now knows that the code was right."]);
     let sign_in = "article[data-outcome=sent]";
     browser.wait_for_text(sign_in, &["approved"]);
     assert_has(&browser.cell(sign_in, "Feedback"), &["approved", "Found in the sends table"]);
@@ -104,7 +104,7 @@ fn refusals_and_failures_say_why_and_what_okta_does() {
     assert_has(&browser.cell(NEWEST, "Decided"), &["The number's country is blocked.", "country_blocked"]);
     assert_has(&browser.cell(NEWEST, "Twilio"), &["no request"]);
     assert_has(&browser.cell(NEWEST, "Response to Okta"), &["200", "Okta sends the code itself"]);
-    assert_has(&browser.cell(NEWEST, "Phone"), &["shows nothing"]);
+    assert_has(&browser.cell(NEWEST, "Phone"), &["no message"]);
     browser.send("telephony-twilio-60410-fraud-guard", "failed");
     assert_has(&browser.cell(NEWEST, "Decided"), &["Twilio blocked the number as fraud.", "60410", "Safe List"]);
     assert_has(&browser.cell(NEWEST, "Twilio"), &["403, error 60410"]);
@@ -113,7 +113,7 @@ fn refusals_and_failures_say_why_and_what_okta_does() {
     browser.send(SIGN_IN, "sent");
 
     let filters = browser.text("#filters");
-    for counter in ["All 4", "Sent 1", "Refused 1", "Failed 1", "Turned away 1", "Approved 0", "Okta's events 0"] {
+    for counter in ["All 4", "Sent 1", "Refused 1", "Failed 1", "Rejected 1", "Approved 0", "Okta's events 0"] {
         assert!(filters.contains(counter), "{counter} in {filters}");
     }
     for (filter, shown) in [("refused", 1), ("all", 4)] {
@@ -162,7 +162,7 @@ fn what_comes_another_way_shows_as_well() {
         .header("auth_secret", "local-development-only")
         .send(event["body"].as_str().unwrap());
     assert_eq!(answer.unwrap().status(), 200);
-    browser.wait_for_text("article[data-outcome=sent]", &["sign-in", NUMBER, "826053", "concluded from the log"]);
+    browser.wait_for_text("article[data-outcome=sent]", &["sign-in", NUMBER, "826053", "derived from the log"]);
     assert_eq!(browser.rows(), 1);
 }
 
