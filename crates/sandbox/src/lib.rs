@@ -10,6 +10,7 @@ mod control;
 pub mod deployment;
 pub mod dynamodb;
 pub mod events;
+mod exchanges;
 pub mod exclusive;
 pub mod front;
 pub mod guard;

@@ -1,9 +1,9 @@
 //! `report`: sums, suspicion and privacy.
 
-use sandbox::{aws_account::LogGroup, twilio_account::Attempt};
+use sandbox::twilio_account::Attempt;
 use serde_json::json;
 
-use crate::world::{SERVICE, World};
+use crate::world::{SERVICE, TELEPHONY_LOG, World};
 
 /// Attempts of a country: `converted` of `count`, each of another number of one range.
 fn attempts(country: &'static str, range: &str, count: u32, converted: u32) -> Vec<Attempt> {
@@ -45,9 +45,8 @@ fn world(lists: &[Vec<Attempt>]) -> World {
     world.twilio.change(|account| account.attempts = all);
     let line =
         |reason: &str| json!({"timestamp": time(now_seconds() - 60), "message": "otp_refused", "reason": reason});
-    let lines = ["country_not_allowed", "country_not_allowed", "paused"].map(|reason| line(reason).to_string()).into();
-    let group = LogGroup { lines, ..LogGroup::default() };
-    world.aws.change(|account| account.log_groups.insert("/aws/lambda/okta-twilio-telephony-hook".to_owned(), group));
+    let lines = ["country_not_allowed", "country_not_allowed", "paused"].map(|reason| line(reason).to_string());
+    world.aws.change(|account| account.log_groups.get_mut(TELEPHONY_LOG).unwrap().lines.extend(lines));
     world
 }
 

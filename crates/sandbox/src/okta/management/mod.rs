@@ -31,7 +31,7 @@ pub use self::{
     system_log::LogEvent,
 };
 use super::{error::OktaError, options::OktaOptions, tokens::Tokens, users::OktaUser};
-use crate::{clock::Clock, loopback::Server};
+use crate::{clock::Clock, exchanges, loopback::Server};
 
 /// A running org.
 pub struct OktaOrg {
@@ -97,7 +97,8 @@ impl OktaOrg {
             made: 0,
         };
         let org = Arc::new(Mutex::new(org));
-        let server = Server::start(Router::new().fallback(handle).with_state(Arc::clone(&org)));
+        let server =
+            Server::start(exchanges::recorded(Router::new().fallback(handle).with_state(Arc::clone(&org)), "okta"));
         Self { server, org }
     }
 

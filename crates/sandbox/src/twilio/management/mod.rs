@@ -30,7 +30,7 @@ pub use self::{
     services::{Bucket, RateLimit, Service, Template},
 };
 use super::error::TwilioError;
-use crate::loopback::Server;
+use crate::{exchanges, loopback::Server};
 
 /// A running account.
 pub struct TwilioAccount {
@@ -84,7 +84,10 @@ impl TwilioAccount {
             made: 0,
         };
         let account = Arc::new(Mutex::new(account));
-        let server = Server::start(Router::new().fallback(handle).with_state(Arc::clone(&account)));
+        let server = Server::start(exchanges::recorded(
+            Router::new().fallback(handle).with_state(Arc::clone(&account)),
+            "twilio",
+        ));
         Self { server, account }
     }
 
