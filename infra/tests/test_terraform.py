@@ -1,6 +1,6 @@
 """The Terraform example names what exists: the stack's outputs, the header and the events that the functions read.
 
-No package registry has the `terraform` program, so a parser of its language reads the example here.
+A parser of its language reads the example here: neither the program nor the providers were to be had.
 """
 
 import re
