@@ -49,6 +49,10 @@ pub(crate) enum SetupError {
     NotVerified,
     #[error("there is no terminal to ask: give --yes to apply the plan, or --plan to see it")]
     NotConfirmed,
+    #[error("this process cannot handle signals")]
+    NoSignals,
+    #[error("stopped between two steps: run this command again to continue")]
+    Interrupted,
     #[error("something is not as planned after all changes: run `okta-twilio doctor`")]
     NotAsPlanned,
 }

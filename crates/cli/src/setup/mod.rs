@@ -4,6 +4,7 @@
 //! stored in the hooks secret right away, so a second run continues where the first one ended.
 
 mod error;
+mod interrupts;
 mod okta;
 mod plan;
 mod secret;
@@ -22,6 +23,7 @@ use okta_twilio::{
 
 pub(crate) use self::error::SetupError;
 use self::{
+    interrupts::Interrupts,
     plan::{Action, Plan, Step},
     secret::HooksFields,
 };
@@ -131,13 +133,20 @@ pub(crate) async fn run(
     if after.is_done() { Ok(ExitCode::SUCCESS) } else { Err(SetupError::NotAsPlanned.into()) }
 }
 
+/// Applies the plan step by step. A step is a change and its record, so Ctrl-C ends the command between two steps only.
 async fn apply(state: &State, plan: &Plan, context: &Context<'_>, terminal: Terminal) -> Result<(), Failure> {
+    let mut interrupts = Interrupts::start()?;
     let service = twilio::apply_service(&state.twilio, plan, context, terminal).await?;
+    interrupts.check().await?;
     twilio::apply_rate_limits(&service, plan, context, terminal).await?;
+    interrupts.check().await?;
     if plan.has(Step::Key, Action::Create) {
         twilio::create_key(&service, context, terminal).await?;
+        interrupts.check().await?;
     }
-    okta::apply(&state.okta, state.secret.auth_secret(), plan, context, terminal).await
+    okta::apply_telephony(&state.okta, state.secret.auth_secret(), plan, context, terminal).await?;
+    interrupts.check().await?;
+    Ok(okta::apply_events(&state.okta, state.secret.auth_secret(), plan, context, terminal).await?)
 }
 
 async fn context<'a>(

@@ -10,7 +10,6 @@ use super::{
     plan::{Action, Plan, Step},
 };
 use crate::{
-    failure::Failure,
     okta::{
         OktaError,
         hooks::{EVENTS, EventHook, InlineHook, Status, Target},
@@ -102,27 +101,45 @@ pub(super) fn plan(state: &State, plan: &mut Plan) {
     plan.add(Step::Verification, verification, "the event hook is verified");
 }
 
-/// Creates or changes both hooks, and verifies the event hook.
+/// Creates or changes the telephony hook.
 ///
 /// # Errors
 /// Fails if Okta refuses. The hook that was active before is then active again.
-pub(super) async fn apply(
+pub(super) async fn apply_telephony(
     state: &State,
     secret: &SecretString,
     plan: &Plan,
     context: &Context<'_>,
     terminal: Terminal,
-) -> Result<(), Failure> {
-    if !plan.has(Step::TelephonyHook, Action::Keep) || state.other.is_some() {
-        terminal.progress("Setting up the telephony hook");
-        let url = output(context, "TelephonyUrl")?;
-        let target = Target { name: TELEPHONY_NAME, url, header: &context.header, secret };
-        replace_active(state, &target, context).await?;
+) -> Result<(), SetupError> {
+    if plan.has(Step::TelephonyHook, Action::Keep) && state.other.is_none() {
+        return Ok(());
     }
+    terminal.progress("Setting up the telephony hook");
+    let url = output(context, "TelephonyUrl")?;
+    let target = Target { name: TELEPHONY_NAME, url, header: &context.header, secret };
+    replace_active(state, &target, context).await
+}
+
+/// Creates or changes the event hook, and has Okta verify it.
+///
+/// # Errors
+/// Fails if Okta refuses, or the hook does not answer its challenge.
+pub(super) async fn apply_events(
+    state: &State,
+    secret: &SecretString,
+    plan: &Plan,
+    context: &Context<'_>,
+    terminal: Terminal,
+) -> Result<(), SetupError> {
+    if plan.has(Step::EventHook, Action::Keep) && plan.has(Step::Verification, Action::Keep) {
+        return Ok(());
+    }
+    terminal.progress("Setting up the event hook");
     let url = output(context, "EventsUrl")?;
     let target = Target { name: EVENTS_NAME, url, header: &context.header, secret };
     let hook = event_hook(state, &target, plan, context).await?;
-    if !plan.has(Step::Verification, Action::Keep) {
+    if !hook.is_verified() {
         terminal.progress("Verifying the event hook");
         verify(&hook, context).await?;
     }

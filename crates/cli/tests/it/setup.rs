@@ -3,10 +3,12 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpListener},
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use sandbox::{
@@ -268,6 +270,30 @@ fn another_telephony_hook_goes_and_comes_back_if_ours_cannot_be_created() {
     assert_done(&fresh.world.run(&SETUP));
     let active = fresh.world.okta.change(|org| org.inline_hooks.iter().map(|hook| hook.is_active).collect::<Vec<_>>());
     assert_eq!(active, [false, true], "the other one stays, inactive");
+}
+
+#[test]
+fn ctrl_c_never_leaves_the_org_without_a_hook() {
+    let fresh = Fresh::start();
+    fresh.other_hook();
+    fresh.world.okta.change(|org| org.delay = Duration::from_millis(500));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_okta-twilio"));
+    command.args(SETUP).env_clear().envs(fresh.world.aws.variables()).envs(&fresh.world.environment);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The other hook is off, and Okta's response to that is still on its way.
+    while fresh.world.okta.change(|org| org.inline_hooks[0].is_active) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), stderr.contains("run this command again")), (Some(2), true), "{stderr}");
+    let active =
+        || fresh.world.okta.change(|org| org.inline_hooks.iter().map(|hook| hook.is_active).collect::<Vec<_>>());
+    assert_eq!((active(), fresh.counts()), (vec![false, true], [1, 1, 2, 0]));
+    fresh.world.okta.change(|org| org.delay = Duration::ZERO);
+    assert_done(&fresh.world.run(&SETUP));
+    assert_eq!((active(), fresh.counts()), (vec![false, true], [1, 1, 2, 1]));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod system_log;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -63,6 +64,8 @@ pub struct Org {
     pub denied: BTreeSet<&'static str>,
     /// Requests that are left in this minute.
     pub requests_left: u32,
+    /// Each response comes so much later than what it reports.
+    pub delay: Duration,
     /// How many of the next inline hooks are not created, because Okta fails.
     pub refused_hooks: u32,
     /// Whether the service app requires a proof of possession.
@@ -89,6 +92,7 @@ impl OktaOrg {
             users: BTreeMap::new(),
             denied: BTreeSet::new(),
             requests_left: 600,
+            delay: Duration::ZERO,
             refused_hooks: 0,
             requires_dpop: false,
             used: Vec::new(),
@@ -125,10 +129,11 @@ async fn handle(
     body: Bytes,
 ) -> Response {
     let call = Call::read(&method, &uri, &headers, &body);
-    let (answer, left, now) = {
+    let (answer, left, now, delay) = {
         let mut org = lock(&org);
-        (org.answer(&call), org.requests_left, org.clock.now())
+        (org.answer(&call), org.requests_left, org.clock.now(), org.delay)
     };
+    tokio::time::sleep(delay).await;
     let answer = match answer {
         Ok(Step::Call(request)) => {
             // A hook's call blocks, and the hook can ask this org meanwhile.
