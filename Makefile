@@ -42,7 +42,7 @@ REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices redrive report test-infra update-countries tools clean check-arch \
+.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices redrive report setup test-infra update-countries tools clean check-arch \
 	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List the targets
@@ -176,6 +176,10 @@ notices: ## Rewrite THIRD-PARTY-NOTICES.txt, after a change of dependencies
 
 # The command line tool, for the stack of STACK or of deploy.toml.
 CLI = "$(TARGET_DIR)/debug/okta-twilio"
+
+setup: ## Set Twilio and Okta up for the deployed stack: BRAND="Example" or ADOPT=VA…; PLAN=1 only shows the plan
+	$(BUILD)
+	@$(CLI) setup $(if $(BRAND),--brand "$(BRAND)") $(if $(ADOPT),--adopt "$(ADOPT)") $(if $(PLAN),--plan)
 
 report: ## Report cost, use and suspected pumping of the stack's codes (DAYS=7 BY=country HTML=report.html)
 	$(BUILD)
