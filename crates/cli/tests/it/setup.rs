@@ -248,6 +248,54 @@ fn it_continues_where_a_run_has_ended() {
     assert_eq!(fresh.counts(), [1, 2, 1, 1], "the same service is used");
 }
 
+/// Lets a run fail at each of its requests, and then lets another run finish. Returns how many requests a whole run has.
+fn fails_at_each_request(refuse: impl Fn(&World, Option<u32>)) -> u32 {
+    for number in 0..100 {
+        let fresh = Fresh::start();
+        fresh.world.set_variable("VERIFY_RATE_LIMITS", "okta_user=user_id,okta_address=ip");
+        refuse(&fresh.world, Some(number));
+        let output = fresh.world.run(&SETUP);
+        refuse(&fresh.world, None);
+        if output.status == 0 {
+            return number;
+        }
+        assert_eq!(output.status, 2, "request {number}: {}{}", output.stdout, output.stderr);
+        let output = fresh.world.run(&SETUP);
+        assert_eq!(output.status, 0, "after request {number}: {}", output.stderr);
+        assert_eq!(fresh.counts(), [1, 1, 1, 1], "after request {number}: nothing is left over");
+        assert!(fresh.world.okta.change(|org| org.event_hooks[0].is_verified));
+        let output = fresh.world.run(&["setup", "--json"]);
+        assert!(output.status == 0 && !output.stdout.contains("create"), "{}", output.stdout);
+    }
+    panic!("a run has fewer requests");
+}
+
+#[test]
+fn it_continues_after_a_failure_at_any_request_to_twilio() {
+    let requests = fails_at_each_request(|world, after| world.twilio.change(|account| account.refuses_after = after));
+    assert!(requests > 10, "{requests}");
+}
+
+#[test]
+fn it_continues_after_a_failure_at_any_request_to_okta() {
+    let requests = fails_at_each_request(|world, after| world.okta.change(|org| org.refuses_after = after));
+    assert!(requests > 6, "{requests}");
+}
+
+#[test]
+fn a_service_whose_sid_could_not_be_stored_is_found_again() {
+    let fresh = Fresh::start();
+    fresh.world.aws.change(|account| account.denied.insert("secretsmanager:PutSecretValue"));
+    let output = fresh.world.run(&SETUP);
+    assert!(output.status == 2 && output.stderr.contains("secretsmanager:PutSecretValue"), "{}", output.stderr);
+    fresh.world.aws.change(|account| account.denied.clear());
+    let output = fresh.world.run(&SETUP);
+    let sid = fresh.world.twilio.change(|account| account.services.keys().next().unwrap().clone());
+    assert!(output.status == 2 && output.stderr.contains(&sid), "{}", output.stderr);
+    assert_done(&fresh.world.run(&["setup", "--adopt", &sid, "--yes"]));
+    assert_eq!(fresh.counts(), [1, 1, 1, 1]);
+}
+
 #[test]
 fn a_service_that_exists_is_offered_and_adopted() {
     let fresh = Fresh::start();

@@ -66,6 +66,8 @@ pub struct Org {
     pub requests_left: u32,
     /// Each response comes so much later than what it reports.
     pub delay: Duration,
+    /// After so many requests, the caller has lost its rights.
+    pub refuses_after: Option<u32>,
     /// How many of the next inline hooks are not created, because Okta fails.
     pub refused_hooks: u32,
     /// Whether the service app requires a proof of possession.
@@ -93,6 +95,7 @@ impl OktaOrg {
             denied: BTreeSet::new(),
             requests_left: 600,
             delay: Duration::ZERO,
+            refuses_after: None,
             refused_hooks: 0,
             requires_dpop: false,
             used: Vec::new(),
@@ -186,7 +189,9 @@ impl Org {
         }
         self.requests_left -= 1;
         self.used.push(scope.to_owned());
-        if self.denied.contains(scope) {
+        let is_over = self.refuses_after == Some(0);
+        self.refuses_after = self.refuses_after.map(|left| left.saturating_sub(1));
+        if is_over || self.denied.contains(scope) {
             return Err(OktaError::access_denied());
         }
         match path.as_slice() {

@@ -59,6 +59,8 @@ pub struct Account {
     pub attempts: Vec<Attempt>,
     /// How many of the next requests are answered with 429.
     pub throttled: u32,
+    /// After so many requests, the caller has lost its rights.
+    pub refuses_after: Option<u32>,
     /// Entries of a page. Twilio's limit is 1000: a small one makes every reader follow the pages.
     pub page_limit: usize,
     /// The permissions that were used, in order.
@@ -79,6 +81,7 @@ impl TwilioAccount {
             templates: Vec::new(),
             attempts: Vec::new(),
             throttled: 0,
+            refuses_after: None,
             page_limit: 2,
             used: Vec::new(),
             made: 0,
@@ -131,7 +134,9 @@ impl Account {
         let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
         let permission = permission(&call.method, &path).ok_or_else(|| TwilioError::not_found(&call.path.join("/")))?;
         self.used.push(permission.to_owned());
-        if !caller.allows(permission) {
+        let is_over = self.refuses_after == Some(0);
+        self.refuses_after = self.refuses_after.map(|left| left.saturating_sub(1));
+        if is_over || !caller.allows(permission) {
             return Err(TwilioError::new(403, 20006, "Access Denied"));
         }
         match (call.method.as_str(), path.as_slice()) {
