@@ -42,7 +42,7 @@ REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices redrive report setup test-infra update-countries tools clean check-arch \
+.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices check-openapi redrive report setup test-infra update-countries tools clean check-arch \
 	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List the targets
@@ -171,6 +171,12 @@ fuzz: $(CARGO_FUZZ) ## Fuzz the parsers of external bodies, SECONDS_EACH=60
 		RUSTC_BOOTSTRAP=1 tools/with-progress "building, then fuzzing" $(TOOLS)/bin/cargo-fuzz run --fuzz-dir crates/okta-twilio/fuzz $$target -- -max_total_time=$(SECONDS_EACH) -print_final_stats=1 || exit 1; \
 	done
 
+check-openapi: $(TOOLS)/openapi.stamp $(TOOLS)/local-stack.stamp ## Compare the calls of okta-twilio and the stand-ins' responses with the vendors' OpenAPI documents in SPECS=folder
+	@test -n "$(SPECS)" || { echo "SPECS must name a folder with twilio*.json and okta*.json: see tools/check-openapi" >&2; exit 2; }
+	@mkdir -p target && rm -f target/exchanges.jsonl
+	SANDBOX_EXCHANGES="$(CURDIR)/target/exchanges.jsonl" tools/with-progress --tests cargo test --workspace --locked --test it
+	$(TOOLS)/openapi-venv/bin/python tools/check-openapi "$(SPECS)" target/exchanges.jsonl
+
 notices: ## Rewrite THIRD-PARTY-NOTICES.txt, after a change of dependencies
 	tools/third-party-notices
 
@@ -219,6 +225,11 @@ $(VENV)/bin/python:
 $(TOOLS)/local-stack.stamp: tools/local-stack.txt | $(VENV)/bin/python
 	@echo "Installing the AWS emulator and cargo-lambda into .tools (120 MB)"
 	$(PIP_INSTALL) --requirement $<
+	@touch $@
+
+$(TOOLS)/openapi.stamp: tools/openapi.txt
+	python3 -m venv $(TOOLS)/openapi-venv
+	$(subst $(VENV),$(TOOLS)/openapi-venv,$(PIP_INSTALL)) --requirement $<
 	@touch $@
 
 $(TOOLS)/cross-build.stamp: tools/cross-build.txt | $(VENV)/bin/python
