@@ -12,6 +12,7 @@ mod commands;
 mod doctor;
 mod hooks;
 mod okta;
+mod prompts;
 mod report;
 mod setup;
 mod twilio;

@@ -22,13 +22,13 @@ use crate::world::{HOOKS_SECRET_ARN, Output, SERVICE, World, hooks_secret};
 const SETUP: [&str; 4] = ["setup", "--brand", "Example", "--yes"];
 
 /// A deployed stack, and nothing at Twilio and Okta. `events` is the server behind the URL of event-hook.
-struct Fresh {
-    world: World,
+pub(crate) struct Fresh {
+    pub(crate) world: World,
     events: EventsUrl,
 }
 
 impl Fresh {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (world, events) = (World::healthy(), EventsUrl::start());
         let auth_secret = hooks_secret()["auth_secret"].as_str().unwrap().to_owned();
         clear(&world, &auth_secret);
@@ -48,7 +48,7 @@ impl Fresh {
     }
 
     /// The number of Verify services, keys, telephony hooks and event hooks.
-    fn counts(&self) -> [usize; 4] {
+    pub(crate) fn counts(&self) -> [usize; 4] {
         let [services, keys] = self.world.twilio.change(|account| [account.services.len(), account.keys.len()]);
         let [telephony, events] = self.world.okta.change(|org| [org.inline_hooks.len(), org.event_hooks.len()]);
         [services, keys, telephony, events]
