@@ -42,7 +42,7 @@ REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices check-openapi redrive report setup test-infra update-countries tools clean check-arch \
+.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices check-openapi doctor redrive report setup test-infra update-countries tools clean check-arch \
 	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List the targets
@@ -181,17 +181,23 @@ notices: ## Rewrite THIRD-PARTY-NOTICES.txt, after a change of dependencies
 	tools/third-party-notices
 
 # The command line tool, for the stack of STACK or of deploy.toml.
-CLI = "$(TARGET_DIR)/debug/okta-twilio"
+DEPLOYED := $(wildcard $(or $(DEPLOY_CONFIG),deploy.toml))
+CLI_NEEDS := $(if $(DEPLOYED),$(TOOLS)/infra.stamp)
+CLI = $(if $(DEPLOYED),$(INFRA_VENV)/bin/python tools/with-stack) "$(TARGET_DIR)/debug/okta-twilio"
 
-setup: ## Set Twilio and Okta up for the deployed stack: BRAND="Example" or ADOPT=VA…; PLAN=1 only shows the plan
+doctor: $(CLI_NEEDS) ## Check the deployed stack, Twilio and Okta: what is wrong, and what to do (ARGS="--only okta")
+	$(BUILD)
+	@$(CLI) doctor $(ARGS)
+
+setup: $(CLI_NEEDS) ## Set Twilio and Okta up for the deployed stack: BRAND="Example" or ADOPT=VA…; PLAN=1 only shows the plan
 	$(BUILD)
 	@$(CLI) setup $(if $(BRAND),--brand "$(BRAND)") $(if $(ADOPT),--adopt "$(ADOPT)") $(if $(PLAN),--plan)
 
-report: ## Report cost, use and suspected pumping of the stack's codes (DAYS=7 BY=country HTML=report.html)
+report: $(CLI_NEEDS) ## Report cost, use and suspected pumping of the stack's codes (DAYS=7 BY=country HTML=report.html)
 	$(BUILD)
 	@$(CLI) report --days $(or $(DAYS),7) --by $(or $(BY),country) $(if $(HTML),--html "$(HTML)")
 
-redrive: ## Put the stack's dead letters, or those of FEEDBACK_QUEUE_URL, back into the feedback queue
+redrive: $(CLI_NEEDS) ## Put the stack's dead letters, or those of FEEDBACK_QUEUE_URL, back into the feedback queue
 	$(BUILD)
 	@$(CLI) redrive
 

@@ -43,6 +43,8 @@ pub(crate) enum Failure {
     NoQueue,
     #[error("this queue has no dead-letter queue: is it the URL of the queue, and not of its dead-letter queue?")]
     NoDeadLetterQueue,
+    #[error("the file of {0} cannot be read, or is not UTF-8")]
+    UnreadableFile(&'static str),
     #[error(transparent)]
     Setup(#[from] SetupError),
     #[error("standard output cannot be written")]

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
 async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<ExitCode, Failure> {
     let environment = async || Environment::load(&arguments.target).await;
     match &arguments.command {
+        Command::Doctor(options) if options.is_offline() => doctor::run_offline(options, *terminal).await,
         Command::Doctor(options) => doctor::run(options, &environment().await?, terminal).await,
         Command::Pause(options) => pause::pause(options, &environment().await?, *terminal).await,
         Command::Resume(options) => pause::resume(options, &environment().await?, *terminal).await,

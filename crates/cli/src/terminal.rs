@@ -130,6 +130,17 @@ impl Terminal {
         dialoguer::Confirm::new().with_prompt(question).default(false).interact().ok()
     }
 
+    /// Asks on standard error, and reads one line of standard input, which need not be a terminal. Blanks around the
+    /// answer are dropped. `None` at the end of the input.
+    pub(crate) fn ask(self, question: &str) -> Option<String> {
+        let _ = write!(anstream::stderr(), "{question}: ");
+        let mut line = String::new();
+        match io::stdin().read_line(&mut line) {
+            Ok(0) | Err(_) => None,
+            Ok(_length) => Some(line.trim().to_owned()),
+        }
+    }
+
     /// Says why the command could not run.
     pub(crate) fn failed(failure: &Failure) -> ExitCode {
         let _ = writeln!(anstream::stderr(), "okta-twilio: {failure}");

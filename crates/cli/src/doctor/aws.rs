@@ -4,7 +4,7 @@ use okta_twilio::{
     config::{self, StartError, Variables},
     hooks::{events::EventHook, telephony::TelephonyHook},
     okta::OktaSecret,
-    secrets::{SecretError, Warning},
+    secrets::{HooksSecret, SecretError, Warning},
     time::clock::Clock,
 };
 
@@ -91,29 +91,37 @@ fn stack(facts: &Facts, report: &mut Report<'_>) {
 }
 
 fn hooks_secret(facts: &Facts, report: &mut Report<'_>) {
-    const MEANS: &str = "The hooks answer 503, and Okta sends its codes by itself.";
     let check = Check::HooksSecret;
     match (&facts.hooks_text, facts.hooks_secret()) {
-        (_, Some(Ok(secret))) if secret.paused.is_active() => report.warn(
+        (_, Some(secret)) => judge_hooks_secret(secret, report),
+        (Err(error), None) => report.skip(check, error.to_string()),
+        (Ok(_), None) if !matches!(facts.stack, Ok(Some(_))) => report.skip(check, "the stack could not be read"),
+        (Ok(_), None) => judge_hooks_secret(Err(SecretError::NotFound), report),
+    }
+}
+
+/// Judges a hooks secret that the functions' own parser has read.
+pub(super) fn judge_hooks_secret(secret: Result<HooksSecret, SecretError>, report: &mut Report<'_>) {
+    let check = Check::HooksSecret;
+    match secret {
+        Ok(secret) if secret.paused.is_active() => report.warn(
             check,
             "every field can be used, and sending is paused",
             "Users get no code for what is paused.",
             "Run `okta-twilio resume` when the cause is over.",
         ),
-        (_, Some(Ok(secret))) => match unknown_fields(&secret) {
+        Ok(secret) => match unknown_fields(&secret) {
             Some(read) => report.warn(check, read, "The functions ignore such a field.", SECRET_FIX),
             None => report.ok(check, "every field can be used"),
         },
-        (_, Some(Err(error))) => report.fail(check, error.to_string(), MEANS, advice(error)),
-        (Err(error), None) => report.skip(check, error.to_string()),
-        (Ok(_), None) if !matches!(facts.stack, Ok(Some(_))) => report.skip(check, "the stack could not be read"),
-        (Ok(_), None) => report.fail(check, SecretError::NotFound.to_string(), MEANS, advice(SecretError::NotFound)),
+        Err(error) => {
+            let means = "The hooks answer 503, and Okta sends its codes by itself.";
+            report.fail(check, error.to_string(), means, advice(error));
+        }
     }
 }
 
 fn okta_secret(facts: &Facts, report: &mut Report<'_>) {
-    const MEANS: &str = "The event hook cannot ask Okta for phone numbers, so that Twilio gets less feedback.";
-    const FIX: &str = "Store the secret as docs/set-up.md describes under \"What the function may read in Okta\".";
     let check = Check::OktaSecret;
     let Some(event) = facts.function(Hook::Event) else {
         return report.skip(check, "the event hook could not be read, or the stack has none");
@@ -121,15 +129,22 @@ fn okta_secret(facts: &Facts, report: &mut Report<'_>) {
     if Variables::new(&|name| event.variable(name)).optional("OKTA_SECRET_ID").is_none() {
         return report.ok(check, "none, because the event hook does not ask Okta's API");
     }
-    match &facts.okta_text {
-        Err(error) => report.skip(check, error.to_string()),
-        Ok(None) => report.fail(check, SecretError::NotFound.to_string(), MEANS, FIX),
-        Ok(Some(text)) => match OktaSecret::read(text) {
-            Err(error) => report.fail(check, error.to_string(), MEANS, FIX),
-            Ok(secret) => match unknown_fields(&secret) {
-                Some(read) => report.warn(check, read, "The functions ignore such a field.", FIX),
-                None => report.ok(check, "every field can be used"),
-            },
+    match (&facts.okta_text, facts.okta_secret()) {
+        (Err(error), _) => report.skip(check, error.to_string()),
+        (Ok(_), secret) => judge_okta_secret(secret.unwrap_or(Err(SecretError::NotFound)), report),
+    }
+}
+
+/// Judges an Okta secret that the functions' own parser has read.
+pub(super) fn judge_okta_secret(secret: Result<OktaSecret, SecretError>, report: &mut Report<'_>) {
+    const MEANS: &str = "The event hook cannot ask Okta for phone numbers, so that Twilio gets less feedback.";
+    const FIX: &str = "Store the secret as docs/set-up.md describes under \"What the function may read in Okta\".";
+    let check = Check::OktaSecret;
+    match secret {
+        Err(error) => report.fail(check, error.to_string(), MEANS, FIX),
+        Ok(secret) => match unknown_fields(&secret) {
+            Some(read) => report.warn(check, read, "The functions ignore such a field.", FIX),
+            None => report.ok(check, "every field can be used"),
         },
     }
 }
@@ -164,7 +179,7 @@ async fn functions(facts: &Facts, clock: &Clock, report: &mut Report<'_>) {
     let (mut faults, mut doubts, mut well) = (Vec::new(), Vec::new(), Vec::new());
     for (hook, function) in facts.functions() {
         let name = hook.name();
-        if let Err(error) = build(hook, function, clock).await {
+        if let Err(error) = build(hook, &|name| function.variable(name), clock).await {
             faults.push(format!("{name} does not start: {error}"));
         }
         faults.extend(timeout_fault(hook, function).map(|fault| format!("{name}: {fault}")));
@@ -211,11 +226,15 @@ async fn functions(facts: &Facts, clock: &Clock, report: &mut Report<'_>) {
 }
 
 /// Starts the function as far as its variables go.
-async fn build(hook: Hook, function: &FunctionConfiguration, clock: &Clock) -> Result<(), StartError> {
+pub(super) async fn build(
+    hook: Hook,
+    variable: &dyn Fn(&str) -> Option<String>,
+    clock: &Clock,
+) -> Result<(), StartError> {
     let lookup = |name: &str| match name {
         // The file is in the function's layer and not on this machine.
         "EXTRA_CA_FILE" => None,
-        name => function.variable(name),
+        name => variable(name),
     };
     let variables = Variables::new(&lookup);
     config::log_level(&variables)?;

@@ -92,7 +92,10 @@ checks! {
     Deliveries "O11" Okta "Deliveries to event hooks",
     RateLimitLeft "O12" Okta "Rate limit",
     Routes "E1" Hooks "Addresses of the hooks",
+    ThroughOkta "E2" Hooks "Call by Okta",
     Latency "E3" Hooks "Latency",
+    Delivery "E4" Hooks "A code to your phone",
     ClockSkew "E5" Hooks "Clock",
     Feedback "E6" Hooks "Feedback",
+    SecondCode "E7" Hooks "A second code while the first is pending",
 }

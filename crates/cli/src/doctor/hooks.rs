@@ -2,24 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use okta_twilio::{
-    config::Variables,
-    hooks::auth::AuthMode,
     http_client::CallError,
     reason::Reason,
-    secrets::HooksSecret,
     time::clock::{Clock, Timestamp},
 };
-use reqwest::RequestBuilder;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
+    aws::logs::Line,
     call::{self, Response},
-    doctor::{check::Check, facts::Facts, report::Report},
+    doctor::{
+        caller::{Caller, CodeRequest},
+        check::Check,
+        facts::Facts,
+        log::{self, Wanted},
+        report::Report,
+    },
     environment::Environment,
+    okta::{Okta, OktaError, hooks::Status},
     stack::Hook,
 };
 
@@ -156,7 +158,7 @@ async fn latency(urls: &Urls<'_>, facts: &Facts, environment: &Environment, repo
         Ok(caller) => caller,
         Err(why) => return report.skip(check, why),
     };
-    let body = expired_request(environment.clock.now());
+    let body = CodeRequest::expired(environment.clock.now()).body();
     let mut durations = Vec::new();
     for _ in 0..CALLS {
         let started = Instant::now();
@@ -205,87 +207,77 @@ fn reply_fault(response: Result<Response, CallError>) -> Option<(String, &'stati
     Some((read, "Something else answers at this address, or another version.", "Run `make deploy`, and read the log."))
 }
 
+/// Has Okta call the hook with an expired code. The hook's own log says whether the request arrived, because Okta's
+/// answer to an error object is not documented.
+pub(super) async fn through_okta(
+    okta: &Okta,
+    wait: Duration,
+    facts: &Facts,
+    environment: &Environment,
+    report: &mut Report<'_>,
+) {
+    let check = Check::ThroughOkta;
+    if !report.includes(check) {
+        return;
+    }
+    let (Some(url), Ok(aws)) = (facts.output("TelephonyUrl"), environment.aws()) else {
+        return report.skip(check, "the stack could not be read, or has no telephony-hook");
+    };
+    let hooks = match okta.telephony_hooks().await {
+        Ok(hooks) => hooks,
+        Err(error) => return report.skip(check, error.to_string()),
+    };
+    let ours = hooks.iter().find(|hook| hook.channel.is_at(url) && hook.status == Status::Active);
+    let Some(hook) = ours else { return report.skip(check, "Okta has no active hook with our URL (O2)") };
+    let started = environment.clock.now();
+    let request = CodeRequest::expired(started);
+    let executed = okta.execute(&hook.id, &request.body()).await;
+    if let Err(error @ (OktaError::Forbidden { .. } | OktaError::Unauthorized | OktaError::RateLimited)) = &executed {
+        return report.skip(check, error.to_string());
+    }
+    let wanted = Wanted {
+        since: started,
+        any_of: vec![
+            ("okta_event_id", request.event_id.clone()),
+            ("reason", Reason::NotAuthenticated.as_str().to_owned()),
+        ],
+        wait,
+    };
+    let is_ours = |line: &Line| log::text(line, "okta_event_id") == Some(request.event_id.as_str());
+    let lines = match log::wait_for(&wanted, is_ours, aws, facts, &environment.clock).await {
+        Ok(lines) => lines,
+        Err(error) => return report.skip(check, error.to_string()),
+    };
+    let reason = lines.iter().find(|line| is_ours(line)).map(|line| log::text(line, "reason"));
+    let is_refused = lines.iter().any(|line| log::text(line, "reason") == Some(Reason::NotAuthenticated.as_str()));
+    match reason {
+        Some(Some("code_expired")) => report.ok(check, "Okta reached the hook, and the hook knew the code as expired"),
+        Some(_other) => report.fail(
+            check,
+            "Okta reached the hook, but the hook did not see that the code has expired",
+            "The clocks differ, or another version runs.",
+            "Check E5, and run `make deploy`.",
+        ),
+        None if is_refused => report.fail(
+            check,
+            "the hook refused Okta's request",
+            "The secret in Okta differs from auth_secret. Okta sends its codes by itself.",
+            "Enter auth_secret of the hooks secret in Okta: Admin Console, Workflow, Inline hooks.",
+        ),
+        None => report.fail(
+            check,
+            match executed {
+                Ok(()) => "the hook's log does not have Okta's request".to_owned(),
+                Err(error) => format!("the hook's log does not have Okta's request; {error}"),
+            },
+            "Okta does not reach the hook, or the log came late.",
+            "Compare the hook's URL in Okta with the stack's output TelephonyUrl. If they are equal, try --wait 180.",
+        ),
+    }
+}
+
 /// The reason in the hook's error object.
 fn reason(response: &Response) -> Option<String> {
     let body: Value = response.json()?;
     body.pointer("/error/errorCauses/0/reason")?.as_str().map(str::to_owned)
-}
-
-/// Okta's side of the authentication.
-pub(crate) struct Caller {
-    header: HeaderName,
-    secret: HeaderValue,
-}
-
-impl Caller {
-    /// The first secret of `auth_secret`, or why there is none to use.
-    fn of(facts: &Facts) -> Result<Self, &'static str> {
-        let lookup = |name: &str| facts.function(Hook::Telephony).and_then(|function| function.variable(name));
-        let variables = Variables::new(&lookup);
-        match AuthMode::from_variables(&variables) {
-            Ok(AuthMode::Header(_)) => {}
-            Ok(AuthMode::Jwt(_)) => return Err("the hook takes OAuth tokens, which only Okta can have"),
-            Err(_config_error) => return Err("the variables of the function cannot be used"),
-        }
-        let header = variables.optional("AUTH_HEADER").unwrap_or_else(|| "auth_secret".to_owned());
-        let header = HeaderName::try_from(header).map_err(|_no_name| "AUTH_HEADER is no name of a header")?;
-        let (Some(Ok(secret)), Ok(Some(text))) = (facts.hooks_secret(), &facts.hooks_text) else {
-            return Err("the hooks secret cannot be used");
-        };
-        let secret = first_secret(text, &secret).ok_or("the hooks secret has no secret of a caller")?;
-        Ok(Self { header, secret })
-    }
-
-    fn authenticate(&self, request: RequestBuilder) -> RequestBuilder {
-        request.header(self.header.clone(), self.secret.clone()).header("content-type", "application/json")
-    }
-}
-
-fn first_secret(text: &SecretString, secret: &HooksSecret) -> Option<HeaderValue> {
-    #[derive(Deserialize)]
-    struct Fields {
-        auth_secret: Texts,
-    }
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Texts {
-        Several(Vec<SecretString>),
-        One(SecretString),
-    }
-    let fields: Fields = serde_json::from_str(text.expose_secret()).ok()?;
-    let texts = match fields.auth_secret {
-        Texts::Several(texts) => texts,
-        // The console of Secrets Manager stores only texts, so an array can be inside a text.
-        Texts::One(text) => serde_json::from_str(text.expose_secret()).unwrap_or_else(|_one_secret| vec![text]),
-    };
-    let usable = texts.iter().map(|text| text.expose_secret().trim()).find(|text| secret.accepts(text.as_bytes()))?;
-    let mut value = HeaderValue::try_from(usable).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
-/// A request for a code that has expired ten minutes ago, for a number that cannot exist. The function checks the time
-/// before anything else, and sends nothing.
-fn expired_request(now: Timestamp) -> Value {
-    let expired = Timestamp::from_millis(now.as_millis() - 10 * 60 * 1_000);
-    json!({
-        "eventId": "okta-twilio-doctor",
-        "eventTime": now.to_rfc3339(),
-        "eventType": "com.okta.telephony.provider",
-        "eventTypeVersion": "1.0",
-        "contentType": "application/json",
-        "cloudEventVersion": "0.1",
-        "requestType": "com.okta.user.telephony.mfa-verification",
-        "data": {
-            "context": {"request": {"id": "okta-twilio-doctor", "url": {"value": "/doctor"}}},
-            "userProfile": {},
-            "messageProfile": {
-                "phoneNumber": "+0",
-                "otpExpires": expired.to_rfc3339(),
-                "deliveryChannel": "SMS",
-                "otpCode": "000000",
-                "locale": "EN-US",
-            },
-        },
-    })
 }

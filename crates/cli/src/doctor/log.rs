@@ -1,8 +1,16 @@
 //! Checks of what the functions themselves have logged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
-use okta_twilio::{id::SafeId, phone::CountryCode, reason::Reason, time::clock::Timestamp};
+use okta_twilio::{
+    id::SafeId,
+    phone::CountryCode,
+    reason::Reason,
+    time::clock::{Clock, Timestamp},
+};
 use serde_json::Value;
 
 use crate::{
@@ -14,6 +22,9 @@ use crate::{
     environment::Environment,
     stack::Hook,
 };
+
+/// Pause between two looks at the log.
+const PAUSE: Duration = Duration::from_secs(2);
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -48,6 +59,38 @@ pub(crate) async fn check(facts: &Facts, environment: &Environment, report: &mut
         report.skip(Check::Feedback, "the event hook could not be read, or the stack has none");
     } else {
         feedback(&lines, report);
+    }
+}
+
+/// A line that is about to appear in the log.
+pub(super) struct Wanted {
+    pub(super) since: Timestamp,
+    /// As in [`Query`].
+    pub(super) any_of: Vec<(&'static str, String)>,
+    /// CloudWatch shows a line some seconds after it was written.
+    pub(super) wait: Duration,
+}
+
+/// Reads the log until it has a line that `is_found` accepts, or until the time is over. Returns what was read last.
+///
+/// # Errors
+/// Fails if the log cannot be read.
+pub(super) async fn wait_for(
+    wanted: &Wanted,
+    is_found: impl Fn(&Line) -> bool,
+    aws: &Aws,
+    facts: &Facts,
+    clock: &Clock,
+) -> Result<Vec<Line>, AwsError> {
+    let started = Instant::now();
+    let groups = facts.log_groups();
+    loop {
+        let query = Query { from: wanted.since, to: clock.now(), any_of: wanted.any_of.clone() };
+        let lines = logs::lines(aws, &groups, &query).await?;
+        if lines.iter().any(&is_found) || started.elapsed() >= wanted.wait {
+            return Ok(lines);
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -203,6 +246,7 @@ fn count(lines: &[Line], reason: Reason) -> usize {
     lines.iter().filter(|line| text(line, "reason") == Some(reason.as_str())).count()
 }
 
-fn text<'a>(line: &'a Line, member: &str) -> Option<&'a str> {
+/// A member of a line that is a text.
+pub(super) fn text<'a>(line: &'a Line, member: &str) -> Option<&'a str> {
     line.get(member)?.as_str()
 }

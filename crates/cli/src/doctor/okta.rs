@@ -17,7 +17,7 @@ use okta_twilio::{
 use secrecy::SecretString;
 
 use crate::{
-    doctor::{check::Check, facts::Facts, report::Report},
+    doctor::{check::Check, facts::Facts, hooks, report::Report},
     environment::Environment,
     okta::{
         Okta, OktaError,
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The checks that need an administrator's API token.
-const ADMINISTRATION: [Check; 8] = [
+const ADMINISTRATION: [Check; 9] = [
     Check::TelephonyHook,
     Check::OnlyOneHook,
     Check::EventHook,
@@ -40,6 +40,7 @@ const ADMINISTRATION: [Check; 8] = [
     Check::Failover,
     Check::Deliveries,
     Check::RateLimitLeft,
+    Check::ThroughOkta,
 ];
 
 /// The checks of the Okta secret.
@@ -59,7 +60,15 @@ const MAX_ENTRIES: usize = 1_000;
 const NO_USER: &str = "00u00000000000000000";
 
 /// Runs the selected checks.
-pub(super) async fn check(facts: &Facts, environment: &Environment, terminal: Terminal, report: &mut Report<'_>) {
+///
+/// `wait` is for the functions' log, after Okta has called telephony-hook.
+pub(super) async fn check(
+    wait: Duration,
+    facts: &Facts,
+    environment: &Environment,
+    terminal: Terminal,
+    report: &mut Report<'_>,
+) {
     let all = || [Check::Organization].into_iter().chain(ADMINISTRATION).chain(SECRET);
     if !all().any(|check| report.includes(check)) {
         return;
@@ -92,6 +101,7 @@ pub(super) async fn check(facts: &Facts, environment: &Environment, terminal: Te
     }
     if let Some(okta) = &okta {
         telephony(okta, facts, report).await;
+        hooks::through_okta(okta, wait, facts, environment, report).await;
         events(okta, facts, report).await;
         authenticator(okta, organization.as_ref(), report).await;
     }

@@ -71,7 +71,7 @@ fn a_secret_that_is_no_object_is_left_alone() {
 #[test]
 fn a_command_uses_the_printed_permissions_only() {
     for arguments in [&["doctor"][..], &["report"], &["pause", "all"], &["resume"]] {
-        let world = World::healthy();
+        let world = World::with_hooks();
         let (_, printed) = world.run_json(&["permissions", arguments[0]]);
         let permitted = printed["aws"]["Statement"][0]["Action"].as_array().unwrap().clone();
         world.run(&["pause", "NG"]);

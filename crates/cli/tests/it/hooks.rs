@@ -44,6 +44,49 @@ fn e1_a_hook_that_is_not_there() {
     assert_eq!(status, "fail", "{read}");
 }
 
+/// E2 with a short wait for the log.
+fn through_okta(world: &World) -> (String, String) {
+    let (_, report) = world.run_json(&["doctor", "--only", "E2", "--wait", "1"]);
+    let text = |name: &str| report["checks"][0][name].as_str().unwrap().to_owned();
+    (text("status"), text("read"))
+}
+
+#[test]
+fn e2_okta_reaches_the_hook() {
+    let world = World::with_hooks();
+    let (status, read) = through_okta(&world);
+    assert_eq!(status, "ok", "{read}");
+    let lines = world.aws.change(|account| account.log_groups[TELEPHONY_LOG].lines.clone());
+    let expired = lines.iter().filter(|line| line.contains("otp_failed") && line.contains("code_expired")).count();
+    assert_eq!(expired, 1, "{lines:?}");
+}
+
+#[test]
+fn e2_okta_has_another_secret() {
+    let world = World::with_hooks();
+    world.okta.change(|org| org.inline_hooks[0].channel.secret = "another-secret-of-a-caller".to_owned());
+    assert_eq!(through_okta(&world), ("fail".to_owned(), "the hook refused Okta's request".to_owned()));
+}
+
+#[test]
+fn e2_okta_does_not_reach_the_hook() {
+    let world = World::with_hooks();
+    world.front.as_ref().unwrap().set_fault(FrontFault { status: Some(503), ..FrontFault::default() });
+    let (status, read) = through_okta(&world);
+    assert_eq!(status, "fail", "{read}");
+    assert!(read.starts_with("the hook's log does not have Okta's request"), "{read}");
+}
+
+#[test]
+fn e2_needs_an_active_hook_and_a_token() {
+    let world = World::with_hooks();
+    world.okta.change(|org| org.inline_hooks[0].is_active = false);
+    assert_eq!(through_okta(&world).0, "skip");
+    let mut world = World::with_hooks();
+    world.environment.remove("OKTA_API_TOKEN");
+    assert_eq!(through_okta(&world).0, "skip");
+}
+
 #[test]
 fn e3_a_slow_way_to_the_function() {
     let slow = |millis| FrontFault { delay: Duration::from_millis(millis), ..FrontFault::default() };

@@ -10,10 +10,13 @@
 mod aws;
 mod commands;
 mod doctor;
+mod documentation;
 mod hooks;
+mod offline;
 mod okta;
 mod prompts;
 mod report;
+mod send_to_me;
 mod setup;
 mod twilio;
 mod world;

@@ -79,9 +79,14 @@ impl World {
 
     /// The same, with the real functions behind the gateway's URLs. Their log lines are in the log groups.
     pub(crate) fn with_hooks() -> Self {
+        Self::with_functions(&[])
+    }
+
+    /// The same, with these variables of the functions' processes.
+    pub(crate) fn with_functions(variables: &[(&str, String)]) -> Self {
         let mut world = Self::healthy();
-        let (aws, functions) = (Arc::clone(&world.aws), ["telephony-hook", "event-hook"].map(|name| world.start(name)));
-        let [telephony, events] = functions;
+        let functions = ["telephony-hook", "event-hook"].map(|name| world.start(name, variables));
+        let (aws, [telephony, events]) = (Arc::clone(&world.aws), functions);
         let front = Front::start([("/telephony", telephony), ("/events", events)], move |path, lines| {
             let group = if path == "/telephony" { TELEPHONY_LOG } else { EVENT_LOG };
             aws.change(|account| account.log_groups.get_mut(group).unwrap().lines.extend(lines));
@@ -100,7 +105,7 @@ impl World {
     }
 
     /// Starts a function as Lambda would. It has no queue: nothing here delivers the messages of one.
-    fn start(&self, name: &str) -> sandbox::lambda::Function {
+    fn start(&self, name: &str, more: &[(&str, String)]) -> sandbox::lambda::Function {
         let program = Path::new(env!("CARGO_BIN_EXE_okta-twilio")).with_file_name(name);
         assert!(program.exists(), "{} is missing: run `cargo build --workspace` first", program.display());
         let variables = [
@@ -109,7 +114,8 @@ impl World {
             ("TWILIO_VERIFY_URL", self.twilio.url()),
             ("SENDS_TABLE", "sends".to_owned()),
         ];
-        let function = sandbox::lambda::Function::builder(program).envs(variables).spawn();
+        let builder = sandbox::lambda::Function::builder(program).envs(variables).envs(more.iter().cloned());
+        let function = builder.spawn();
         function.wait_until_ready(Duration::from_secs(20)).unwrap();
         function
     }
@@ -177,10 +183,16 @@ impl World {
         }
     }
 
-    /// Runs the program.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+    /// The program, ready to run.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_okta-twilio"));
         command.args(arguments).env_clear().envs(self.aws.variables()).envs(&self.environment);
+        command
+    }
+
+    /// Runs the program.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Output { status: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
