@@ -232,5 +232,6 @@ fn no_private_value_of_okta_is_printed() {
         ];
         org.denied.insert("okta.users.read");
     });
-    world.assert_no_leak(&["doctor"], &["private.example.com", "A private text", "00usandbox0onephone0"]);
+    world
+        .assert_no_leak(&["doctor", "--wait", "0"], &["private.example.com", "A private text", "00usandbox0onephone0"]);
 }

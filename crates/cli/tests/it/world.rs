@@ -219,8 +219,8 @@ fn stack() -> Stack {
     let (queue, dead_letters) = (queue_url(QUEUE), queue_url(DEAD_LETTERS));
     let outputs = [
         ("HooksSecretArn", HOOKS_SECRET_ARN),
-        ("TelephonyUrl", "https://hooks.example.com/telephony"),
-        ("EventsUrl", "https://hooks.example.com/events"),
+        ("TelephonyUrl", "http://127.0.0.1:1/telephony"),
+        ("EventsUrl", "http://127.0.0.1:1/events"),
         ("FeedbackQueueUrl", &queue),
         ("FeedbackDeadLetterQueueUrl", &dead_letters),
     ];
