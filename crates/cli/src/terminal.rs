@@ -132,7 +132,7 @@ impl Terminal {
 
     /// Asks on standard error, and reads one line of standard input, which need not be a terminal. Blanks around the
     /// answer are dropped. `None` at the end of the input.
-    pub(crate) fn ask(self, question: &str) -> Option<String> {
+    pub(crate) fn ask(question: &str) -> Option<String> {
         let _ = write!(anstream::stderr(), "{question}: ");
         let mut line = String::new();
         match io::stdin().read_line(&mut line) {

@@ -109,7 +109,7 @@ pub(crate) async fn run(
     terminal.progress("Calling the hooks");
     hooks::check(&facts, environment, &mut report).await;
     if options.send_to_me {
-        send_to_me::check(wait, &facts, environment, *terminal, &mut report).await;
+        send_to_me::check(wait, &facts, environment, &mut report).await;
     }
     finish(&report, options, *terminal)
 }

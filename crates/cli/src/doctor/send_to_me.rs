@@ -27,24 +27,18 @@ use crate::{
 const YES: &str = "yes";
 
 /// Checks E4 and E7. Each message is sent only after a `yes`.
-pub(super) async fn check(
-    wait: Duration,
-    facts: &Facts,
-    environment: &Environment,
-    terminal: Terminal,
-    report: &mut Report<'_>,
-) {
+pub(super) async fn check(wait: Duration, facts: &Facts, environment: &Environment, report: &mut Report<'_>) {
     let circle = match Circle::new(facts, environment) {
         Ok(circle) => circle,
         Err(why) => return skip(report, why),
     };
-    let Some(number) = terminal.ask("Your phone number, with + and country code").filter(|it| !it.is_empty()) else {
+    let Some(number) = Terminal::ask("Your phone number, with + and country code").filter(|it| !it.is_empty()) else {
         return skip(report, "no number was entered");
     };
     if phone::parse(&number).is_err() {
         return skip(report, "what was entered is no phone number");
     }
-    if !confirms(terminal, "This sends a real SMS to it, at your account's cost. Type yes to go on") {
+    if !confirms("This sends a real SMS to it, at your account's cost. Type yes to go on") {
         return skip(report, "nothing was sent");
     }
     let Some(first) = random_code() else { return skip(report, "the operating system gave no random numbers") };
@@ -52,8 +46,8 @@ pub(super) async fn check(
         report.skip(Check::SecondCode, "the first code was not sent (E4)");
         return not_sent(Check::Delivery, read, report);
     }
-    let typed = terminal.ask("The code that arrived (Enter: none)").unwrap_or_default();
-    second_code(&circle, &number, &first, terminal, report).await;
+    let typed = Terminal::ask("The code that arrived (Enter: none)").unwrap_or_default();
+    second_code(&circle, &number, &first, report).await;
     let check = Check::Delivery;
     if typed.is_empty() {
         report.fail(
@@ -159,10 +153,9 @@ impl<'a> Circle<'a> {
 }
 
 /// Asks for a second code while the first is pending. Twilio does not document which of both it sends.
-async fn second_code(circle: &Circle<'_>, number: &str, first: &str, terminal: Terminal, report: &mut Report<'_>) {
+async fn second_code(circle: &Circle<'_>, number: &str, first: &str, report: &mut Report<'_>) {
     let check = Check::SecondCode;
-    if !confirms(terminal, "Ask for a second code while the first is pending? It costs a second SMS. Type yes to do so")
-    {
+    if !confirms("Ask for a second code while the first is pending? It costs a second SMS. Type yes to do so") {
         return report.skip(check, "no second code was wanted");
     }
     let Some(second) = random_code() else {
@@ -171,7 +164,7 @@ async fn second_code(circle: &Circle<'_>, number: &str, first: &str, terminal: T
     if let Err(read) = circle.send(number, &second).await {
         return not_sent(check, read, report);
     }
-    let typed = terminal.ask("The code of the second message (Enter: none)").unwrap_or_default();
+    let typed = Terminal::ask("The code of the second message (Enter: none)").unwrap_or_default();
     if typed == second {
         report.ok(check, "the second message had the second code, so that REPLACE_PENDING is not needed for this");
     } else if typed == first {
@@ -221,11 +214,13 @@ fn not_sent(check: Check, read: String, report: &mut Report<'_>) {
 }
 
 fn skip(report: &mut Report<'_>, why: &str) {
-    [Check::Delivery, Check::SecondCode].into_iter().for_each(|check| report.skip(check, why));
+    for check in [Check::Delivery, Check::SecondCode] {
+        report.skip(check, why);
+    }
 }
 
-fn confirms(terminal: Terminal, question: &str) -> bool {
-    terminal.ask(question).is_some_and(|answer| answer.eq_ignore_ascii_case(YES))
+fn confirms(question: &str) -> bool {
+    Terminal::ask(question).is_some_and(|answer| answer.eq_ignore_ascii_case(YES))
 }
 
 /// Six digits.
