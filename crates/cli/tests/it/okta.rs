@@ -217,6 +217,21 @@ fn a_token_that_may_not_read_is_no_fault_of_the_set_up() {
 }
 
 #[test]
+fn doctor_uses_the_printed_scopes_only() {
+    let world = World::healthy();
+    let (_, printed) = world.run_json(&["permissions", "doctor"]);
+    let scopes: Vec<_> = printed["okta"].as_array().unwrap().iter().map(|scope| scope.as_str().unwrap()).collect();
+    world.okta.change(|org| org.used.clear());
+    world.run(&["doctor"]);
+    let used = world.okta.change(|org| org.used.clone());
+    assert!(used.len() > 5, "{used:?}");
+    for scope in used {
+        let manage = scope.replace(".read", ".manage");
+        assert!(scopes.contains(&scope.as_str()) || scopes.contains(&manage.as_str()), "{scope}: {scopes:?}");
+    }
+}
+
+#[test]
 fn no_private_value_of_okta_is_printed() {
     let world = World::healthy();
     world.okta.change(|org| {

@@ -180,6 +180,36 @@ fn without_other_credentials_the_settings_are_skipped_and_the_key_is_still_prove
 }
 
 #[test]
+fn a_key_with_the_printed_permissions_reads_everything() {
+    let mut world = World::healthy();
+    let (_, printed) = world.run_json(&["permissions", "doctor"]);
+    let permissions: Vec<_> =
+        printed["twilio"]["allow"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let sid = "SK00000000000000000000000000000002";
+    let reader = Key {
+        secret: "a-secret-of-doctor".to_owned(),
+        friendly_name: "doctor".to_owned(),
+        power: Power::restricted(&permissions),
+    };
+    world.twilio.change(|account| account.keys.insert(sid.to_owned(), reader));
+    world.environment.retain(|name, _| !matches!(*name, "TWILIO_ACCOUNT_SID" | "TWILIO_AUTH_TOKEN"));
+    world.environment.insert("TWILIO_API_KEY", sid.to_owned());
+    world.environment.insert("TWILIO_API_SECRET", "a-secret-of-doctor".to_owned());
+    world.set_variable("VERIFY_RATE_LIMITS", "okta_user=user_id");
+    world.set_variable("VERIFY_TEMPLATE_SID", TEMPLATE);
+    world.twilio.change(|account| {
+        let bucket = Bucket { sid: format!("BL{:032}", 1), max: 5, interval: 600 };
+        let unique_name = "okta_user".to_owned();
+        service(account).rate_limits =
+            vec![RateLimit { sid: format!("RK{:032}", 1), unique_name, buckets: vec![bucket] }];
+        let translations = vec![("en", "approved")];
+        account.templates = vec![Template { sid: TEMPLATE.to_owned(), channels: vec!["sms"], translations }];
+    });
+    let (exit, report) = world.run_json(&["doctor", "--only", "T1,T2,T3,T4,T5,T6,T7,T8"]);
+    assert_eq!((exit, &report["summary"]["ok"]), (0, &8.into()), "{report}");
+}
+
+#[test]
 fn no_private_value_of_twilio_is_printed() {
     let world = World::healthy();
     world.twilio.change(|account| {
