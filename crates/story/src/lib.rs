@@ -4,17 +4,25 @@
 //! A story combines several sources, and a field without a source stays empty. The functions' log lines give the
 //! decision. Only the sandbox sees the requests to Twilio, the phones and the whole number.
 
+mod actions;
+mod answer;
 mod asked;
+mod carriers;
 mod log;
 mod moment;
+mod outside;
 mod status;
 mod steps;
 mod texts;
+mod timeline;
 
+pub use self::answer::{Answer, Sources, Verdict};
 pub use self::moment::Moment;
+pub use self::outside::{Delivery, DeliveryState, OktaAct, OktaStep};
 pub use self::status::Status;
 pub use self::steps::Step;
 pub use self::texts::flow;
+pub use self::timeline::Entry;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -107,6 +115,12 @@ pub struct Story<M> {
     pub verification: Option<Status>,
     /// The feedback to Twilio about correct codes: one entry for each of Okta's events.
     pub feedback: Vec<FeedbackStep>,
+    /// What Okta's System Log has about it, oldest first. Only `okta-twilio explain` reads it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub okta: Vec<OktaStep>,
+    /// What Twilio's attempts say of its messages, oldest first. Only `okta-twilio explain` reads them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<Delivery>,
     /// The request ids of its Lambda invocations.
     pub invocations: Vec<String>,
     /// Their log lines, without metrics.
@@ -222,6 +236,8 @@ impl<M> Story<M> {
             verification_sid: None,
             verification: None,
             feedback: Vec::new(),
+            okta: Vec::new(),
+            deliveries: Vec::new(),
             invocations: Vec::new(),
             log: Vec::new(),
         }

@@ -32,6 +32,33 @@ impl Moment {
         Self(self.0.checked_add(duration).unwrap_or(self.0))
     }
 
+    /// Reads RFC 3339. `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(Self(OffsetDateTime::parse(text, &Rfc3339).ok()?.into()))
+    }
+
+    /// From milliseconds since 1970.
+    pub fn from_unix_millis(millis: i64) -> Self {
+        let since_1970 = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
+        Self(SystemTime::UNIX_EPOCH.checked_add(since_1970).unwrap_or(SystemTime::UNIX_EPOCH))
+    }
+
+    /// The date: `2026-11-25`.
+    pub fn date(self) -> String {
+        OffsetDateTime::from(self.0).date().to_string()
+    }
+
+    /// The time of the day in UTC, to the millisecond: `14:02:11.204`.
+    pub fn time_of_day(self) -> String {
+        let time = OffsetDateTime::from(self.0);
+        format!("{:02}:{:02}:{:02}.{:03}", time.hour(), time.minute(), time.second(), time.millisecond())
+    }
+
+    /// To the millisecond: `2026-11-25T14:02:11.204Z`.
+    pub fn to_rfc3339_millis(self) -> String {
+        format!("{}T{}Z", self.date(), self.time_of_day())
+    }
+
     /// To the second, as Twilio writes it: `2015-07-30T20:00:00Z`.
     pub fn to_iso_8601(self) -> String {
         let whole_seconds = OffsetDateTime::from(self.0).replace_nanosecond(0);
@@ -48,5 +75,20 @@ impl Serialize for Moment {
 impl From<SystemTime> for Moment {
     fn from(time: SystemTime) -> Self {
         Self(time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_as_it_was_read() {
+        for text in ["2026-11-25T14:02:11.204Z", "2026-01-05T00:00:00.007Z"] {
+            assert_eq!(Moment::parse(text).map(Moment::to_rfc3339_millis).as_deref(), Some(text));
+        }
+        let moment = Moment::from_unix_millis(1_643_406_514_321);
+        assert_eq!((moment.date(), moment.time_of_day()), ("2022-01-28".to_owned(), "21:48:34.321".to_owned()));
+        assert!(Moment::parse("yesterday").is_none());
     }
 }

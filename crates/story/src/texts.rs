@@ -2,6 +2,9 @@
 
 use super::{Hook, Outcome, Story};
 
+/// The answer where no source says anything.
+pub(crate) const NOTHING_KNOWN: &str = "The sources say nothing about this request.";
+
 /// Okta's request types in plain words.
 pub fn flow(request_type: &str) -> Option<&'static str> {
     Some(match request_type {
