@@ -197,6 +197,10 @@ report: $(CLI_NEEDS) ## Report cost, use and suspected pumping of the stack's co
 	$(BUILD)
 	@$(CLI) report --days $(or $(DAYS),7) --by $(or $(BY),country) $(if $(HTML),--html "$(HTML)")
 
+explain: $(CLI_NEEDS) ## Say why a user got no code: WHAT=00u… or another id (see docs/help-desk.md), or nothing for the last failures
+	$(BUILD)
+	@$(CLI) explain $(if $(WHAT),"$(WHAT)")
+
 redrive: $(CLI_NEEDS) ## Put the stack's dead letters, or those of FEEDBACK_QUEUE_URL, back into the feedback queue
 	$(BUILD)
 	@$(CLI) redrive

@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     doctor::DoctorOptions,
+    explain::ExplainOptions,
     pause::{PauseOptions, ResumeOptions},
     permissions::PermissionsOptions,
     redrive::RedriveOptions,
@@ -29,6 +30,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Check a set-up: what is wrong, what it means, and what to do
     Doctor(DoctorOptions),
+    /// Explain why a user got no code: what happened, and what to do
+    Explain(ExplainOptions),
     /// Stop sending, to countries or by channels or altogether, without a deployment
     Pause(PauseOptions),
     /// End a pause

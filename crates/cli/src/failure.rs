@@ -4,6 +4,7 @@ use okta_twilio::{config::ConfigError, http_client::ClientError, id::SafeId};
 
 use crate::{
     aws::{AwsError, secrets_manager::WriteError},
+    explain::ExplainError,
     setup::SetupError,
     twilio::TwilioError,
 };
@@ -47,6 +48,8 @@ pub(crate) enum Failure {
     UnreadableFile(&'static str),
     #[error(transparent)]
     Setup(#[from] SetupError),
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     #[error("standard output cannot be written")]
     Output,
 }

@@ -7,6 +7,7 @@ mod aws;
 mod call;
 mod doctor;
 mod environment;
+mod explain;
 mod failure;
 mod manual;
 mod okta;
@@ -49,6 +50,7 @@ async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<ExitCode, Fai
     match &arguments.command {
         Command::Doctor(options) if options.is_offline() => doctor::run_offline(options, *terminal).await,
         Command::Doctor(options) => doctor::run(options, &environment().await?, terminal).await,
+        Command::Explain(options) => explain::run(options, &environment().await?, *terminal).await,
         Command::Pause(options) => pause::pause(options, &environment().await?, *terminal).await,
         Command::Resume(options) => pause::resume(options, &environment().await?, *terminal).await,
         Command::Redrive(options) => redrive::run(options, &environment().await?, *terminal).await,

@@ -11,6 +11,7 @@ mod aws;
 mod commands;
 mod doctor;
 mod documentation;
+mod explain;
 mod hooks;
 mod offline;
 mod okta;
