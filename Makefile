@@ -40,9 +40,12 @@ RUST_TARGET := $(patsubst arm64,aarch64-unknown-linux-gnu,$(patsubst x86_64,x86_
 REMAP_PATHS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 	--remap-path-prefix=$(CURDIR)=/okta-twilio --remap-path-prefix=$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)=/target
 
+# A workspace of its own, in the same target folder, so that what both use is compiled once.
+ALTERNATIVES := --manifest-path crates/sandbox/alternatives/Cargo.toml --target-dir "$(TARGET_DIR)"
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench fuzz notices check-openapi doctor redrive report setup test-infra update-countries tools clean check-arch \
+.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench build-bench simulate measure fuzz notices check-openapi doctor redrive report setup test-infra update-countries tools clean check-arch \
 	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List the targets
@@ -160,9 +163,23 @@ doc: ## Build the API documentation into target/doc; a warning is an error
 fmt: ## Format the code
 	cargo fmt --all
 
-bench: ## Measure cold and warm requests, compared with a function that does nothing
-	tools/with-progress "building for release" cargo build --release --locked --package sandbox --example lambda_function
-	tools/with-progress "building for release, then measuring" cargo bench --locked --package telephony-hook --bench cold_start
+# Each build takes the features of its own packages only, as `make build` does.
+build-bench:
+	tools/with-progress "building both functions for release" cargo build --release --locked $(FUNCTIONS:%=--package %)
+	tools/with-progress "building the alternatives" cargo build --release --locked $(ALTERNATIVES) --package straight
+	tools/with-progress "building the alternatives" cargo build --release --locked $(ALTERNATIVES) --package hello
+	@# As most people ship: with jitter entropy too.
+	AWS_LC_SYS_NO_JITTER_ENTROPY=0 tools/with-progress "building the alternatives" cargo build --profile shipped --locked $(ALTERNATIVES) --package defaults
+	tools/with-progress "building the benchmark" cargo bench --locked --package sandbox --bench side_by_side --no-run
+
+bench: build-bench ## Measure cold and warm requests, side by side with other ways to write them (QUICK=1 for fewer rounds)
+	cargo bench --locked --package sandbox --bench side_by_side -- $(if $(QUICK),--quick)
+
+simulate: ## Simulate traffic: cold starts, concurrency, throttles, cost; draws the plots of docs/performance.md
+	tools/simulate docs/images
+
+measure: $(TOOLS)/infra.stamp ## Measure the deployed functions' cold and warm starts, sending nothing (COLD=10)
+	@$(INFRA_VENV)/bin/python tools/measure
 
 fuzz: $(CARGO_FUZZ) ## Fuzz the parsers of external bodies, SECONDS_EACH=60
 	@# The sanitizer's flags need a nightly compiler. This allows them for the stable one, for this build only.

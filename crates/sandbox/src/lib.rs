@@ -15,6 +15,7 @@ pub mod exclusive;
 pub mod front;
 pub mod guard;
 pub mod lambda;
+pub mod link;
 pub mod loopback;
 mod okta;
 mod options;
