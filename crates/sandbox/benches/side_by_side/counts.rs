@@ -1,39 +1,24 @@
 //! Instructions and allocations, counted by valgrind: the same on a busy machine as on an idle one.
 
 use std::{
-    collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::Path,
-    process::{Command, ExitCode, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     functions::{Surroundings, Variant},
     run::ask,
 };
 
-/// How far a count may be from the recorded one.
-const TOLERANCE: f64 = 0.05;
-
 /// Warm requests of the two processes whose difference is counted.
 const FEW: usize = 5;
 const MANY: usize = 25;
 
-/// The functions whose counts are recorded.
-const GUARDED: [&str; 5] = [
-    "telephony-hook",
-    "telephony-hook, table",
-    "telephony-hook, Lookup",
-    "event-hook, 200 successes",
-    "event-hook, 400 passwords",
-];
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 struct Counts {
     instructions_until_first_answer: u64,
     instructions_per_warm_request: u64,
@@ -51,7 +36,11 @@ pub(crate) fn print(surroundings: &Surroundings) {
     println!("{:<34}{:>22}{:>22}{:>20}{:>14}", "", "instructions", "instructions", "allocations", "bytes");
     // Node compiles as it runs, which valgrind does not follow.
     for variant in Variant::all(surroundings).iter().filter(|variant| !variant.name.contains("Node")) {
-        let counts = count(variant, surroundings);
+        // Some fifty times slower, a function on a busy machine can miss its own time limits. Then nothing is counted.
+        let Some(counts) = count(variant, surroundings) else {
+            println!("{:<34}{:>22}", variant.name, "too slow to count");
+            continue;
+        };
         println!(
             "{:<34}{:>22}{:>22}{:>20}{:>14}",
             variant.name,
@@ -63,99 +52,57 @@ pub(crate) fn print(surroundings: &Surroundings) {
     }
 }
 
-/// Compares the counts with the recorded ones, or records them.
-pub(crate) fn guard(record: bool) -> ExitCode {
-    if !has_valgrind() || !cfg!(target_arch = "x86_64") {
-        println!("instructions and allocations: not checked, as that needs valgrind and x86_64");
-        return ExitCode::SUCCESS;
-    }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/side_by_side/recorded.json");
-    let surroundings = Surroundings::start(Duration::ZERO);
-    let variants = Variant::all(&surroundings);
-    let found: BTreeMap<_, _> = GUARDED
-        .iter()
-        .map(|name| {
-            let variant = variants.iter().find(|variant| variant.name == *name).expect("`make bench` builds it");
-            ((*name).to_owned(), count(variant, &surroundings))
-        })
-        .collect();
-    if record {
-        let text = serde_json::to_string_pretty(&found).expect("numbers") + "\n";
-        fs::write(&file, text).expect("to write the record");
-        println!("recorded in {}", file.display());
-        return ExitCode::SUCCESS;
-    }
-    let recorded = fs::read(&file).expect("the record");
-    let recorded: BTreeMap<String, Counts> = serde_json::from_slice(&recorded).expect("the record's format");
-    let mut is_kept = true;
-    for (name, found) in &found {
-        let recorded = recorded.get(name).expect("a recorded function");
-        for (what, found, recorded) in [
-            ("instructions", found.instructions_per_warm_request, recorded.instructions_per_warm_request),
-            ("allocations", found.allocations_per_warm_request, recorded.allocations_per_warm_request),
-        ] {
-            #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-            let ratio = found as f64 / recorded as f64;
-            let is_within = (ratio - 1.0).abs() <= TOLERANCE;
-            is_kept &= is_within;
-            let verdict = if is_within { "" } else { "  NOT within 5 %: find out why, then `make record-counts`" };
-            println!("{name}: {found} {what} per warm request, {ratio:.3} of the recorded {recorded}{verdict}");
-        }
-    }
-    if is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
 fn has_valgrind() -> bool {
     let version = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     version.is_ok_and(|status| status.success())
 }
 
-fn count(variant: &Variant, surroundings: &Surroundings) -> Counts {
+fn count(variant: &Variant, surroundings: &Surroundings) -> Option<Counts> {
     let instructions = |requests| callgrind(variant, surroundings, requests);
-    let (first, few, many) = (instructions(1), instructions(FEW), instructions(MANY));
-    let (few_heap, many_heap) = (heap(variant, surroundings, FEW), heap(variant, surroundings, MANY));
+    let (first, few, many) = (instructions(1)?, instructions(FEW)?, instructions(MANY)?);
+    let (few_heap, many_heap) = (heap(variant, surroundings, FEW)?, heap(variant, surroundings, MANY)?);
     let each = |few: u64, many: u64| many.saturating_sub(few) / (MANY - FEW) as u64;
-    Counts {
+    Some(Counts {
         instructions_until_first_answer: first,
         instructions_per_warm_request: each(few, many),
         allocations_per_warm_request: each(few_heap.0, many_heap.0),
         bytes_allocated_per_warm_request: each(few_heap.1, many_heap.1),
-    }
+    })
 }
 
 /// The instructions of a process that answers this many requests.
-fn callgrind(variant: &Variant, surroundings: &Surroundings, requests: usize) -> u64 {
+fn callgrind(variant: &Variant, surroundings: &Surroundings, requests: usize) -> Option<u64> {
     let folder = tempfile::tempdir().expect("a folder");
     let counts = folder.path().join("counts");
     let options = format!("--tool=callgrind --callgrind-out-file={}", counts.display());
-    under_valgrind(&options, variant, surroundings, requests);
+    under_valgrind(&options, variant, surroundings, requests)?;
     let counts = fs::read_to_string(counts).expect("callgrind's file");
     let totals = counts.lines().find_map(|line| line.strip_prefix("totals: "));
-    totals.and_then(|totals| totals.trim().parse().ok()).expect("callgrind's totals")
+    Some(totals.and_then(|totals| totals.trim().parse().ok()).expect("callgrind's totals"))
 }
 
 /// The allocations of such a process, and their bytes.
-fn heap(variant: &Variant, surroundings: &Surroundings, requests: usize) -> (u64, u64) {
+fn heap(variant: &Variant, surroundings: &Surroundings, requests: usize) -> Option<(u64, u64)> {
     let options = "--tool=dhat --dhat-out-file=/dev/null";
-    let output = under_valgrind(options, variant, surroundings, requests);
+    let output = under_valgrind(options, variant, surroundings, requests)?;
     let total = output.lines().find_map(|line| line.split_once("Total:")).expect("dhat's total").1.replace(',', "");
     let mut words = total.split_whitespace();
     let mut number = |at| words.nth(at).and_then(|word| word.parse().ok()).expect("dhat's numbers");
     // `Total: 123 bytes in 45 blocks`
     let bytes = number(0);
-    (number(2), bytes)
+    Some((number(2), bytes))
 }
 
-fn under_valgrind(options: &str, variant: &Variant, surroundings: &Surroundings, requests: usize) -> String {
+fn under_valgrind(options: &str, variant: &Variant, surroundings: &Surroundings, requests: usize) -> Option<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("bootstrap");
     let text = format!("#!/bin/sh\nexec valgrind {options} '{}'\n", variant.program.display());
     fs::write(&script, text).expect("to write the script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("to make it executable");
     let function = variant.builder(surroundings, Some(&script)).spawn();
-    function.wait_until_ready(Duration::from_mins(2)).expect("the function starts");
+    function.wait_until_ready(Duration::from_mins(2)).ok()?;
     for _ in 0..requests {
-        ask(variant, surroundings, &function);
+        ask(variant, surroundings, &function).ok()?;
     }
     let pid = function.pid().and_then(|pid| Pid::from_raw(pid.try_into().ok()?)).expect("a process");
     // valgrind writes its counts when the process ends.
@@ -165,5 +112,5 @@ fn under_valgrind(options: &str, variant: &Variant, surroundings: &Surroundings,
         assert!(Instant::now() < until, "{} does not end", variant.name);
         std::thread::sleep(Duration::from_millis(5));
     }
-    function.output()
+    Some(function.output())
 }

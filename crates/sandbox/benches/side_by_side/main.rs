@@ -1,6 +1,5 @@
 //! What a cold and a warm request of each function cost, side by side with other ways to write the same. `make bench`
-//! runs it: `--quick` takes fewer rounds, `--guard` compares instructions and allocations with `recorded.json`,
-//! `--record` writes that file.
+//! runs it; `--quick` takes fewer rounds.
 //!
 //! Everything is a release binary between stand-ins on the loopback interface, behind TLS. The functions run in turns,
 //! and a ratio is the median of the ratios of one turn, so a machine that is busy for a while slows both sides of it.
@@ -18,7 +17,7 @@ mod functions;
 mod run;
 mod table;
 
-use std::{env, process::ExitCode, time::Duration};
+use std::{env, time::Duration};
 
 use functions::{Surroundings, Variant};
 use run::Run;
@@ -31,26 +30,22 @@ struct Effort {
 }
 
 const THOROUGH: [Effort; 3] = [
-    Effort { round_trip_ms: 0, rounds: 21, warm_requests: 100 },
+    Effort { round_trip_ms: 0, rounds: 21, warm_requests: 40 },
     Effort { round_trip_ms: 40, rounds: 7, warm_requests: 10 },
     Effort { round_trip_ms: 200, rounds: 5, warm_requests: 3 },
 ];
 
 const QUICK: [Effort; 2] = [
-    Effort { round_trip_ms: 0, rounds: 5, warm_requests: 40 },
+    Effort { round_trip_ms: 0, rounds: 5, warm_requests: 20 },
     Effort { round_trip_ms: 40, rounds: 3, warm_requests: 5 },
 ];
 
-fn main() -> ExitCode {
-    let asked = |name: &str| env::args().any(|argument| argument == name);
-    if asked("--guard") || asked("--record") {
-        return counts::guard(asked("--record"));
-    }
+fn main() {
     for line in functions::missing() {
         println!("left out: {line}");
     }
     table::sizes();
-    let efforts: &[Effort] = if asked("--quick") { &QUICK } else { &THOROUGH };
+    let efforts: &[Effort] = if env::args().any(|argument| argument == "--quick") { &QUICK } else { &THOROUGH };
     for effort in efforts {
         let surroundings = Surroundings::start(Duration::from_millis(effort.round_trip_ms));
         let variants = Variant::all(&surroundings);
@@ -64,5 +59,4 @@ fn main() -> ExitCode {
         table::times(effort, &variants, &runs);
     }
     counts::print(&Surroundings::start(Duration::ZERO));
-    ExitCode::SUCCESS
 }

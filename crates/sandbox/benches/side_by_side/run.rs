@@ -24,19 +24,20 @@ pub(crate) struct Run {
 pub(crate) fn measure(variant: &Variant, surroundings: &Surroundings, warm_requests: usize) -> Run {
     let function = variant.builder(surroundings, None).spawn();
     let ready = function.wait_until_ready(Duration::from_secs(20)).expect("the function starts");
-    let first = ask(variant, surroundings, &function);
+    let answer = || ask(variant, surroundings, &function).unwrap_or_else(|problem| panic!("{problem}"));
+    let first = answer();
     let cold_cpu = cpu_time(&function);
-    let warm: Vec<_> = (0..warm_requests).map(|_| ask(variant, surroundings, &function)).collect();
+    let warm: Vec<_> = (0..warm_requests).map(|_| answer()).collect();
     let warm_cpu = cpu_time(&function).saturating_sub(cold_cpu) / u32::try_from(warm_requests).expect("few requests");
     Run { ready, first, warm, cold_cpu, warm_cpu, peak_memory_kib: function.peak_memory_kib().unwrap_or_default() }
 }
 
-/// Asks once. Panics if the answer is not that of a function which did its work.
-pub(crate) fn ask(variant: &Variant, surroundings: &Surroundings, function: &Function) -> Duration {
+/// Asks once. The error is an answer that is not that of a function which did its work.
+pub(crate) fn ask(variant: &Variant, surroundings: &Surroundings, function: &Function) -> Result<Duration, String> {
     let event = variant.event(surroundings, function);
     let invocation = function.invoke(&event);
     let Outcome::Response(answer) = &invocation.outcome else {
-        panic!("{}: {:?}\n{}", variant.name, invocation.outcome, function.output())
+        return Err(format!("{}: {:?}\n{}", variant.name, invocation.outcome, function.output()));
     };
     let body = answer["body"].as_str().unwrap_or_default();
     let did_its_work = match variant.question {
@@ -44,8 +45,11 @@ pub(crate) fn ask(variant: &Variant, surroundings: &Surroundings, function: &Fun
         Question::Delivery { .. } => answer["statusCode"] == 200,
         Question::Batch => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
     };
-    assert!(did_its_work, "{}: {answer}\n{}", variant.name, function.output());
-    invocation.duration
+    if did_its_work {
+        Ok(invocation.duration)
+    } else {
+        Err(format!("{}: {answer}\n{}", variant.name, function.output()))
+    }
 }
 
 /// The processor's time of all threads so far, to the nanosecond.
