@@ -70,7 +70,7 @@ fn a_secret_that_is_no_object_is_left_alone() {
 /// Each command, and the actions that `permissions` prints for it.
 #[test]
 fn a_command_uses_the_printed_permissions_only() {
-    for arguments in [&["doctor"][..], &["report"], &["pause", "all"], &["resume"]] {
+    for arguments in [&["doctor"][..], &["explain"], &["report"], &["pause", "all"], &["resume"]] {
         let world = World::with_hooks();
         let (_, printed) = world.run_json(&["permissions", arguments[0]]);
         let permitted = printed["aws"]["Statement"][0]["Action"].as_array().unwrap().clone();
@@ -90,7 +90,7 @@ fn completions_and_manual_name_every_command() {
     for arguments in [&["completions", "bash"][..], &["completions", "zsh"], &["completions", "fish"], &["man"]] {
         let output = world.run(arguments);
         assert_eq!(output.status, 0);
-        for command in ["doctor", "pause", "resume", "redrive", "report", "permissions"] {
+        for command in ["doctor", "explain", "pause", "resume", "redrive", "report", "permissions"] {
             assert!(output.stdout.contains(command), "{arguments:?}: {command}");
         }
     }
