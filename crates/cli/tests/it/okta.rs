@@ -222,7 +222,7 @@ fn doctor_uses_the_printed_scopes_only() {
     let (_, printed) = world.run_json(&["permissions", "doctor"]);
     let scopes: Vec<_> = printed["okta"].as_array().unwrap().iter().map(|scope| scope.as_str().unwrap()).collect();
     world.okta.change(|org| org.used.clear());
-    world.run(&["doctor"]);
+    world.run(&["doctor", "--only", "okta"]);
     let used = world.okta.change(|org| org.used.clone());
     assert!(used.len() > 5, "{used:?}");
     for scope in used {

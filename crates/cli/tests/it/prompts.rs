@@ -11,7 +11,7 @@ use crate::{
 
 /// Runs a program in a terminal, and answers each question when it appears.
 const TERMINAL: &str = r#"
-import json, os, pty, sys
+import json, os, pty, sys, termios, time
 
 answers = json.loads(sys.argv[1])
 child, terminal = pty.fork()
@@ -30,6 +30,9 @@ while True:
     unseen += piece
     if answers and answers[0][0].encode() in unseen:
         unseen = b""
+        # The question is written before the terminal is ready for its answer.
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:
+            time.sleep(0.01)
         os.write(terminal, answers.pop(0)[1].encode() + b"\r")
 sys.stdout.buffer.write(shown)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
