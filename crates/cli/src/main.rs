@@ -1,7 +1,5 @@
 //! `okta-twilio`: checks a set-up of the hooks, and explains why a user got no code.
 
-#![expect(dead_code, reason = "the commands that use the rest come with the next commits")]
-
 mod arguments;
 mod aws;
 mod call;

@@ -58,7 +58,7 @@ impl Stack {
     pub(crate) async fn find(aws: &Aws, name: &SafeId) -> Result<Option<Self>, AwsError> {
         let Some(description) = cloudformation::describe(aws, name.as_str()).await? else { return Ok(None) };
         let resources = cloudformation::resources(aws, name.as_str()).await?;
-        let cloudformation::Description { status, outputs, .. } = description;
+        let cloudformation::Description { status, outputs } = description;
         Ok(Some(Self { name: name.clone(), status, outputs, resources }))
     }
 

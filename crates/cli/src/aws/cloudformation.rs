@@ -20,7 +20,6 @@ pub(crate) struct Description {
     /// Such as `UPDATE_COMPLETE`.
     pub(crate) status: String,
     pub(crate) outputs: HashMap<String, String>,
-    pub(crate) parameters: HashMap<String, String>,
 }
 
 /// A resource of a stack.
@@ -50,7 +49,6 @@ pub(crate) async fn describe(aws: &Aws, name: &str) -> Result<Option<Description
         Some(Description {
             status: text(stack, "StackStatus")?,
             outputs: pairs(stack, "Outputs", "OutputKey", "OutputValue"),
-            parameters: pairs(stack, "Parameters", "ParameterKey", "ParameterValue"),
         })
     });
     description.map(Some).ok_or(AwsError::NotUnderstood { action })

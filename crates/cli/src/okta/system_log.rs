@@ -28,13 +28,11 @@ pub(crate) const SENDS: [&str; 8] = [
 /// One event.
 #[derive(Clone, Debug)]
 pub(crate) struct LogEvent {
-    pub(crate) uuid: SafeId,
     pub(crate) published: Timestamp,
     pub(crate) kind: EventKind,
     pub(crate) result: EventResult,
     /// The user of the event.
     pub(crate) user: Option<SafeId>,
-    pub(crate) transaction: Option<SafeId>,
     pub(crate) details: Details,
 }
 
@@ -156,15 +154,12 @@ impl<'de> Deserialize<'de> for LogEvent {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Raw {
-            uuid: SafeId,
             published: Timestamp,
             event_type: String,
             #[serde(default)]
             outcome: Value,
             #[serde(default)]
             target: Value,
-            #[serde(default)]
-            transaction: Value,
             #[serde(default)]
             debug_context: Value,
         }
@@ -174,12 +169,10 @@ impl<'de> Deserialize<'de> for LogEvent {
         let is_user = |target: &&Value| target.get("type").and_then(Value::as_str) == Some("User");
         let result = raw.outcome.get("result").and_then(|result| EventResult::deserialize(result).ok());
         Ok(Self {
-            uuid: raw.uuid,
             published: raw.published,
             kind: EventKind::of(&raw.event_type),
             result: result.unwrap_or_default(),
             user: targets.iter().find(is_user).and_then(id),
-            transaction: id(&raw.transaction),
             details: Details::of(raw.debug_context.get("debugData").unwrap_or(&Value::Null)),
         })
     }

@@ -28,7 +28,6 @@ pub(crate) struct Attempt {
     pub(crate) conversion_status: Conversion,
     #[serde(default, rename = "channel_data", deserialize_with = "or_default")]
     pub(crate) delivery: Delivery,
-    pub(crate) price: Option<Price>,
 }
 
 /// What the carrier reported.
@@ -48,13 +47,6 @@ impl Delivery {
     pub(crate) fn status(&self) -> Option<DeliveryStatus> {
         self.message_status.or(self.call_status)
     }
-}
-
-/// What an attempt cost so far. The fee for a successful verification is not included.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Price {
-    #[serde(default, deserialize_with = "amount")]
-    pub(crate) value: Option<f64>,
 }
 
 /// How a code was sent.
@@ -181,13 +173,6 @@ fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Er
     Ok(code.filter(|code| *code < 100_000))
 }
 
-fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    Ok(match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::String(text) => text.trim().parse().ok(),
-        value => value.as_f64(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,7 +230,7 @@ mod tests {
         let (account, twilio) = account();
         account.change(|account| {
             let attempt = &mut account.attempts[0];
-            (attempt.delivery, attempt.error_code, attempt.price) = (Some("undelivered"), Some(30008), Some("0.0083"));
+            (attempt.delivery, attempt.error_code) = (Some("undelivered"), Some(30008));
         });
         let filter = Filter {
             verification: Sid::parse(&sid("VE", 2), "VE"),
@@ -260,7 +245,6 @@ mod tests {
             (attempts[0].channel, attempts[0].conversion_status),
             (AttemptChannel::Sms, Conversion::Unconverted)
         );
-        assert_eq!(attempts[0].price.as_ref().unwrap().value, Some(0.0083));
     }
 
     #[test]
