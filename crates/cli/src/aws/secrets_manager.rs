@@ -105,14 +105,16 @@ pub(crate) async fn replace(aws: &Aws, id: &str, old: &SecretVersion, text: &Sec
         "RemoveFromVersionId": old.id,
     });
     let moved = call::<Value>(aws, MOVE, "UpdateSecretVersionStage", make_current).await;
-    // A version without a label is deleted by Secrets Manager.
+    // A version without a label is deleted by Secrets Manager. If the label stays, it harms nothing.
     let unlabel = json!({"SecretId": id, "VersionStage": STAGED, "RemoveFromVersionId": new.version_id});
-    let unlabelled = call::<Value>(aws, MOVE, "UpdateSecretVersionStage", unlabel).await;
+    let _ = call::<Value>(aws, MOVE, "UpdateSecretVersionStage", unlabel).await;
     match moved {
         Err(error) if error.is_code("InvalidParameterException") || error.is_code("InvalidRequestException") => {
-            Err(WriteError::Conflict)
+            // The first response can have been lost: then the repeated request finds its own version current.
+            let is_ours = current(aws, id).await?.is_some_and(|version| version.id == new.version_id);
+            if is_ours { Ok(()) } else { Err(WriteError::Conflict) }
         }
-        moved => Ok(moved.and(unlabelled).map(drop)?),
+        moved => Ok(moved.map(drop)?),
     }
 }
 

@@ -35,6 +35,10 @@ const LIST: &str = "/twilio/verify/verification-attempt/list";
 const PRICES: &str = "Prices are in the account's currency. They lack Twilio's fee for each successful verification, and the \
                       prices of the last hours can be missing.";
 
+/// What a report says that could not read all attempts.
+const MORE: &str =
+    "There are more attempts than this command reads: the sums are of the newest ones. Choose fewer --days.";
+
 /// The options of `report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportOptions {
@@ -57,6 +61,8 @@ pub(super) struct Report {
     since: Timestamp,
     until: Timestamp,
     tallies: Tallies,
+    /// Whether all attempts of the period were read.
+    is_complete: bool,
     suspects: Vec<Suspect>,
     /// Refusals by reason, from the functions' log; or why the log could not be read.
     refusals: Result<Refusals, String>,
@@ -120,11 +126,11 @@ async fn read(options: &ReportOptions, environment: &Environment, terminal: Term
         }
         true
     };
-    twilio.pages((Api::Verify, "/v2/Attempts"), &query, ("attempts", LIST), add).await?;
+    let is_complete = twilio.pages((Api::Verify, "/v2/Attempts"), &query, ("attempts", LIST), add).await?;
     let suspects = tallies.suspects(f64::from(options.days) * 24.0);
     terminal.progress("Reading the log");
     let refusals = refusals(&facts, environment, since, until).await;
-    Ok(Report { since, until, tallies, suspects, refusals })
+    Ok(Report { since, until, tallies, is_complete, suspects, refusals })
 }
 
 /// The only form of a time that Twilio takes here.
@@ -207,6 +213,9 @@ fn cells(tally: &Tally) -> [String; 8] {
 fn print(report: &Report, by: Dimension, terminal: Terminal) -> Result<(), Failure> {
     terminal.print(&feedback(&report.tallies))?;
     terminal.print(PRICES)?;
+    if !report.is_complete {
+        terminal.print(MORE)?;
+    }
     terminal.print("")?;
     let mut rows = vec![(by.name(), COLUMNS.map(ToOwned::to_owned))];
     let groups = report.tallies.groups(by);
@@ -262,6 +271,7 @@ fn document(report: &Report) -> Value {
     serde_json::json!({
         "since": report.since,
         "until": report.until,
+        "is_complete": report.is_complete,
         "feedback_works": report.tallies.feedback_works(),
         "total": report.tallies.total,
         "by": groups,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{COLUMNS, PRICES, Report, advice, cells, describe, feedback, percent};
+use super::{COLUMNS, MORE, PRICES, Report, advice, cells, describe, feedback, percent};
 use crate::report::tally::{Dimension, Tally};
 
 /// Bars of a plot. The table has all groups.
@@ -31,6 +31,9 @@ pub(super) fn render(report: &Report) -> String {
         report.until.to_rfc3339(),
         escaped(&feedback(&report.tallies))
     );
+    if !report.is_complete {
+        let _ = write!(page, "<p>{MORE}</p>");
+    }
     page.push_str("<h2>Suspected pumping</h2>");
     if report.suspects.is_empty() {
         page.push_str("<p>None.</p>");

@@ -178,7 +178,8 @@ impl Twilio {
         Ok(found)
     }
 
-    /// Reads a list page by page, until `more` has enough.
+    /// Reads a list page by page, until `more` has enough. Returns whether `more` saw all it wanted: false if the list
+    /// has more pages than this program reads.
     ///
     /// # Errors
     /// As [`Twilio::get`].
@@ -188,7 +189,7 @@ impl Twilio {
         query: &[(&str, &str)],
         (key, permission): (&str, &'static str),
         mut more: impl FnMut(T) -> bool,
-    ) -> Result<(), TwilioError> {
+    ) -> Result<bool, TwilioError> {
         let mut url = self.url(api, path, query);
         url.query_pairs_mut().append_pair("PageSize", PAGE_SIZE);
         for _ in 0..MAX_PAGES {
@@ -199,15 +200,15 @@ impl Twilio {
             for entry in entries {
                 let entry = serde_json::from_value(entry).map_err(|_other_form| TwilioError::NotUnderstood)?;
                 if !more(entry) {
-                    return Ok(());
+                    return Ok(true);
                 }
             }
             match page.pointer("/meta/next_page_url").and_then(Value::as_str) {
                 Some(next) => url = self.next(api, path, next)?,
-                None => return Ok(()),
+                None => return Ok(true),
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Changes a resource by a form.

@@ -4,27 +4,12 @@ use sandbox::aws_account::{Account, Function, LogGroup};
 use serde_json::{Value, json};
 
 use crate::world::{
-    ALARM, DEAD_LETTERS, EVENT_LOG, HOOKS_SECRET_ARN, OKTA_SECRET_ARN, QUEUE, TELEPHONY_LOG, World, hooks_secret,
+    ALARM, DEAD_LETTERS, EVENT_LOG, HOOKS_SECRET_ARN, OKTA_SECRET_ARN, QUEUE, TELEPHONY_LOG, World, check, hooks_secret,
 };
-
-/// The status of one check, and the whole report.
-fn check(world: &World, id: &str) -> (String, Value) {
-    let (exit, report) = world.run_json(&["doctor", "--only", id]);
-    let checks = report["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 1, "{report}");
-    let status = checks[0]["status"].as_str().unwrap().to_owned();
-    assert_eq!(exit, i32::from(status == "fail"), "{report}");
-    (status, report)
-}
 
 /// A check says ok in a healthy world, and something else, with this text, after a change.
 fn finds(id: &str, expected: &str, text: &str, change: impl FnOnce(&World)) {
-    let world = World::healthy();
-    let (status, report) = check(&world, id);
-    assert_eq!(status, "ok", "{report}");
-    change(&world);
-    let (status, report) = check(&world, id);
-    assert_eq!(status, expected, "{report}");
+    let report = crate::world::finds(id, expected, change);
     assert!(report["checks"][0]["read"].as_str().unwrap().contains(text), "{report}");
 }
 

@@ -56,6 +56,20 @@ fn a_pause_does_not_overwrite_another_writer() {
 }
 
 #[test]
+fn a_lost_response_is_no_conflict() {
+    for action in ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"] {
+        let world = World::healthy();
+        world.aws.change(|account| account.lost = Some(action));
+        let output = world.run(&["pause", "all"]);
+        assert_eq!(output.status, 0, "{action}: {}", output.stderr);
+        let mut expected = hooks_secret();
+        expected["paused"] = true.into();
+        assert_eq!(secret(&world), expected, "{action}");
+        assert_eq!(world.aws.change(|account| (account.staged_versions(), account.lost)), (0, None), "{action}");
+    }
+}
+
+#[test]
 fn a_secret_that_is_no_object_is_left_alone() {
     let world = World::healthy();
     for text in [Some("an-example-of-a-caller-secret".to_owned()), None] {

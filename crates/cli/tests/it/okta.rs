@@ -1,29 +1,9 @@
 //! `doctor` finds each fault of the Okta side.
 
 use sandbox::okta_org::{Channel, EventHook, InlineHook, LogEvent, Org};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::world::World;
-
-/// The status of one check, and the whole report.
-fn check(world: &World, id: &str) -> (String, Value) {
-    let (exit, report) = world.run_json(&["doctor", "--only", id]);
-    let checks = report["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 1, "{report}");
-    let status = checks[0]["status"].as_str().unwrap().to_owned();
-    assert_eq!(exit, i32::from(status == "fail"), "{report}");
-    (status, report)
-}
-
-/// A check says ok in a healthy world, and something else after a change.
-fn finds(id: &str, expected: &str, change: impl FnOnce(&World)) {
-    let world = World::healthy();
-    let (status, report) = check(&world, id);
-    assert_eq!(status, "ok", "{report}");
-    change(&world);
-    let (status, report) = check(&world, id);
-    assert_eq!(status, expected, "{report}");
-}
+use crate::world::{World, check, finds};
 
 fn telephony(org: &mut Org) -> &mut InlineHook {
     &mut org.inline_hooks[0]

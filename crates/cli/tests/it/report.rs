@@ -10,7 +10,7 @@ fn attempts(country: &'static str, range: &str, count: u32, converted: u32) -> V
     let attempt = |number: u32| {
         let (sid, verification) =
             (format!("VL{}{number:026}", hex(country)), format!("VE{}{number:026}", hex(country)));
-        // Two hours apart, so that no hour is unusual.
+        // Ten minutes apart, so that no hour is unusual.
         let at = now_seconds() - 86_400 + i64::from(number) * 600;
         let created = time(at);
         let mut attempt = Attempt::sms(&sid, SERVICE, &verification, &created, &format!("{range}{number:04}"));
@@ -154,4 +154,19 @@ fn a_key_without_the_permission_is_said() {
     let output = key_only.run(&["report"]);
     assert_eq!((output.status, output.stdout.as_str()), (2, ""));
     assert!(output.stderr.contains("/twilio/verify/verification-attempt/list"), "{}", output.stderr);
+}
+
+#[test]
+fn a_report_of_a_part_says_so() {
+    let mut many = attempts("US", "+1202555", 201, 180);
+    for attempt in &mut many {
+        attempt.created = time(now_seconds() - 7_200);
+    }
+    let world = world(&[many]);
+    assert_eq!(world.run_json(&["report"]).1["is_complete"], true);
+    // This program reads 200 pages.
+    world.twilio.change(|account| account.page_limit = 1);
+    let (_, report) = world.run_json(&["report"]);
+    assert_eq!((&report["is_complete"], &report["total"]["attempts"]), (&false.into(), &200.into()));
+    assert!(world.run(&["report"]).stdout.contains("There are more attempts than this command reads"));
 }

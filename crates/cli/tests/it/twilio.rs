@@ -1,31 +1,10 @@
 //! `doctor` finds each fault of the Twilio side.
 
 use sandbox::twilio_account::{Account, Bucket, Key, Power, RateLimit, Service, Template};
-use serde_json::Value;
 
-use crate::world::{HOOKS_SECRET_ARN, KEY, SERVICE, World, hooks_secret};
+use crate::world::{HOOKS_SECRET_ARN, KEY, SERVICE, World, check, finds, hooks_secret};
 
 const TEMPLATE: &str = "HJ00000000000000000000000000000001";
-
-/// The status of one check, and the whole report.
-fn check(world: &World, id: &str) -> (String, Value) {
-    let (exit, report) = world.run_json(&["doctor", "--only", id]);
-    let checks = report["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 1, "{report}");
-    let status = checks[0]["status"].as_str().unwrap().to_owned();
-    assert_eq!(exit, i32::from(status == "fail"), "{report}");
-    (status, report)
-}
-
-/// A check says ok in a healthy world, and something else after a change.
-fn finds(id: &str, expected: &str, change: impl FnOnce(&World)) {
-    let world = World::healthy();
-    let (status, report) = check(&world, id);
-    assert_eq!(status, "ok", "{report}");
-    change(&world);
-    let (status, report) = check(&world, id);
-    assert_eq!(status, expected, "{report}");
-}
 
 fn service(account: &mut Account) -> &mut Service {
     account.services.get_mut(SERVICE).unwrap()

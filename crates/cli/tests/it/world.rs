@@ -306,3 +306,24 @@ pub(crate) fn hooks_secret() -> Value {
         "verify_service_sid": SERVICE,
     })
 }
+
+/// The status of one check, and the whole report.
+pub(crate) fn check(world: &World, id: &str) -> (String, Value) {
+    let (exit, report) = world.run_json(&["doctor", "--only", id]);
+    let checks = report["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 1, "{report}");
+    let status = checks[0]["status"].as_str().unwrap().to_owned();
+    assert_eq!(exit, i32::from(status == "fail"), "{report}");
+    (status, report)
+}
+
+/// A check says ok in a healthy world, and something else after a change. Returns the report after it.
+pub(crate) fn finds(id: &str, expected: &str, change: impl FnOnce(&World)) -> Value {
+    let world = World::healthy();
+    let (status, report) = check(&world, id);
+    assert_eq!(status, "ok", "{report}");
+    change(&world);
+    let (status, report) = check(&world, id);
+    assert_eq!(status, expected, "{report}");
+    report
+}

@@ -62,6 +62,8 @@ pub struct Account {
     queries: BTreeMap<String, logs::Query>,
     /// IAM actions that the caller lacks, such as `lambda:GetFunctionConfiguration`.
     pub denied: BTreeSet<&'static str>,
+    /// The IAM action whose next response is lost: it is carried out, and the caller gets 500.
+    pub lost: Option<&'static str>,
     /// Whether the caller's session has ended.
     pub is_expired: bool,
     /// The IAM actions that were used, in order.
@@ -130,7 +132,15 @@ impl Account {
         if self.denied.contains(action.as_str()) {
             return Err(Refusal::new(403, "AccessDenied"));
         }
-        match action.as_str() {
+        let answer = self.carry_out(&action, call);
+        match self.lost.take_if(|lost| *lost == action) {
+            Some(_) => Err(Refusal::new(500, "InternalFailure")),
+            None => answer,
+        }
+    }
+
+    fn carry_out(&mut self, action: &str, call: &Call) -> Result<Response, Refusal> {
+        match action {
             "sts:GetCallerIdentity" => Ok(sts::identity()),
             "cloudformation:DescribeStacks" => cloudformation::describe(self, call),
             "cloudformation:ListStackResources" => cloudformation::resources(self, call),

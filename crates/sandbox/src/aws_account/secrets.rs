@@ -47,6 +47,8 @@ pub(super) fn put(account: &mut Account, call: &Call) -> Result<Response, Refusa
         return Err(NOT_FOUND);
     }
     let id = version_id(&value);
+    // A repeated request stores nothing new.
+    account.staged.retain(|version| version.secret != secret || version.id != id);
     account.staged.push(StagedVersion { secret: secret.clone(), id: id.clone(), label: label.clone(), text: value });
     // Another writer, between the two steps of this one.
     if let Some(other) = account.other_writer.take() {
