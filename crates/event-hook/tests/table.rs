@@ -4,7 +4,7 @@
 
 use std::{future::Future, time::Duration};
 
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use okta_twilio::{
     aws,
     aws::error::AwsFailure,
@@ -30,7 +30,7 @@ async fn table(url: &str, name: &str) -> SendsTable {
     let sdk = aws::sdk_config(Some("us-east-1".to_owned()), &client).await.into_builder();
     let credentials = Credentials::new("ASIAEXAMPLE", "example", None, None, "test");
     let sdk = sdk.endpoint_url(url).credentials_provider(SharedCredentialsProvider::new(credentials)).build();
-    SendsTable::new(&sdk, name.to_owned())
+    SendsTable::new(&sdk, &client, name.to_owned())
 }
 
 fn id(text: &str) -> SafeId {

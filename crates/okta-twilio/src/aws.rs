@@ -1,6 +1,8 @@
 //! The AWS SDK on the shared HTTP client.
 
 pub mod error;
+pub mod json_api;
+pub mod signature;
 
 use std::time::Duration;
 

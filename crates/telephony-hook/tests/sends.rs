@@ -10,7 +10,11 @@
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod support;
 
-use std::time::Duration;
+use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    time::Duration,
+};
 
 use sandbox::{
     Fault, Operation, Options, Times,
@@ -179,4 +183,25 @@ fn without_the_variable_the_table_is_not_called() {
     let hook = Hook::with_variables(&[("AWS_ENDPOINT_URL_DYNAMODB", table.url().as_str())]);
     assert_eq!(verdict(&hook.ask(&TelephonyRequest::sms(NUMBER, "867530"))), "SUCCESSFUL");
     assert!(table.requests().is_empty());
+}
+
+#[test]
+fn the_connection_to_the_table_is_opened_before_the_first_request() {
+    for (is_on, expected) in [(true, Some("HEAD / HTTP/1.1")), (false, None)] {
+        let table = TcpListener::bind("127.0.0.1:0").expect("a port");
+        table.set_nonblocking(true).expect("a socket that does not block");
+        let url = format!("http://{}", table.local_addr().expect("an address"));
+        let table_name = if is_on { TABLE } else { "" };
+        let variables = [("SENDS_TABLE", table_name), ("AWS_ENDPOINT_URL_DYNAMODB", url.as_str())];
+        let hook = Hook::on(Deployment::start(Options::default()), &variables);
+        let started = hook.function.log_lines().into_iter().find(|line| line["message"] == "started");
+        assert!(started.is_some(), "the function is ready");
+        let first_line = table.accept().ok().map(|(connection, _)| {
+            connection.set_nonblocking(false).expect("a socket that blocks");
+            let mut line = String::new();
+            BufReader::new(connection).read_line(&mut line).expect("a request");
+            line.trim_end().to_owned()
+        });
+        assert_eq!(first_line.as_deref(), expected);
+    }
 }

@@ -1,4 +1,4 @@
-//! The AWS calls of the tool, signed by `aws-sigv4` and sent over the shared HTTP client.
+//! The AWS calls of the tool, signed as the functions sign theirs and sent over the shared HTTP client.
 //!
 //! Three more SDK crates for about ten operations would be half a million lines of generated code.
 
@@ -11,14 +11,18 @@ pub(crate) mod sqs;
 pub(crate) mod sts;
 mod xml;
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
 use http::{Method, StatusCode};
-use okta_twilio::{aws::SdkHttpClient, config, http_client::CallError, id::SafeId, time::clock::Clock};
+use okta_twilio::{
+    aws::{SdkHttpClient, signature::Signer},
+    config,
+    http_client::CallError,
+    id::SafeId,
+    time::clock::Clock,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -180,24 +184,14 @@ impl Aws {
     }
 
     fn sign(&self, service: Service, mut request: http::Request<String>) -> Result<http::Request<String>, ()> {
-        let identity = self.credentials.clone().into();
-        let time = std::time::UNIX_EPOCH
-            + std::time::Duration::from_millis(u64::try_from(self.clock.now().as_millis()).unwrap_or_default());
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(self.region())
-            .name(service.signing_name)
-            .time(time)
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|_missing| ())?
-            .into();
-        let uri = request.uri().to_string();
-        let headers = request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let body = SignableBody::Bytes(request.body().as_bytes());
-        let signable = SignableRequest::new(request.method().as_str(), uri, headers, body).map_err(|_unusable| ())?;
-        let (instructions, _signature) = sign(signable, &parameters).map_err(|_unusable| ())?.into_parts();
-        instructions.apply_to_request_http1x(&mut request);
+        let millis = u64::try_from(self.clock.now().as_millis()).unwrap_or_default();
+        let signer = Signer {
+            credentials: self.credentials.clone(),
+            region: self.region(),
+            service: service.signing_name,
+            time: UNIX_EPOCH + Duration::from_millis(millis),
+        };
+        signer.sign(&mut request).map_err(|_cannot_sign| ())?;
         Ok(request)
     }
 }

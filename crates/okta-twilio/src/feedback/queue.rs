@@ -6,16 +6,16 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::{
-    config::retry::RetryConfig, operation::send_message_batch::SendMessageBatchOutput,
-    types::SendMessageBatchRequestEntry,
-};
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
+use url::Url;
 
 use crate::{
-    aws::error::AwsFailure,
+    aws::{
+        error::AwsFailure,
+        json_api::{JsonApi, SQS, Tries},
+    },
     config::{ConfigError, Variables},
     id::SafeId,
     json,
@@ -148,17 +148,68 @@ impl From<AwsFailure> for QueueError {
     }
 }
 
+/// One message of a batch.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry<'a> {
+    id: String,
+    message_body: String,
+    message_deduplication_id: &'a str,
+    message_group_id: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    fn of(index: usize, message: &'a PhoneSuccess) -> Option<Self> {
+        Some(Self {
+            id: index.to_string(),
+            message_body: serde_json::to_string(&NewMessage::V1(message)).ok()?,
+            message_deduplication_id: message.event_uuid.as_str(),
+            message_group_id: message.user_id.as_str(),
+        })
+    }
+}
+
+/// The result of a batch.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BatchResult {
+    #[serde(default)]
+    successful: Vec<Stored>,
+    #[serde(default)]
+    failed: Vec<NotStored>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Stored {
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NotStored {
+    id: String,
+    code: String,
+    #[serde(default)]
+    sender_fault: bool,
+}
+
 /// A client for one queue.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    client: aws_sdk_sqs::Client,
+    sqs: JsonApi,
     url: String,
 }
 
 impl Queue {
     /// Creates the client from the SDK's configuration, on the shared HTTP client.
-    pub fn new(sdk: &aws_config::SdkConfig, url: String) -> Self {
-        Self { client: aws_sdk_sqs::Client::new(sdk), url }
+    pub fn new(sdk: &aws_config::SdkConfig, http: &reqwest::Client, url: String) -> Self {
+        Self { sqs: JsonApi::new(SQS, sdk, http), url }
+    }
+
+    /// The URL that calls go to.
+    pub fn endpoint(&self) -> Option<&Url> {
+        self.sqs.endpoint()
     }
 
     /// Stores messages in parallel batches. Retries rejected ones after growing pauses until the deadline. Returns one
@@ -197,13 +248,19 @@ impl Queue {
         messages: Vec<(usize, &PhoneSuccess)>,
         deadline: &Deadline,
     ) -> Vec<(usize, Result<(), QueueError>)> {
-        let entries = messages.iter().filter_map(|(index, message)| entry(*index, message)).collect();
-        let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).customize();
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct SendMessageBatch<'a> {
+            queue_url: &'a str,
+            entries: Vec<Entry<'a>>,
+        }
+        let entries = messages.iter().filter_map(|(index, message)| Entry::of(*index, message)).collect();
+        let batch = SendMessageBatch { queue_url: &self.url, entries };
         // Only our own code counts and spaces the tries.
-        let once = aws_sdk_sqs::config::Config::builder().retry_config(RetryConfig::disabled());
-        let request = request.config_override(once).send();
+        let request = self.sqs.call("SendMessageBatch", &batch, Tries::One);
         let response = match tokio::time::timeout(deadline.remaining(), request).await {
-            Ok(response) => response.map_err(|error| AwsFailure::of(&error).into()),
+            Ok(Ok(body)) => json::read::<BatchResult>(&body).ok_or(QueueError::Unavailable),
+            Ok(Err(failure)) => Err(failure.into()),
             Err(_elapsed) => Err(QueueError::Unavailable),
         };
         let result_of = |index: usize| match &response {
@@ -218,9 +275,16 @@ impl Queue {
     /// # Errors
     /// Fails if SQS does not do it. The queue's own visibility timeout then applies.
     pub async fn postpone(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
-        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
-        let request = self.client.change_message_visibility().queue_url(&self.url);
-        let request = request.receipt_handle(receipt_handle).visibility_timeout(seconds).send();
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct ChangeMessageVisibility<'a> {
+            queue_url: &'a str,
+            receipt_handle: &'a str,
+            visibility_timeout: u64,
+        }
+        let change =
+            ChangeMessageVisibility { queue_url: &self.url, receipt_handle, visibility_timeout: delay.as_secs() };
+        let request = self.sqs.call("ChangeMessageVisibility", &change, Tries::Two);
         match tokio::time::timeout(POSTPONE_TIMEOUT, request).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(QueueError::Unavailable),
@@ -228,26 +292,16 @@ impl Queue {
     }
 }
 
-fn entry(index: usize, message: &PhoneSuccess) -> Option<SendMessageBatchRequestEntry> {
-    let body = serde_json::to_string(&NewMessage::V1(message)).ok()?;
-    let entry = SendMessageBatchRequestEntry::builder()
-        .id(index.to_string())
-        .message_body(body)
-        .message_deduplication_id(message.event_uuid.as_str())
-        .message_group_id(message.user_id.as_str());
-    entry.build().ok()
-}
-
-fn result_in(response: &SendMessageBatchOutput, id: &str) -> Result<(), QueueError> {
-    if response.successful().iter().any(|entry| entry.id() == id) {
+fn result_in(response: &BatchResult, id: &str) -> Result<(), QueueError> {
+    if response.successful.iter().any(|entry| entry.id == id) {
         return Ok(());
     }
-    let failed = response.failed().iter().find(|entry| entry.id() == id);
+    let failed = response.failed.iter().find(|entry| entry.id == id);
     // A message that the response does not list could be stored or not. A retry is safe, because the queue drops a
     // duplicate. The sender's fault matters only for an unknown code, because SQS also blames the sender for
     // throttling.
     Err(failed.map_or(QueueError::Unavailable, |failed| {
-        AwsFailure::of_code(Some(failed.code()), if failed.sender_fault() { 400 } else { 500 }).into()
+        AwsFailure::of_code(Some(&failed.code), if failed.sender_fault { 400 } else { 500 }).into()
     }))
 }
 
@@ -410,10 +464,9 @@ mod tests {
     #[test]
     fn the_code_of_an_entry_decides_and_not_the_senders_fault() {
         let failed = |code: &str, sender_fault| {
-            let entry =
-                aws_sdk_sqs::types::BatchResultErrorEntry::builder().id("0").code(code).sender_fault(sender_fault);
-            let response = SendMessageBatchOutput::builder().failed(entry.build().unwrap());
-            result_in(&response.set_successful(Some(Vec::new())).build().unwrap(), "0").unwrap_err()
+            let entry = json!({"Id": "0", "Code": code, "SenderFault": sender_fault, "Message": "text of SQS"});
+            let response = json!({"Successful": [], "Failed": [entry]});
+            result_in(&serde_json::from_value(response).unwrap(), "0").unwrap_err()
         };
         for (code, error) in [
             ("RequestThrottled", QueueError::Throttled),

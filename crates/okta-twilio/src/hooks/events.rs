@@ -65,7 +65,7 @@ pub struct EventHook {
     okta_secret: Option<Arc<Cached<OktaSecret>>>,
     feedback: Feedback,
     queue: Option<Queue>,
-    /// The services that Okta's first delivery leads to: the queue, or Okta and Twilio.
+    /// The services that Okta's first delivery leads to: the queue, or Twilio, the sends table and Okta.
     first_urls: Vec<Url>,
 }
 
@@ -93,18 +93,20 @@ impl EventHook {
         let problem = "must be header for this function: Okta's event hooks have no other authentication";
         variables.read("AUTH_MODE", (problem, "header"), |mode| (mode == "header").then_some(()))?;
         let context = HookContext::build(variables, clock).await?;
-        let first_urls = match (&queue_url, &okta) {
-            (Some(queue), _) => sqs_url(variables, queue).into_iter().collect(),
-            (None, okta) => okta.iter().map(|okta| okta.api_url.clone()).chain([context.verify_url.clone()]).collect(),
-        };
+        let okta_url = okta.as_ref().map(|okta| okta.api_url.clone());
         let okta_secret =
             okta.as_ref().map(|okta| context.secrets.cached(&okta.secret_id, context.secret_ttl, OktaSecret::read));
         let okta = okta.zip(okta_secret.clone());
         let okta =
             okta.map(|(okta, secret)| OktaClient::new(context.http.clone(), &okta, secret, context.clock.clone()));
-        let sends = config.sends_table.clone().map(|table| SendsTable::new(&context.sdk, table));
+        let sends = config.sends_table.clone().map(|table| SendsTable::new(&context.sdk, &context.http, table));
+        let queue = queue_url.map(|url| Queue::new(&context.sdk, &context.http, url));
+        let table_url = sends.as_ref().and_then(|sends| sends.endpoint().cloned());
+        let first_urls = match &queue {
+            Some(queue) => queue.endpoint().cloned().into_iter().collect(),
+            None => [context.verify_url.clone()].into_iter().chain(table_url).chain(okta_url).collect(),
+        };
         let feedback = Feedback::new(config, context.verify.clone(), sends, okta, context.clock.clone());
-        let queue = queue_url.map(|url| Queue::new(&context.sdk, url));
         Ok(Self { context, okta_secret, feedback, queue, first_urls })
     }
 
@@ -266,14 +268,6 @@ impl EventHook {
             let _ = queue.postpone(receipt_handle, delay).await;
         }
     }
-}
-
-/// The endpoint of SQS: from the SDK's variables, or else from the queue's URL.
-fn sqs_url(variables: &Variables<'_>, queue_url: &str) -> Option<Url> {
-    let endpoint = variables.optional("AWS_ENDPOINT_URL_SQS").or_else(|| variables.optional("AWS_ENDPOINT_URL"));
-    let mut url = Url::parse(endpoint.as_deref().unwrap_or(queue_url)).ok()?;
-    url.set_path("/");
-    Some(url)
 }
 
 /// Lambda ends an invocation in the future. A local emulator may set an end in the past (cargo-lambda uses a constant).

@@ -40,7 +40,7 @@ const RESPONSE_MARGIN: Duration = Duration::from_millis(100);
 pub struct TelephonyHook {
     context: HookContext,
     sender: Sender,
-    /// The services that the first request leads to: Verify and, if configured, Lookup.
+    /// The services that the first request leads to: Verify and, if configured, Lookup and the sends table.
     first_urls: Vec<Url>,
 }
 
@@ -61,9 +61,10 @@ impl TelephonyHook {
         let policy = Policy::from_variables(variables, lookup.as_ref().map(|lookup| &lookup.packages))?;
         let context = HookContext::build(variables, clock).await?;
         let lookup_url = lookup.as_ref().map(|config| config.url.clone());
-        let first_urls = [context.verify_url.clone()].into_iter().chain(lookup_url).collect();
         let lookup = lookup.map(|config| NumberLookup::new(config, context.twilio.clone()));
-        let sends = config.sends_table.clone().map(|table| SendsTable::new(&context.sdk, table));
+        let sends = config.sends_table.clone().map(|table| SendsTable::new(&context.sdk, &context.http, table));
+        let table_url = sends.as_ref().and_then(|sends| sends.endpoint().cloned());
+        let first_urls = [context.verify_url.clone()].into_iter().chain(lookup_url).chain(table_url).collect();
         let (verify, clock) = (context.verify.clone(), context.clock.clone());
         let sender = Sender::new(config, policy, lookup, verify, sends, clock);
         Ok(Self { context, sender, first_urls })

@@ -20,21 +20,24 @@
 //! instead. Sources: AWS, the DynamoDB API reference (`UpdateItem`, `Query`, `DeleteItem`) and "Using time to live
 //! (TTL)", which says that an expired item can still be read for some days.
 
-use std::{collections::HashMap, fmt, future::Future, time::Duration};
+use std::{fmt, time::Duration};
 
 use aws_lc_rs::hmac;
-use aws_sdk_dynamodb::{
-    error::{ProvideErrorMetadata, SdkError},
-    primitives::Blob,
-    types::AttributeValue,
-};
-use aws_smithy_runtime_api::http::Response;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use futures_util::future;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
 
 use crate::{
-    aws::error::AwsFailure,
+    aws::{
+        error::AwsFailure,
+        json_api::{DYNAMODB, JsonApi, Tries},
+    },
     config::{ConfigError, Variables},
     id::SafeId,
+    json,
     okta::{
         event::PhoneChannel,
         telephony::{DeliveryChannel, RequestType},
@@ -49,6 +52,14 @@ const LIFETIME_SECONDS: i64 = 15 * 60;
 
 /// How long after a message a new request counts as a resend.
 const LADDER_MS: i64 = 10 * 60 * 1_000;
+
+const UPDATE: &str = "SET #delivery = :delivery, #channel = :channel, #request_type = :request_type, \
+    #sent_at = :sent_at, #first_sent_at = if_not_exists(#first_sent_at, :sent_at), #expires_at = :expires_at \
+    ADD #sends :one";
+
+const UPDATE_WITH_MAC: &str = "SET #delivery = :delivery, #channel = :channel, #request_type = :request_type, \
+    #sent_at = :sent_at, #first_sent_at = if_not_exists(#first_sent_at, :sent_at), #expires_at = :expires_at, \
+    #to_mac = :to_mac ADD #sends :one";
 
 /// `SENDS_TABLE` (none): name or ARN of the table.
 ///
@@ -102,8 +113,8 @@ pub struct StoredVerification {
 
 impl StoredVerification {
     /// Returns `None` for an item that this program did not write.
-    fn read(item: &HashMap<String, AttributeValue>) -> Option<Self> {
-        let text = |name| item.get(name)?.as_s().ok().map(String::as_str);
+    fn read(item: &Item) -> Option<Self> {
+        let text = |name| item.get(name)?.get("S")?.as_str();
         let first_sent_at = number(item, "first_sent_at")?;
         Some(Self {
             verification_sid: SafeId::parse(text("verification_sid")?)?,
@@ -206,17 +217,50 @@ impl TableError {
     }
 }
 
+/// An item as DynamoDB writes it: each value is an object with its type.
+type Item = Map<String, Value>;
+
+/// A value as DynamoDB reads it.
+#[derive(Serialize)]
+enum Attribute<'a> {
+    S(&'a str),
+    N(String),
+    B(String),
+}
+
+fn n<'a>(number: i64) -> Attribute<'a> {
+    Attribute::N(number.to_string())
+}
+
+/// The key of an item.
+#[derive(Serialize)]
+struct Key<'a> {
+    user_id: Attribute<'a>,
+    verification_sid: Attribute<'a>,
+}
+
+impl<'a> Key<'a> {
+    fn of(user_id: &'a SafeId, verification_sid: &'a SafeId) -> Self {
+        Self { user_id: Attribute::S(user_id.as_str()), verification_sid: Attribute::S(verification_sid.as_str()) }
+    }
+}
+
 /// A client for the table.
 #[derive(Clone, Debug)]
 pub struct SendsTable {
-    client: aws_sdk_dynamodb::Client,
+    dynamodb: JsonApi,
     name: String,
 }
 
 impl SendsTable {
     /// Creates the client from the SDK's configuration, on the shared HTTP client. It makes no call.
-    pub fn new(sdk: &aws_config::SdkConfig, name: String) -> Self {
-        Self { client: aws_sdk_dynamodb::Client::new(sdk), name }
+    pub fn new(sdk: &aws_config::SdkConfig, http: &reqwest::Client, name: String) -> Self {
+        Self { dynamodb: JsonApi::new(DYNAMODB, sdk, http), name }
+    }
+
+    /// The URL that calls go to.
+    pub fn endpoint(&self) -> Option<&Url> {
+        self.dynamodb.endpoint()
     }
 
     /// Stores a message with one `UpdateItem`, so that a resend keeps the time of the first message.
@@ -224,33 +268,80 @@ impl SendsTable {
     /// # Errors
     /// Fails if DynamoDB does not do it within `limit`. The message is sent anyway.
     pub async fn remember(&self, send: &AcceptedMessage<'_>, limit: Duration) -> Result<(), TableError> {
-        let sent_at = n(send.sent_at.as_millis());
-        let mut set = String::from(
-            "SET #delivery = :delivery, #channel = :channel, #request_type = :request_type, #sent_at = :sent_at, \
-             #first_sent_at = if_not_exists(#first_sent_at, :sent_at), #expires_at = :expires_at",
-        );
-        let mut request = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .key("user_id", s(send.user_id.as_str()))
-            .key("verification_sid", s(send.verification_sid.as_str()))
-            .expression_attribute_values(":delivery", s(word(send.delivery)))
-            .expression_attribute_values(":channel", s(send.channel.as_str()))
-            .expression_attribute_values(":request_type", s(send.request_type.as_str()))
-            .expression_attribute_values(":sent_at", sent_at)
-            .expression_attribute_values(":expires_at", n(send.sent_at.as_secs() + LIFETIME_SECONDS))
-            .expression_attribute_values(":one", n(1));
-        // Placeholders are used because some of these names could be reserved words of DynamoDB.
-        for name in ["delivery", "channel", "request_type", "first_sent_at", "sent_at", "expires_at", "sends"] {
-            request = request.expression_attribute_names(format!("#{name}"), name);
+        /// Placeholders are used because some of these names could be reserved words of DynamoDB.
+        #[derive(Serialize)]
+        struct Names {
+            #[serde(rename = "#delivery")]
+            delivery: &'static str,
+            #[serde(rename = "#channel")]
+            channel: &'static str,
+            #[serde(rename = "#request_type")]
+            request_type: &'static str,
+            #[serde(rename = "#sent_at")]
+            sent_at: &'static str,
+            #[serde(rename = "#first_sent_at")]
+            first_sent_at: &'static str,
+            #[serde(rename = "#expires_at")]
+            expires_at: &'static str,
+            #[serde(rename = "#sends")]
+            sends: &'static str,
+            #[serde(rename = "#to_mac", skip_serializing_if = "Option::is_none")]
+            to_mac: Option<&'static str>,
         }
-        if let Some(ToMac(to_mac)) = send.to_mac {
-            set.push_str(", #to_mac = :to_mac");
-            request = request.expression_attribute_names("#to_mac", "to_mac");
-            request = request.expression_attribute_values(":to_mac", AttributeValue::B(Blob::new(*to_mac)));
+        #[derive(Serialize)]
+        struct Values<'a> {
+            #[serde(rename = ":delivery")]
+            delivery: Attribute<'a>,
+            #[serde(rename = ":channel")]
+            channel: Attribute<'a>,
+            #[serde(rename = ":request_type")]
+            request_type: Attribute<'a>,
+            #[serde(rename = ":sent_at")]
+            sent_at: Attribute<'a>,
+            #[serde(rename = ":expires_at")]
+            expires_at: Attribute<'a>,
+            #[serde(rename = ":one")]
+            one: Attribute<'a>,
+            #[serde(rename = ":to_mac", skip_serializing_if = "Option::is_none")]
+            to_mac: Option<Attribute<'a>>,
         }
-        within(limit, request.update_expression(set + " ADD #sends :one").send()).await.map(|_done| ())
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct UpdateItem<'a> {
+            table_name: &'a str,
+            key: Key<'a>,
+            update_expression: &'static str,
+            expression_attribute_names: Names,
+            expression_attribute_values: Values<'a>,
+        }
+        let update = UpdateItem {
+            table_name: &self.name,
+            key: Key::of(send.user_id, send.verification_sid),
+            update_expression: match send.to_mac {
+                None => UPDATE,
+                Some(_) => UPDATE_WITH_MAC,
+            },
+            expression_attribute_names: Names {
+                delivery: "delivery",
+                channel: "channel",
+                request_type: "request_type",
+                sent_at: "sent_at",
+                first_sent_at: "first_sent_at",
+                expires_at: "expires_at",
+                sends: "sends",
+                to_mac: send.to_mac.map(|_| "to_mac"),
+            },
+            expression_attribute_values: Values {
+                delivery: Attribute::S(word(send.delivery)),
+                channel: Attribute::S(send.channel.as_str()),
+                request_type: Attribute::S(send.request_type.as_str()),
+                sent_at: n(send.sent_at.as_millis()),
+                expires_at: n(send.sent_at.as_secs() + LIFETIME_SECONDS),
+                one: n(1),
+                to_mac: send.to_mac.map(|ToMac(mac)| Attribute::B(STANDARD.encode(mac))),
+            },
+        };
+        self.call("UpdateItem", &update, limit).await.map(|_done| ())
     }
 
     /// All verifications of a user, with a consistent read. It skips items that this program did not write. Use
@@ -272,10 +363,15 @@ impl SendsTable {
     /// # Errors
     /// Fails if DynamoDB does not do it within `limit`. The TTL deletes the rest.
     pub async fn forget(&self, user_id: &SafeId, sids: &[SafeId], limit: Duration) -> Result<(), TableError> {
-        let delete = |sid: &SafeId| {
-            let request = self.client.delete_item().table_name(&self.name);
-            let request = request.key("user_id", s(user_id.as_str())).key("verification_sid", s(sid.as_str()));
-            within(limit, request.send())
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct DeleteItem<'a> {
+            table_name: &'a str,
+            key: Key<'a>,
+        }
+        let delete = |sid| async move {
+            let delete = DeleteItem { table_name: &self.name, key: Key::of(user_id, sid) };
+            self.call("DeleteItem", &delete, limit).await
         };
         future::join_all(sids.iter().map(delete)).await.into_iter().try_for_each(|deleted| deleted.map(|_done| ()))
     }
@@ -293,37 +389,58 @@ impl SendsTable {
         limit: Duration,
     ) -> Result<u32, TableError> {
         let items = self.items_of(user_id, limit).await?;
-        let is_same_number = |item: &&HashMap<String, AttributeValue>| {
-            item.get("to_mac").and_then(|mac| mac.as_b().ok()).is_some_and(|mac| mac.as_ref() == to_mac.0)
-        };
-        let is_recent = |item: &&HashMap<String, AttributeValue>| {
+        let to_mac = STANDARD.encode(to_mac.0);
+        let is_same_number =
+            |item: &&Item| item.get("to_mac").and_then(|mac| mac.get("B")?.as_str()).is_some_and(|mac| mac == to_mac);
+        let is_recent = |item: &&Item| {
             number(item, "sent_at").is_some_and(|sent_at| now.as_millis().saturating_sub(sent_at) < LADDER_MS)
         };
         let sends = items.iter().filter(is_same_number).filter(is_recent).filter_map(|item| number(item, "sends"));
         Ok(sends.filter_map(|sends| u32::try_from(sends).ok()).fold(0, u32::saturating_add))
     }
 
-    async fn items_of(
-        &self,
-        user_id: &SafeId,
-        limit: Duration,
-    ) -> Result<Vec<HashMap<String, AttributeValue>>, TableError> {
-        let request = self.client.query().table_name(&self.name).consistent_read(true);
-        let request = request.key_condition_expression("#user_id = :user_id");
-        let request = request.expression_attribute_names("#user_id", "user_id");
+    async fn items_of(&self, user_id: &SafeId, limit: Duration) -> Result<Vec<Item>, TableError> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Query<'a> {
+            table_name: &'a str,
+            consistent_read: bool,
+            key_condition_expression: &'static str,
+            expression_attribute_names: Names,
+            expression_attribute_values: Values<'a>,
+        }
+        #[derive(Serialize)]
+        struct Names {
+            #[serde(rename = "#user_id")]
+            user_id: &'static str,
+        }
+        #[derive(Serialize)]
+        struct Values<'a> {
+            #[serde(rename = ":user_id")]
+            user_id: Attribute<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Page {
+            #[serde(rename = "Items")]
+            items: Vec<Item>,
+        }
         // One page is enough: the items of a user within 15 minutes are far below 1 MB.
-        let request = request.expression_attribute_values(":user_id", s(user_id.as_str()));
-        within(limit, request.send()).await.map(|response| response.items.unwrap_or_default())
+        let query = Query {
+            table_name: &self.name,
+            consistent_read: true,
+            key_condition_expression: "#user_id = :user_id",
+            expression_attribute_names: Names { user_id: "user_id" },
+            expression_attribute_values: Values { user_id: Attribute::S(user_id.as_str()) },
+        };
+        let body = self.call("Query", &query, limit).await?;
+        json::read::<Page>(&body).map(|page| page.items).ok_or(TableError(AwsFailure::Unavailable))
     }
-}
 
-async fn within<T, E: ProvideErrorMetadata>(
-    limit: Duration,
-    call: impl Future<Output = Result<T, SdkError<E, Response>>>,
-) -> Result<T, TableError> {
-    match tokio::time::timeout(limit, call).await {
-        Ok(response) => response.map_err(|error| TableError(AwsFailure::of(&error))),
-        Err(_elapsed) => Err(TableError(AwsFailure::Unavailable)),
+    async fn call(&self, operation: &str, body: &impl Serialize, limit: Duration) -> Result<Bytes, TableError> {
+        match tokio::time::timeout(limit, self.dynamodb.call(operation, body, Tries::Two)).await {
+            Ok(response) => response.map_err(TableError),
+            Err(_elapsed) => Err(TableError(AwsFailure::Unavailable)),
+        }
     }
 }
 
@@ -335,22 +452,15 @@ fn word(delivery: DeliveryChannel) -> &'static str {
     }
 }
 
-fn s(text: &str) -> AttributeValue {
-    AttributeValue::S(text.to_owned())
-}
-
-fn n(number: i64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
-}
-
-fn number(item: &HashMap<String, AttributeValue>, name: &str) -> Option<i64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
+fn number(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.get("N")?.as_str()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{config::tests::lookup, phone::DialableNumber};
+    use serde_json::json;
 
     const NOW_MS: i64 = 1_800_000_000_000;
     const EVENT_MS: i64 = NOW_MS - 5_000;
@@ -410,8 +520,16 @@ mod tests {
         assert_eq!(chosen(PhoneChannel::Sms, &[nearly]), ["VEa"]);
     }
 
-    fn item(list: &[(&str, AttributeValue)]) -> HashMap<String, AttributeValue> {
+    fn item(list: &[(&str, Value)]) -> Item {
         list.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    fn s(text: &str) -> Value {
+        json!({ "S": text })
+    }
+
+    fn n(number: i64) -> Value {
+        json!({ "N": number.to_string() })
     }
 
     #[test]
@@ -424,7 +542,7 @@ mod tests {
             ("sent_at", n(NOW_MS - 1)),
             ("expires_at", n(NOW_MS / 1_000 + 900)),
         ];
-        let read = |name: &str, value: Option<AttributeValue>| {
+        let read = |name: &str, value: Option<Value>| {
             let mut item = item(&good);
             match value {
                 Some(value) => item.insert(name.to_owned(), value),
@@ -434,9 +552,7 @@ mod tests {
         };
         assert_eq!(read("none", None).unwrap().verification_sid.as_str(), "VEa");
         for name in ["verification_sid", "delivery", "first_sent_at", "expires_at"] {
-            for value in
-                [None, Some(s("")), Some(s("+12025550123")), Some(AttributeValue::Null(true)), Some(n(i64::MAX))]
-            {
+            for value in [None, Some(s("")), Some(s("+12025550123")), Some(json!({"NULL": true})), Some(n(i64::MAX))] {
                 let odd_time = name == "first_sent_at" && value == Some(n(i64::MAX));
                 assert!(read(name, value.clone()).is_none() || odd_time, "{name} {value:?}");
             }
