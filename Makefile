@@ -84,7 +84,7 @@ build: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build
 	tools/normalise-zip $(FUNCTIONS:%=target/lambda/%/bootstrap.zip)
 	tools/check-build-paths "$(TARGET_DIR)/$(RUST_TARGET)/release" $(FUNCTIONS)
 	tools/check-jitter-entropy "$(TARGET_DIR)/$(RUST_TARGET)/release"
-	tools/check-zip-size target/lambda $(FUNCTIONS)
+	tools/check-zip-size $(ARCH) target/lambda $(FUNCTIONS)
 
 deploy: $(TOOLS)/infra.stamp ## Build and deploy the stack of deploy.toml with SAM; asks for missing settings (BUILT=1: with the existing zips)
 	@$(INFRA_VENV)/bin/python tools/deploy configure
