@@ -13,6 +13,7 @@ pub mod events;
 mod exchanges;
 pub mod exclusive;
 pub mod front;
+pub mod gate;
 pub mod guard;
 pub mod lambda;
 pub mod link;

@@ -11,6 +11,7 @@ mod protocol;
 mod secrets;
 mod sqs;
 mod sts;
+mod tags;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +34,7 @@ pub use self::{
     logs::LogGroup,
     sqs::{Queue, queue_url},
 };
-use crate::loopback::Server;
+use crate::{gate::Gate, loopback::Server};
 
 /// A running account.
 pub struct AwsAccount {
@@ -48,6 +49,8 @@ pub struct Account {
     pub stack: Option<Stack>,
     /// The secrets, by ARN. One without a value was created and never filled.
     pub secrets: BTreeMap<String, Option<String>>,
+    /// The tags of the secrets, by ARN and key.
+    pub tags: BTreeMap<String, BTreeMap<String, String>>,
     staged: Vec<secrets::StagedVersion>,
     /// What another writer makes current right after the next version was staged.
     pub other_writer: Option<String>,
@@ -64,6 +67,10 @@ pub struct Account {
     pub denied: BTreeSet<&'static str>,
     /// The IAM action whose next response is lost: it is carried out, and the caller gets 500.
     pub lost: Option<&'static str>,
+    /// After so many requests, the caller has lost its rights.
+    pub refuses_after: Option<u32>,
+    /// Holds one of the requests.
+    pub gate: Option<Gate>,
     /// Whether the caller's session has ended.
     pub is_expired: bool,
     /// The IAM actions that were used, in order.
@@ -115,8 +122,14 @@ async fn handle(
         Err(refusal) => return refusal.into_response(protocol::Protocol::Json),
     };
     let protocol = call.protocol;
-    let mut account = lock(&account);
-    match account.answer(&call) {
+    let (answer, gate) = {
+        let mut account = lock(&account);
+        (account.answer(&call), account.gate.clone())
+    };
+    if let Some(gate) = gate {
+        gate.pass().await;
+    }
+    match answer {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(protocol),
     }
@@ -129,7 +142,9 @@ impl Account {
         if self.is_expired {
             return Err(Refusal::new(403, "ExpiredToken"));
         }
-        if self.denied.contains(action.as_str()) {
+        let is_over = self.refuses_after == Some(0);
+        self.refuses_after = self.refuses_after.map(|left| left.saturating_sub(1));
+        if is_over || self.denied.contains(action.as_str()) {
             return Err(Refusal::new(403, "AccessDenied"));
         }
         let answer = self.carry_out(&action, call);
@@ -148,6 +163,8 @@ impl Account {
             "secretsmanager:GetSecretValue" => secrets::value(self, call),
             "secretsmanager:DescribeSecret" => secrets::describe(self, call),
             "secretsmanager:PutSecretValue" => secrets::put(self, call),
+            "secretsmanager:TagResource" => tags::tag(self, call),
+            "secretsmanager:UntagResource" => tags::untag(self, call),
             "secretsmanager:UpdateSecretVersionStage" => secrets::update_stage(self, call),
             "sqs:GetQueueUrl" => sqs::url(self, call),
             "sqs:GetQueueAttributes" => sqs::attributes(self, call),

@@ -131,6 +131,11 @@ pub(super) fn json_body(body: &Value) -> Response {
     respond(200, body.to_string())
 }
 
+/// The response of an operation that returns nothing.
+pub(super) fn empty() -> Response {
+    respond(200, String::new())
+}
+
 fn respond(status: u16, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use super::{
     Account,
     protocol::{self, Call, Refusal},
+    tags,
 };
 use crate::clock::unix_time;
 
-const INVALID: Refusal = Refusal::new(400, "InvalidParameterException");
-const NOT_FOUND: Refusal = Refusal::new(400, "ResourceNotFoundException");
+pub(super) const INVALID: Refusal = Refusal::new(400, "InvalidParameterException");
+pub(super) const NOT_FOUND: Refusal = Refusal::new(400, "ResourceNotFoundException");
 
 /// A version with a label of its own.
 #[derive(Debug)]
@@ -31,7 +32,8 @@ pub(super) fn value(account: &Account, call: &Call) -> Result<Response, Refusal>
 pub(super) fn describe(account: &Account, call: &Call) -> Result<Response, Refusal> {
     let (id, _text) = current(account, call)?;
     let changed = unix_time().as_secs_f64() - f64::from(account.secret_age_days) * 86_400.0;
-    Ok(protocol::json_body(&json!({"ARN": id, "LastChangedDate": changed})))
+    let tags = tags::describe(account, &id);
+    Ok(protocol::json_body(&json!({"ARN": id, "LastChangedDate": changed, "Tags": tags})))
 }
 
 /// Stores a version. Only one that has its own label is expected: the tool must not write the current one directly.
@@ -90,7 +92,7 @@ fn current<'a>(account: &'a Account, call: &Call) -> Result<(String, &'a str), R
     Ok((id.to_owned(), value))
 }
 
-fn text<'a>(call: &'a Call, name: &str) -> Result<&'a str, Refusal> {
+pub(super) fn text<'a>(call: &'a Call, name: &str) -> Result<&'a str, Refusal> {
     call.body.get(name).and_then(Value::as_str).ok_or(INVALID)
 }
 

@@ -285,10 +285,7 @@ impl Org {
                     self.refused_hooks -= 1;
                     return Err(OktaError::internal());
                 }
-                // What Okta does about a second active telephony hook is not documented. Refusing is the harder case.
-                if kind == TELEPHONY && self.inline_hooks.iter().any(|hook| hook.kind == TELEPHONY && hook.is_active) {
-                    return Err(OktaError::invalid("another telephony hook is active"));
-                }
+                self.check_only_active(&kind, "")?;
                 let hook = InlineHook {
                     id: self.id("cal"),
                     name: new.name,
@@ -320,6 +317,10 @@ impl Org {
             }
             ("POST", [id, "lifecycle", change @ ("activate" | "deactivate")]) => {
                 let is_active = *change == "activate";
+                let kind = self.inline_hook(id)?.kind.clone();
+                if is_active {
+                    self.check_only_active(&kind, id)?;
+                }
                 let hook = self.inline_hook(id)?;
                 hook.is_active = is_active;
                 done(200, hook.describe())
@@ -331,6 +332,15 @@ impl Org {
             }
             _ => Err(OktaError::not_found(&call.path.join("/"))),
         }
+    }
+
+    /// What Okta does about a second active telephony hook is not documented. Refusing is the harder case.
+    fn check_only_active(&self, kind: &str, id: &str) -> Result<(), OktaError> {
+        let is_other = |hook: &InlineHook| hook.kind == TELEPHONY && hook.is_active && hook.id != id;
+        if kind == TELEPHONY && self.inline_hooks.iter().any(is_other) {
+            return Err(OktaError::invalid("another telephony hook is active"));
+        }
+        Ok(())
     }
 
     fn inline_hook(&mut self, id: &str) -> Result<&mut InlineHook, OktaError> {

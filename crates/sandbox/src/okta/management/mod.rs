@@ -32,7 +32,7 @@ pub use self::{
     system_log::LogEvent,
 };
 use super::{error::OktaError, options::OktaOptions, tokens::Tokens, users::OktaUser};
-use crate::{clock::Clock, exchanges, loopback::Server};
+use crate::{clock::Clock, exchanges, gate::Gate, loopback::Server};
 
 /// A running org.
 pub struct OktaOrg {
@@ -68,6 +68,8 @@ pub struct Org {
     pub delay: Duration,
     /// After so many requests, the caller has lost its rights.
     pub refuses_after: Option<u32>,
+    /// Holds one of the requests.
+    pub gate: Option<Gate>,
     /// How many of the next inline hooks are not created, because Okta fails.
     pub refused_hooks: u32,
     /// Whether the service app requires a proof of possession.
@@ -96,6 +98,7 @@ impl OktaOrg {
             requests_left: 600,
             delay: Duration::ZERO,
             refuses_after: None,
+            gate: None,
             refused_hooks: 0,
             requires_dpop: false,
             used: Vec::new(),
@@ -132,9 +135,9 @@ async fn handle(
     body: Bytes,
 ) -> Response {
     let call = Call::read(&method, &uri, &headers, &body);
-    let (answer, left, now, delay) = {
+    let (answer, left, now, delay, gate) = {
         let mut org = lock(&org);
-        (org.answer(&call), org.requests_left, org.clock.now(), org.delay)
+        (org.answer(&call), org.requests_left, org.clock.now(), org.delay, org.gate.clone())
     };
     tokio::time::sleep(delay).await;
     let answer = match answer {
@@ -146,6 +149,9 @@ async fn handle(
         Ok(Step::Done(answered)) => Ok(answered),
         Err(error) => Err(error),
     };
+    if let Some(gate) = gate {
+        gate.pass().await;
+    }
     call::respond(answer, left, now)
 }
 

@@ -30,7 +30,7 @@ pub use self::{
     services::{Bucket, RateLimit, Service, Template},
 };
 use super::error::TwilioError;
-use crate::{exchanges, loopback::Server};
+use crate::{exchanges, gate::Gate, loopback::Server};
 
 /// A running account.
 pub struct TwilioAccount {
@@ -61,6 +61,8 @@ pub struct Account {
     pub throttled: u32,
     /// After so many requests, the caller has lost its rights.
     pub refuses_after: Option<u32>,
+    /// Holds one of the requests.
+    pub gate: Option<Gate>,
     /// Entries of a page. Twilio's limit is 1000: a small one makes every reader follow the pages.
     pub page_limit: usize,
     /// The permissions that were used, in order.
@@ -82,6 +84,7 @@ impl TwilioAccount {
             attempts: Vec::new(),
             throttled: 0,
             refuses_after: None,
+            gate: None,
             page_limit: 2,
             used: Vec::new(),
             made: 0,
@@ -117,7 +120,13 @@ async fn handle(
     body: Bytes,
 ) -> Response {
     let call = Call::read(&method, &uri, &headers, &body);
-    let answer = lock(&account).answer(&call);
+    let (answer, gate) = {
+        let mut account = lock(&account);
+        (account.answer(&call), account.gate.clone())
+    };
+    if let Some(gate) = gate {
+        gate.pass().await;
+    }
     call::respond(answer)
 }
 
