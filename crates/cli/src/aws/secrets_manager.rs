@@ -1,11 +1,14 @@
 //! AWS Secrets Manager.
 
+use std::collections::BTreeMap;
+
 use okta_twilio::{id::SafeId, time::clock::Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Aws, AwsError, Message, Service};
+use crate::call::Response;
 
 const SECRETS_MANAGER: Service = Service {
     host: "secretsmanager",
@@ -79,6 +82,47 @@ pub(crate) async fn last_changed(aws: &Aws, id: &str) -> Result<Option<Timestamp
     Ok(description.last_changed_date.map(time))
 }
 
+/// The tags of a secret.
+///
+/// # Errors
+/// Fails if Secrets Manager cannot be asked.
+pub(crate) async fn tags(aws: &Aws, id: &str) -> Result<BTreeMap<String, String>, AwsError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Description {
+        #[serde(default)]
+        tags: Vec<Tag>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Tag {
+        key: String,
+        #[serde(default)]
+        value: String,
+    }
+    let description: Description =
+        call(aws, "secretsmanager:DescribeSecret", "DescribeSecret", json!({"SecretId": id})).await?;
+    Ok(description.tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+}
+
+/// Adds a tag to a secret, or changes its value.
+///
+/// # Errors
+/// Fails if Secrets Manager refuses, for example because the secret has 50 tags.
+pub(crate) async fn tag(aws: &Aws, id: &str, key: &str, value: &str) -> Result<(), AwsError> {
+    let body = json!({"SecretId": id, "Tags": [{"Key": key, "Value": value}]});
+    send(aws, "secretsmanager:TagResource", "TagResource", body).await.map(drop)
+}
+
+/// Removes tags from a secret. One that the secret does not have is no error.
+///
+/// # Errors
+/// Fails if Secrets Manager refuses.
+pub(crate) async fn untag(aws: &Aws, id: &str, keys: &[&str]) -> Result<(), AwsError> {
+    let body = json!({"SecretId": id, "TagKeys": keys});
+    send(aws, "secretsmanager:UntagResource", "UntagResource", body).await.map(drop)
+}
+
 /// Replaces a version of a secret. The new version is stored next to it, and becomes current only if `old` still is.
 ///
 /// # Errors
@@ -128,8 +172,17 @@ async fn call<T: serde::de::DeserializeOwned>(
     aws.json(SECRETS_MANAGER, action, Message::Json { version: "1.1", target: &target, body: &body }).await
 }
 
+/// Sends a request whose response has no body.
+async fn send(aws: &Aws, action: &'static str, operation: &str, body: Value) -> Result<Response, AwsError> {
+    let target = format!("secretsmanager.{operation}");
+    aws.send(SECRETS_MANAGER, action, Message::Json { version: "1.1", target: &target, body: &body }).await
+}
+
 /// 32 hexadecimal digits.
-fn random_hex() -> Result<String, AwsError> {
+///
+/// # Errors
+/// Fails if the system has no random numbers.
+pub(crate) fn random_hex() -> Result<String, AwsError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_no_random_numbers| AwsError::NoRandomNumbers)?;
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))

@@ -2,7 +2,7 @@
 
 use okta_twilio::config::ConfigError;
 
-use crate::{okta::OktaError, stack::Hook, twilio::TwilioError};
+use crate::{failure::Failure, okta::OktaError, stack::Hook, twilio::TwilioError};
 
 /// Each text is one sentence, and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -23,12 +23,16 @@ pub(crate) enum SetupError {
     NoBrand,
     #[error("the account has a Verify service of this brand already: give --adopt {0} to use it, or another --brand")]
     BrandExists(String),
+    #[error("a run that was broken off has created the Verify service {0}: give its --brand, or --adopt {0}")]
+    OtherBrand(String),
     #[error("--adopt names another Verify service than VERIFY_SERVICE_SID of the functions")]
     OtherService,
     #[error("the Verify service that the functions use does not exist in this account")]
     NoService,
     #[error("the hooks secret has no auth_secret that can be used: store it with `make secrets`")]
     NoAuthSecret,
+    #[error("the hooks secret has too many tags: setup needs six more, of the 50 that a secret can have")]
+    TooManyTags,
     #[error("Twilio's response has no usable sid")]
     NoSid,
     #[error("{error}. {}", error.advice())]
@@ -42,9 +46,13 @@ pub(crate) enum SetupError {
         error: OktaError,
     },
     #[error("{0}. The hook that was active before is active again")]
-    RolledBack(OktaError),
-    #[error("{error}. Activate the hook {hook} again in the Admin Console, Workflow, Inline hooks")]
-    NotRolledBack { error: OktaError, hook: String },
+    RolledBack(Box<Failure>),
+    #[error(
+        "{failure}. Okta uses no telephony hook now. Run this command again, or activate the hook {hook} in the Admin \
+        Console, Workflow, Inline hooks, or by `curl --request POST --header \"Authorization: SSWS $OKTA_API_TOKEN\" \
+        $OKTA_ORG_URL/api/v1/inlineHooks/{hook}/lifecycle/activate`"
+    )]
+    NotRolledBack { failure: Box<Failure>, hook: String },
     #[error("Okta could not verify the event hook: run this command again, or verify it in the Admin Console")]
     NotVerified,
     #[error("there is no terminal to ask: give --yes to apply the plan, or --plan to see it")]

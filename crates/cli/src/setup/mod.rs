@@ -1,10 +1,11 @@
 //! `okta-twilio setup`: from a deployed stack to a working pair of hooks.
 //!
 //! It reads everything first, shows one plan, asks once, applies it, and reads everything again. What it creates is
-//! stored in the hooks secret right away, so a second run continues where the first one ended.
+//! remembered right away, so a second run continues where the first one ended.
 
 mod error;
 mod interrupts;
+pub(crate) mod memory;
 mod okta;
 mod plan;
 mod secret;
@@ -24,6 +25,7 @@ use okta_twilio::{
 pub(crate) use self::error::SetupError;
 use self::{
     interrupts::Interrupts,
+    memory::{Memory, Thing},
     plan::{Action, Plan, Step},
     secret::HooksFields,
 };
@@ -81,6 +83,7 @@ struct Context<'a> {
 /// Everything as it is now.
 struct State {
     secret: HooksFields,
+    memory: Memory,
     twilio: twilio::State,
     okta: okta::State,
 }
@@ -88,13 +91,23 @@ struct State {
 impl State {
     async fn read(context: &Context<'_>) -> Result<Self, Failure> {
         let secret = HooksFields::read(context.aws, &context.stack).await?;
-        let twilio = twilio::State::read(context, &secret).await?;
-        let okta = okta::State::read(context).await?;
-        Ok(Self { secret, twilio, okta })
+        let memory = Memory::read(context.aws, &context.stack).await?;
+        let twilio = twilio::State::read(context, &secret, &memory).await?;
+        let okta = okta::State::read(context, &memory).await?;
+        Ok(Self { secret, memory, twilio, okta })
+    }
+
+    /// What a run that was broken off has made and could not remember, with its id.
+    fn unremembered(&self) -> Vec<(Thing, String)> {
+        let found = self.twilio.found(&self.memory).into_iter().chain(self.okta.found());
+        found.filter(|(thing, _)| self.memory.creating(*thing).is_some()).collect()
     }
 
     fn plan(&self, context: &Context<'_>) -> Result<Plan, SetupError> {
         let mut plan = Plan::default();
+        if !self.unremembered().is_empty() || self.okta.has_replaced() {
+            plan.add(Step::Memory, Action::Change, "tags of the hooks secret: what a run that was broken off has made");
+        }
         twilio::plan(&self.twilio, &self.secret, context, &mut plan)?;
         okta::plan(&self.okta, &mut plan);
         Ok(plan)
@@ -136,9 +149,16 @@ pub(crate) async fn run(
 /// Applies the plan step by step. A step is a change and its record, so Ctrl-C ends the command between two steps only.
 async fn apply(state: &State, plan: &Plan, context: &Context<'_>, terminal: Terminal) -> Result<(), Failure> {
     let mut interrupts = Interrupts::start()?;
+    for (thing, id) in state.unremembered() {
+        memory::remember(context.aws, &context.stack, thing, &id).await?;
+    }
+    okta::finish_replacement(&state.okta, context).await?;
+    interrupts.check().await?;
     let service = twilio::apply_service(&state.twilio, plan, context, terminal).await?;
     interrupts.check().await?;
     twilio::apply_rate_limits(&service, plan, context, terminal).await?;
+    interrupts.check().await?;
+    twilio::delete_orphan(&state.twilio, context, terminal).await?;
     interrupts.check().await?;
     if plan.has(Step::Key, Action::Create) {
         twilio::create_key(&service, context, terminal).await?;
@@ -146,7 +166,7 @@ async fn apply(state: &State, plan: &Plan, context: &Context<'_>, terminal: Term
     }
     okta::apply_telephony(&state.okta, state.secret.auth_secret(), plan, context, terminal).await?;
     interrupts.check().await?;
-    Ok(okta::apply_events(&state.okta, state.secret.auth_secret(), plan, context, terminal).await?)
+    okta::apply_events(&state.okta, state.secret.auth_secret(), plan, context, terminal).await
 }
 
 async fn context<'a>(

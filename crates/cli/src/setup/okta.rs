@@ -7,9 +7,11 @@ use secrecy::SecretString;
 
 use super::{
     Context, SetupError,
+    memory::{self, Memory, Thing},
     plan::{Action, Plan, Step},
 };
 use crate::{
+    failure::Failure,
     okta::{
         OktaError,
         hooks::{EVENTS, EventHook, InlineHook, Status, Target},
@@ -20,6 +22,9 @@ use crate::{
 const TELEPHONY_NAME: &str = "Twilio Verify";
 const EVENTS_NAME: &str = "Twilio Verify feedback";
 
+/// A hook is found again by its URL.
+const HOOK_MARK: &str = "hook";
+
 /// Okta asks a hook for its challenge within 3 s. A function that starts can take longer, and the next try succeeds.
 const VERIFICATION_TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_secs(1);
@@ -29,6 +34,10 @@ pub(super) struct State {
     telephony: Option<(InlineHook, Fit)>,
     /// The active telephony hook of somebody else.
     other: Option<SafeId>,
+    /// The telephony hook of somebody else that a run has deactivated and not replaced yet.
+    deactivated: Option<SafeId>,
+    /// The same, if ours has replaced it.
+    replaced: Option<SafeId>,
     events: Option<(EventHook, Fit)>,
 }
 
@@ -45,7 +54,7 @@ impl State {
     ///
     /// # Errors
     /// Fails if Okta does not return them, or the stack has no URL.
-    pub(super) async fn read(context: &Context<'_>) -> Result<Self, SetupError> {
+    pub(super) async fn read(context: &Context<'_>, memory: &Memory) -> Result<Self, SetupError> {
         let (telephony_url, events_url) = (output(context, "TelephonyUrl")?, output(context, "EventsUrl")?);
         let wanted = HeaderName::parse(&context.header);
         let has_header = |header: Option<&str>| header.and_then(HeaderName::parse) == wanted;
@@ -60,14 +69,31 @@ impl State {
             let fit = fit(hook.status, has_header(hook.channel.header()));
             (hook, fit)
         });
+        let remembered = memory.made(Thing::DeactivatedHook);
+        let is_off = others.iter().any(|hook| Some(&hook.id) == remembered && hook.status == Status::Inactive);
         let other = others.into_iter().find(|hook| hook.status == Status::Active).map(|hook| hook.id);
+        let remembered = remembered.filter(|_| is_off && other.is_none()).cloned();
+        let is_ours_active = telephony.as_ref().is_some_and(|(hook, _)| hook.status == Status::Active);
+        let (replaced, deactivated) = if is_ours_active { (remembered, None) } else { (None, remembered) };
         let hooks = context.okta.event_hooks().await?.into_iter().filter(|hook| hook.channel.is_at(events_url));
         let events = hooks.min_by_key(|hook| hook.status != Status::Active).map(|hook| {
             let has_events = EVENTS.iter().all(|event| hook.events.items.iter().any(|item| item == event));
             let fit = fit(hook.status, has_events && has_header(hook.channel.header()));
             (hook, fit)
         });
-        Ok(Self { telephony, other, events })
+        Ok(Self { telephony, other, deactivated, replaced, events })
+    }
+
+    /// What is there of the things that a run creates.
+    pub(super) fn found(&self) -> Vec<(Thing, String)> {
+        let telephony = self.telephony.as_ref().map(|(hook, _)| (Thing::TelephonyHook, hook.id.to_string()));
+        let events = self.events.as_ref().map(|(hook, _)| (Thing::EventHook, hook.id.to_string()));
+        telephony.into_iter().chain(events).collect()
+    }
+
+    /// Whether a run was broken off after our hook had replaced another one.
+    pub(super) fn has_replaced(&self) -> bool {
+        self.replaced.is_some()
     }
 }
 
@@ -92,6 +118,16 @@ pub(super) fn plan(state: &State, plan: &mut Plan) {
             format!("the telephony hook {other}, which Okta uses now; it stays, inactive"),
         );
     }
+    if let Some(deactivated) = &state.deactivated {
+        plan.add(
+            Step::OtherTelephonyHook,
+            Action::Keep,
+            format!(
+                "the telephony hook {deactivated}, which a run that was broken off has deactivated; it stays, \
+                 inactive. Okta uses no telephony hook now"
+            ),
+        );
+    }
     let telephony = action(state.telephony.as_ref().map(|(_, fit)| *fit));
     plan.add(Step::TelephonyHook, telephony, "telephony inline hook with the URL of telephony-hook");
     let events = action(state.events.as_ref().map(|(_, fit)| *fit));
@@ -111,7 +147,7 @@ pub(super) async fn apply_telephony(
     plan: &Plan,
     context: &Context<'_>,
     terminal: Terminal,
-) -> Result<(), SetupError> {
+) -> Result<(), Failure> {
     if plan.has(Step::TelephonyHook, Action::Keep) && state.other.is_none() {
         return Ok(());
     }
@@ -131,7 +167,7 @@ pub(super) async fn apply_events(
     plan: &Plan,
     context: &Context<'_>,
     terminal: Terminal,
-) -> Result<(), SetupError> {
+) -> Result<(), Failure> {
     if plan.has(Step::EventHook, Action::Keep) && plan.has(Step::Verification, Action::Keep) {
         return Ok(());
     }
@@ -147,35 +183,77 @@ pub(super) async fn apply_events(
 }
 
 /// Makes our hook the active one. Okta takes one active telephony hook only, so the other one goes first.
-async fn replace_active(state: &State, target: &Target<'_>, context: &Context<'_>) -> Result<(), SetupError> {
-    let okta = &context.okta;
+async fn replace_active(state: &State, target: &Target<'_>, context: &Context<'_>) -> Result<(), Failure> {
+    let (aws, stack, okta) = (context.aws, &context.stack, &context.okta);
     if let Some(other) = &state.other {
-        okta.set_inline_hook(other, Status::Inactive).await?;
+        memory::remember(aws, stack, Thing::DeactivatedHook, other.as_str()).await?;
+        okta.set_inline_hook(other, Status::Inactive).await.map_err(SetupError::from)?;
     }
-    let ours = async {
-        match &state.telephony {
-            None => okta.create_telephony_hook(target).await,
-            Some((hook, fit)) => {
-                let mut hook = hook.clone();
-                if *fit == Fit::Differs {
-                    hook = okta.replace_inline_hook(&hook.id, target).await?;
-                }
-                if hook.status == Status::Inactive {
-                    hook = okta.set_inline_hook(&hook.id, Status::Active).await?;
-                }
-                Ok(hook)
-            }
+    let other = state.other.as_ref().or(state.deactivated.as_ref());
+    let error = match activate_ours(state, target, context).await {
+        Ok(()) => None,
+        // The response can have been lost after Okta did what it was asked for.
+        Err(_) if other.is_some() && is_ours_active(target, context).await => None,
+        Err(failure) => Some(failure),
+    };
+    match (error, other) {
+        (None, None) => Ok(()),
+        (None, Some(other)) => replaced(other, context).await,
+        (Some(failure), None) => Err(failure),
+        (Some(failure), Some(other)) => Err(roll_back(other, failure, context).await.into()),
+    }
+}
+
+/// Creates our hook, or corrects and activates it.
+async fn activate_ours(state: &State, target: &Target<'_>, context: &Context<'_>) -> Result<(), Failure> {
+    let okta = &context.okta;
+    let Some((hook, fit)) = &state.telephony else {
+        memory::announce(context.aws, &context.stack, Thing::TelephonyHook, HOOK_MARK).await?;
+        let hook = okta.create_telephony_hook(target).await.map_err(SetupError::from)?;
+        return memory::remember(context.aws, &context.stack, Thing::TelephonyHook, hook.id.as_str()).await;
+    };
+    let mut hook = hook.clone();
+    if *fit == Fit::Differs {
+        hook = okta.replace_inline_hook(&hook.id, target).await.map_err(SetupError::from)?;
+    }
+    if hook.status == Status::Inactive {
+        okta.set_inline_hook(&hook.id, Status::Active).await.map_err(SetupError::from)?;
+    }
+    Ok(())
+}
+
+async fn is_ours_active(target: &Target<'_>, context: &Context<'_>) -> bool {
+    let hooks = context.okta.telephony_hooks().await.unwrap_or_default();
+    hooks.iter().any(|hook| hook.status == Status::Active && hook.channel.is_at(target.url))
+}
+
+/// Activates the other hook again. Says why ours is not there.
+async fn roll_back(other: &SafeId, failure: Failure, context: &Context<'_>) -> SetupError {
+    let failure = Box::new(failure);
+    match context.okta.set_inline_hook(other, Status::Active).await {
+        Ok(_active) => {
+            // A tag that stays harms nothing: the next run finds the hook active.
+            let _ = memory::forget(context.aws, &context.stack, &[Thing::DeactivatedHook]).await;
+            SetupError::RolledBack(failure)
         }
-    };
-    let (error, other) = match (ours.await, &state.other) {
-        (Ok(_active), _) => return Ok(()),
-        (Err(error), None) => return Err(error.into()),
-        (Err(error), Some(other)) => (error, other),
-    };
-    match okta.set_inline_hook(other, Status::Active).await {
-        Ok(_active) => Err(SetupError::RolledBack(error)),
-        Err(_) => Err(SetupError::NotRolledBack { error, hook: other.to_string() }),
+        Err(_) => SetupError::NotRolledBack { failure, hook: other.to_string() },
     }
+}
+
+/// Remembers which hook was active before, if a run was broken off before it could.
+///
+/// # Errors
+/// Fails if the tags cannot be written.
+pub(super) async fn finish_replacement(state: &State, context: &Context<'_>) -> Result<(), Failure> {
+    match &state.replaced {
+        Some(other) => replaced(other, context).await,
+        None => Ok(()),
+    }
+}
+
+async fn replaced(other: &SafeId, context: &Context<'_>) -> Result<(), Failure> {
+    memory::remember(context.aws, &context.stack, Thing::PreviousHook, other.as_str()).await?;
+    memory::forget(context.aws, &context.stack, &[Thing::DeactivatedHook]).await
 }
 
 async fn event_hook(
@@ -183,17 +261,20 @@ async fn event_hook(
     target: &Target<'_>,
     plan: &Plan,
     context: &Context<'_>,
-) -> Result<EventHook, SetupError> {
+) -> Result<EventHook, Failure> {
     let Some((hook, fit)) = &state.events else {
-        return Ok(context.okta.create_event_hook(target).await?);
+        memory::announce(context.aws, &context.stack, Thing::EventHook, HOOK_MARK).await?;
+        let hook = context.okta.create_event_hook(target).await.map_err(SetupError::from)?;
+        memory::remember(context.aws, &context.stack, Thing::EventHook, hook.id.as_str()).await?;
+        return Ok(hook);
     };
     let mut hook = hook.clone();
     // Okta does not return the secret, so a hook that cannot be verified gets it again.
     if *fit == Fit::Differs || !plan.has(Step::Verification, Action::Keep) {
-        hook = context.okta.replace_event_hook(&hook.id, target).await?;
+        hook = context.okta.replace_event_hook(&hook.id, target).await.map_err(SetupError::from)?;
     }
     if hook.status == Status::Inactive {
-        hook = context.okta.activate_event_hook(&hook.id).await?;
+        hook = context.okta.activate_event_hook(&hook.id).await.map_err(SetupError::from)?;
     }
     Ok(hook)
 }

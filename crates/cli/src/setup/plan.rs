@@ -8,9 +8,11 @@ use crate::{failure::Failure, terminal::Terminal};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Step {
+    Memory,
     VerifyService,
     CustomCodes,
     RateLimit,
+    OrphanKey,
     Key,
     OtherTelephonyHook,
     TelephonyHook,
@@ -26,6 +28,7 @@ pub(super) enum Action {
     Create,
     Change,
     Deactivate,
+    Delete,
 }
 
 impl Action {
@@ -35,6 +38,7 @@ impl Action {
             Self::Create => ("create", "created"),
             Self::Change => ("change", "changed"),
             Self::Deactivate => ("deactivate", "deactivated"),
+            Self::Delete => ("delete", "deleted"),
         }
     }
 }

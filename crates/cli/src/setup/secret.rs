@@ -20,6 +20,8 @@ pub(super) struct HooksFields {
     auth_secret: SecretString,
     /// `VA…`
     pub(super) service: Option<Sid>,
+    /// `SK…`
+    pub(super) key: Option<Sid>,
     /// Whether it has credentials for Twilio.
     pub(super) has_credentials: bool,
 }
@@ -36,10 +38,11 @@ impl HooksFields {
         let text = |name: &str| fields.get(name).and_then(|json| serde_json::from_str::<String>(json.get()).ok());
         let has = |name: &str| text(name).is_some_and(|text| !text.trim().is_empty());
         let service = text("verify_service_sid").and_then(|sid| Sid::parse(sid.trim(), "VA"));
+        let key = text("twilio_api_key_sid").and_then(|sid| Sid::parse(sid.trim(), "SK"));
         let has_credentials = (has("twilio_api_key_sid") && has("twilio_api_key_secret"))
             || (has("twilio_account_sid") && has("twilio_auth_token"));
         let auth_secret = fields.get("auth_secret").and_then(|json| newest(json.get()));
-        Ok(Self { auth_secret: auth_secret.ok_or(SetupError::NoAuthSecret)?, service, has_credentials })
+        Ok(Self { auth_secret: auth_secret.ok_or(SetupError::NoAuthSecret)?, service, key, has_credentials })
     }
 
     /// The secret that Okta sends.

@@ -1,18 +1,21 @@
 //! Twilio's side of `setup`: the Verify service, its rate limits, and a key.
 
-use okta_twilio::id::Sid;
+use okta_twilio::id::{SafeId, Sid};
 use secrecy::SecretString;
 
 use super::{
     Context, SetupError,
+    memory::{self, Memory, Thing},
     plan::{Action, Plan, Step},
     secret::{self, HooksFields},
 };
 use crate::{
+    aws::secrets_manager,
     failure::Failure,
     terminal::Terminal,
     twilio::{
-        TwilioError, keys,
+        TwilioError,
+        keys::{self, ListedKey},
         services::{Bucket, Service},
     },
 };
@@ -28,6 +31,8 @@ pub(super) struct State {
     missing_limits: Vec<String>,
     /// The sid of another service of the same brand.
     namesake: Option<String>,
+    /// A key of a run that was broken off. Nobody knows its secret.
+    orphan_key: Option<Sid>,
 }
 
 impl State {
@@ -35,7 +40,7 @@ impl State {
     ///
     /// # Errors
     /// Fails if Twilio cannot be read, or the service of the functions does not exist.
-    pub(super) async fn read(context: &Context<'_>, secret: &HooksFields) -> Result<Self, SetupError> {
+    pub(super) async fn read(context: &Context<'_>, secret: &HooksFields, memory: &Memory) -> Result<Self, SetupError> {
         let adopted = context.options.adopt.as_ref();
         if let (Some(adopted), Some(fixed)) = (adopted, &context.fixed_service)
             && adopted != fixed
@@ -43,34 +48,106 @@ impl State {
             return Err(SetupError::OtherService);
         }
         let sid = context.fixed_service.as_ref().or(adopted).or(secret.service.as_ref());
-        let Some(sid) = sid else { return Self::without_service(context).await };
-        let service = match context.twilio.service(sid).await {
-            Err(TwilioError::NotFound) => return Err(SetupError::NoService),
-            service => service?,
+        let service = match sid {
+            Some(sid) => match context.twilio.service(sid).await {
+                Err(TwilioError::NotFound) => return Err(SetupError::NoService),
+                service => Some(service?),
+            },
+            None => Self::own_service(context, memory).await?,
         };
-        let limits = context.twilio.rate_limits(sid).await?;
+        match service {
+            Some(service) => Self::with_service(service, context, secret, memory).await,
+            None => Self::without_service(context).await,
+        }
+    }
+
+    /// The service of a run that was broken off.
+    async fn own_service(context: &Context<'_>, memory: &Memory) -> Result<Option<Service>, SetupError> {
+        if let Some(sid) = memory.made(Thing::VerifyService).and_then(|id| Sid::parse(id.as_str(), "VA")) {
+            return match context.twilio.service(&sid).await {
+                Err(TwilioError::NotFound) => Ok(None),
+                service => Ok(Some(service?)),
+            };
+        }
+        let Some(mark) = memory.creating(Thing::VerifyService) else { return Ok(None) };
+        let services = context.twilio.services().await?;
+        let own = services.into_iter().find(|service| memory::mark_of(&service.friendly_name) == mark.as_str());
+        match (&own, &context.options.brand) {
+            (Some(own), Some(brand)) if own.friendly_name != *brand => Err(SetupError::OtherBrand(own.sid.clone())),
+            _ => Ok(own),
+        }
+    }
+
+    async fn with_service(
+        service: Service,
+        context: &Context<'_>,
+        secret: &HooksFields,
+        memory: &Memory,
+    ) -> Result<Self, SetupError> {
+        let sid = sid_of(&service)?;
+        let limits = context.twilio.rate_limits(&sid).await?;
         let mut missing_limits = Vec::new();
         for name in &context.rate_limits {
             let limit = limits.iter().find(|limit| limit.unique_name == *name);
             let is_limiting = match limit {
-                Some(limit) => !context.twilio.buckets(sid, limit).await?.is_empty(),
+                Some(limit) => !context.twilio.buckets(&sid, limit).await?.is_empty(),
                 None => false,
             };
             if !is_limiting {
                 missing_limits.push(name.clone());
             }
         }
-        Ok(Self { service: Some(service), missing_limits, namesake: None })
+        let orphan_key = orphan_key(&service, context, secret, memory).await?;
+        Ok(Self { service: Some(service), missing_limits, namesake: None, orphan_key })
     }
 
     async fn without_service(context: &Context<'_>) -> Result<Self, SetupError> {
-        // A run that ended before it could store the sid leaves a service of this brand.
         let services = context.twilio.services().await?;
         let namesake =
             services.into_iter().find(|service| Some(&service.friendly_name) == context.options.brand.as_ref());
         let namesake = namesake.map(|service| service.sid);
-        Ok(Self { service: None, missing_limits: context.rate_limits.clone(), namesake })
+        Ok(Self { service: None, missing_limits: context.rate_limits.clone(), namesake, orphan_key: None })
     }
+
+    /// What is there of the things that a run creates.
+    pub(super) fn found(&self, memory: &Memory) -> Vec<(Thing, String)> {
+        let mark = memory.creating(Thing::VerifyService).map(SafeId::as_str);
+        let service = self.service.as_ref();
+        let service = service.filter(|service| mark == Some(memory::mark_of(&service.friendly_name).as_str()));
+        let service = service.map(|service| (Thing::VerifyService, service.sid.clone()));
+        service.into_iter().collect()
+    }
+}
+
+/// The key of a run that was broken off before the hooks secret had it. It is ours: its name has the mark that the run
+/// wrote into the tag just before, or the tag has its sid.
+async fn orphan_key(
+    service: &Service,
+    context: &Context<'_>,
+    secret: &HooksFields,
+    memory: &Memory,
+) -> Result<Option<Sid>, SetupError> {
+    let made = memory.made(Thing::TwilioKey).and_then(|id| Sid::parse(id.as_str(), "SK"));
+    let is_own = |key: &ListedKey| match (memory.creating(Thing::TwilioKey), &made) {
+        (Some(mark), _) => key.friendly_name == key_name(context, mark.as_str()),
+        // Other credentials came later: the key can be in use elsewhere.
+        (None, Some(made)) => !secret.has_credentials && key.sid == made.as_str(),
+        (None, None) => false,
+    };
+    let is_possible = memory.creating(Thing::TwilioKey).is_some() || (made.is_some() && !secret.has_credentials);
+    if !is_possible {
+        return Ok(None);
+    }
+    let account = Sid::parse(&service.account_sid, "AC").ok_or(SetupError::NoSid)?;
+    let keys = context.twilio.keys(&account).await?;
+    let own = keys.iter().filter(|key| is_own(key)).filter_map(|key| Sid::parse(&key.sid, "SK"));
+    Ok(own.into_iter().find(|sid| secret.key.as_ref() != Some(sid)))
+}
+
+/// The name of a key: the stack and a mark that no other run uses.
+fn key_name(context: &Context<'_>, mark: &str) -> String {
+    let stack: String = context.stack.name.as_str().chars().take(24).collect();
+    format!("okta-twilio {stack} {mark}")
 }
 
 /// Adds Twilio's lines.
@@ -105,6 +182,10 @@ pub(super) fn plan(
             if action == Action::Create { format!("rate limit {name}: {limit}") } else { format!("rate limit {name}") };
         plan.add(Step::RateLimit, action, what);
     }
+    if let Some(key) = &state.orphan_key {
+        let what = format!("API key {}, which a run that was broken off has created and not stored", key.as_str());
+        plan.add(Step::OrphanKey, Action::Delete, what);
+    }
     let action = if secret.has_credentials { Action::Keep } else { Action::Create };
     plan.add(Step::Key, action, "API key in the hooks secret, restricted to what the functions need");
     Ok(())
@@ -124,7 +205,11 @@ pub(super) async fn apply_service(
         (Some(service), _) => service.clone(),
         (None, Some(brand)) => {
             terminal.progress("Creating the Verify service");
-            context.twilio.create_service(brand).await.map_err(SetupError::from)?
+            let (aws, stack) = (context.aws, &context.stack);
+            memory::announce(aws, stack, Thing::VerifyService, &memory::mark_of(brand)).await?;
+            let service = context.twilio.create_service(brand).await.map_err(SetupError::from)?;
+            memory::remember(aws, stack, Thing::VerifyService, &service.sid).await?;
+            service
         }
         (None, None) => return Err(SetupError::NoBrand.into()),
     };
@@ -167,6 +252,17 @@ pub(super) async fn apply_rate_limits(
     Ok(())
 }
 
+/// Deletes the key of a run that was broken off.
+///
+/// # Errors
+/// Fails if Twilio refuses.
+pub(super) async fn delete_orphan(state: &State, context: &Context<'_>, terminal: Terminal) -> Result<(), Failure> {
+    let Some(key) = &state.orphan_key else { return Ok(()) };
+    terminal.progress("Deleting the API key of a run that was broken off");
+    context.twilio.delete_key(key).await.map_err(SetupError::from)?;
+    memory::forget(context.aws, &context.stack, &[Thing::TwilioKey]).await
+}
+
 /// Creates a restricted key, and stores it at once: Twilio shows its secret only now.
 ///
 /// # Errors
@@ -176,11 +272,15 @@ pub(super) async fn create_key(service: &Service, context: &Context<'_>, termina
     let account = Sid::parse(&service.account_sid, "AC").ok_or(SetupError::NoSid)?;
     let lookup = context.uses_lookup.then_some(keys::LOOKUP);
     let permissions: Vec<_> = keys::FUNCTIONS.into_iter().chain(lookup).collect();
-    let name: String = format!("okta-twilio {}", context.stack.name).chars().take(64).collect();
+    let mark = format!("key-{}", secrets_manager::random_hex()?.chars().take(16).collect::<String>());
+    let (aws, stack) = (context.aws, &context.stack);
+    memory::announce(aws, stack, Thing::TwilioKey, &mark).await?;
+    let name = key_name(context, &mark);
     let key = context.twilio.create_key(&account, &name, &permissions).await.map_err(SetupError::from)?;
+    memory::remember(aws, stack, Thing::TwilioKey, &key.sid).await?;
     let sid = SecretString::from(key.sid);
     let fields = [("twilio_api_key_sid", &sid), ("twilio_api_key_secret", &key.secret)];
-    secret::store(context.aws, &context.stack, &fields).await
+    secret::store(aws, stack, &fields).await
 }
 
 fn sid_of(service: &Service) -> Result<Sid, SetupError> {

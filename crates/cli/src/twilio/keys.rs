@@ -36,6 +36,14 @@ impl Key {
     }
 }
 
+/// A key in a list.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ListedKey {
+    pub(crate) sid: String,
+    #[serde(default)]
+    pub(crate) friendly_name: String,
+}
+
 /// A key that was just created. Twilio shows its secret only now.
 #[derive(Deserialize)]
 pub(crate) struct NewKey {
@@ -62,6 +70,24 @@ impl Twilio {
             ("Policy", policy.as_str()),
         ];
         self.post((Api::Iam, "/v1/Keys"), &form, "/twilio/iam/api-keys/create").await
+    }
+
+    /// The API keys of the account.
+    ///
+    /// # Errors
+    /// As [`Twilio::key`].
+    pub(crate) async fn keys(&self, account: &Sid) -> Result<Vec<ListedKey>, TwilioError> {
+        let query = [("AccountSid", account.as_str())];
+        self.list((Api::Iam, "/v1/Keys"), &query, ("keys", "/twilio/iam/api-keys/read")).await
+    }
+
+    /// Deletes an API key. One that is gone is no error.
+    ///
+    /// # Errors
+    /// Fails if Twilio refuses.
+    pub(crate) async fn delete_key(&self, sid: &Sid) -> Result<(), TwilioError> {
+        let path = format!("/v1/Keys/{}", sid.as_str());
+        self.delete((Api::Iam, &path), "/twilio/iam/api-keys/delete").await
     }
 
     /// An API key of the account.

@@ -225,6 +225,23 @@ impl Twilio {
         read(call::once(request).await, permission)
     }
 
+    /// Deletes a resource. One that is gone is no error.
+    ///
+    /// # Errors
+    /// Fails if Twilio does not respond, or refuses.
+    pub(crate) async fn delete(&self, (api, path): (Api, &str), permission: &'static str) -> Result<(), TwilioError> {
+        let url = self.url(api, path, &[]);
+        let response = call::repeatable(|| self.credentials.authenticate(self.http.delete(url.clone()))).await;
+        let response = response.map_err(TwilioError::NoResponse)?;
+        if response.status.is_success() {
+            return Ok(());
+        }
+        match TwilioError::of(&response, permission) {
+            TwilioError::NotFound => Ok(()),
+            error => Err(error),
+        }
+    }
+
     fn url(&self, api: Api, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.addresses.of(api).clone();
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));

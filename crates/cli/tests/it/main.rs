@@ -19,5 +19,6 @@ mod prompts;
 mod report;
 mod send_to_me;
 mod setup;
+mod setup_broken_off;
 mod twilio;
 mod world;

@@ -1,6 +1,7 @@
 //! `setup` makes a working pair of hooks, changes nothing on a second run, and continues after a failure.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpListener},
     process::{Command, Stdio},
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::world::{HOOKS_SECRET_ARN, Output, SERVICE, World, hooks_secret};
 
-const SETUP: [&str; 4] = ["setup", "--brand", "Example", "--yes"];
+pub(crate) const SETUP: [&str; 4] = ["setup", "--brand", "Example", "--yes"];
 
 /// A deployed stack, and nothing at Twilio and Okta. `events` is the server behind the URL of event-hook.
 pub(crate) struct Fresh {
@@ -40,7 +41,7 @@ impl Fresh {
         Self { world, events }
     }
 
-    fn secret(&self) -> Value {
+    pub(crate) fn secret(&self) -> Value {
         self.world.aws.change(|account| {
             let value = account.secrets[HOOKS_SECRET_ARN].as_ref();
             serde_json::from_str(value.unwrap()).unwrap()
@@ -54,7 +55,12 @@ impl Fresh {
         [services, keys, telephony, events]
     }
 
-    fn other_hook(&self) {
+    /// The tags of the hooks secret.
+    pub(crate) fn tags(&self) -> BTreeMap<String, String> {
+        self.world.aws.change(|account| account.tags.get(HOOKS_SECRET_ARN).cloned().unwrap_or_default())
+    }
+
+    pub(crate) fn other_hook(&self) {
         let channel = Channel { uri: "https://other.example.com/".into(), header: None, secret: String::new() };
         let (id, kind) = ("calsandbox00000other".to_owned(), "com.okta.telephony.provider".to_owned());
         let other = InlineHook { id, name: "Name of a hook".to_owned(), kind, is_active: true, channel };
@@ -115,7 +121,7 @@ impl EventsUrl {
     }
 }
 
-fn assert_done(output: &Output) {
+pub(crate) fn assert_done(output: &Output) {
     assert_eq!(output.status, 0, "{}{}", output.stdout, output.stderr);
 }
 
@@ -283,17 +289,49 @@ fn it_continues_after_a_failure_at_any_request_to_okta() {
 }
 
 #[test]
+fn it_continues_after_a_failure_at_any_request_to_aws() {
+    let requests = fails_at_each_request(|world, after| world.aws.change(|account| account.refuses_after = after));
+    assert!(requests > 15, "{requests}");
+}
+
+#[test]
 fn a_service_whose_sid_could_not_be_stored_is_found_again() {
     let fresh = Fresh::start();
     fresh.world.aws.change(|account| account.denied.insert("secretsmanager:PutSecretValue"));
     let output = fresh.world.run(&SETUP);
     assert!(output.status == 2 && output.stderr.contains("secretsmanager:PutSecretValue"), "{}", output.stderr);
     fresh.world.aws.change(|account| account.denied.clear());
-    let output = fresh.world.run(&SETUP);
-    let sid = fresh.world.twilio.change(|account| account.services.keys().next().unwrap().clone());
-    assert!(output.status == 2 && output.stderr.contains(&sid), "{}", output.stderr);
-    assert_done(&fresh.world.run(&["setup", "--adopt", &sid, "--yes"]));
+    assert_done(&fresh.world.run(&["setup", "--yes"]));
     assert_eq!(fresh.counts(), [1, 1, 1, 1]);
+}
+
+#[test]
+fn what_it_has_created_is_remembered_by_tags() {
+    let fresh = Fresh::start();
+    let own = BTreeMap::from([("team".to_owned(), "identity".to_owned())]);
+    fresh.world.aws.change(|account| account.tags.insert(HOOKS_SECRET_ARN.to_owned(), own));
+    assert_done(&fresh.world.run(&SETUP));
+    let (tags, secret) = (fresh.tags(), fresh.secret());
+    assert_eq!(tags["okta-twilio:verify-service"], secret["verify_service_sid"]);
+    assert_eq!(tags["okta-twilio:twilio-key"], secret["twilio_api_key_sid"]);
+    let [telephony, events] =
+        fresh.world.okta.change(|org| [org.inline_hooks[0].id.clone(), org.event_hooks[0].id.clone()]);
+    assert_eq!([&tags["okta-twilio:inline-hook"], &tags["okta-twilio:event-hook"]], [&telephony, &events]);
+    assert_eq!((tags.len(), tags["team"].as_str()), (5, "identity"), "{tags:?}");
+}
+
+#[test]
+fn it_creates_nothing_where_it_cannot_remember() {
+    let fresh = Fresh::start();
+    let tags = (0..45).map(|number| (format!("tag-{number}"), String::new())).collect();
+    fresh.world.aws.change(|account| account.tags.insert(HOOKS_SECRET_ARN.to_owned(), tags));
+    let output = fresh.world.run(&SETUP);
+    assert!(output.status == 2 && output.stderr.contains("tags"), "{}", output.stderr);
+    let fresh = Fresh::start();
+    fresh.world.aws.change(|account| account.denied.insert("secretsmanager:TagResource"));
+    let output = fresh.world.run(&SETUP);
+    assert!(output.status == 2 && output.stderr.contains("secretsmanager:TagResource"), "{}", output.stderr);
+    assert_eq!(fresh.counts(), [0; 4]);
 }
 
 #[test]

@@ -1,0 +1,197 @@
+//! What `setup` has made: tags of the hooks secret.
+//!
+//! A tag is written before something is created, and again with its id right after. So a run that ends between a
+//! creation and its tag leaves a trace, and the next run can tell its own things from those of other people.
+
+use std::collections::BTreeMap;
+
+use okta_twilio::id::SafeId;
+
+use super::SetupError;
+use crate::{
+    aws::{Aws, secrets_manager},
+    failure::Failure,
+    stack::Stack,
+};
+
+/// Tags that a secret can have. Source: AWS, "`TagResource`" of Secrets Manager.
+const MAX_TAGS: usize = 50;
+
+/// The first word of a tag whose thing is about to be created.
+const CREATING: &str = "creating";
+
+/// Something that is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Thing {
+    /// The Verify service that setup created.
+    VerifyService,
+    /// The API key that setup created.
+    TwilioKey,
+    /// The telephony inline hook that setup created.
+    TelephonyHook,
+    /// The event hook that setup created.
+    EventHook,
+    /// The telephony hook of others that setup deactivates now.
+    DeactivatedHook,
+    /// The telephony hook of others that was active before.
+    PreviousHook,
+}
+
+impl Thing {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::VerifyService,
+        Self::TwilioKey,
+        Self::TelephonyHook,
+        Self::EventHook,
+        Self::DeactivatedHook,
+        Self::PreviousHook,
+    ];
+
+    /// The key of its tag.
+    pub(crate) fn tag(self) -> &'static str {
+        match self {
+            Self::VerifyService => "okta-twilio:verify-service",
+            Self::TwilioKey => "okta-twilio:twilio-key",
+            Self::TelephonyHook => "okta-twilio:inline-hook",
+            Self::EventHook => "okta-twilio:event-hook",
+            Self::DeactivatedHook => "okta-twilio:deactivated-hook",
+            Self::PreviousHook => "okta-twilio:previous-hook",
+        }
+    }
+}
+
+/// What a tag says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trace {
+    /// It was about to be created. The mark finds it again.
+    Creating(SafeId),
+    /// It was created, and has this id.
+    Made(SafeId),
+}
+
+impl Trace {
+    fn parse(value: &str) -> Option<Self> {
+        match value.split_once(' ') {
+            Some((CREATING, mark)) => SafeId::parse(mark).map(Self::Creating),
+            Some(_) => None,
+            None => SafeId::parse(value).map(Self::Made),
+        }
+    }
+
+    /// The value of the tag. Each character of it is allowed in tags, and there are fewer than 256.
+    fn value(&self) -> String {
+        match self {
+            Self::Creating(mark) => format!("{CREATING} {mark}"),
+            Self::Made(id) => id.to_string(),
+        }
+    }
+}
+
+/// Everything that is remembered.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(BTreeMap<Thing, Trace>);
+
+impl Memory {
+    /// Reads the tags.
+    ///
+    /// # Errors
+    /// Fails if they cannot be read, or if so many other tags are there that setup could not add its own.
+    pub(crate) async fn read(aws: &Aws, stack: &Stack) -> Result<Self, Failure> {
+        let tags = secrets_manager::tags(aws, secret_id(stack)?).await?;
+        let others = tags.keys().filter(|key| Thing::ALL.iter().all(|thing| thing.tag() != *key));
+        let others = others.filter(|key| !key.starts_with("aws:")).count();
+        if others + Thing::ALL.len() > MAX_TAGS {
+            return Err(SetupError::TooManyTags.into());
+        }
+        let trace = |thing: Thing| Some((thing, Trace::parse(tags.get(thing.tag())?)?));
+        Ok(Self(Thing::ALL.into_iter().filter_map(trace).collect()))
+    }
+
+    /// What is remembered of a thing.
+    pub(crate) fn get(&self, thing: Thing) -> Option<&Trace> {
+        self.0.get(&thing)
+    }
+
+    /// The id of a thing that was made.
+    pub(crate) fn made(&self, thing: Thing) -> Option<&SafeId> {
+        match self.get(thing)? {
+            Trace::Made(id) => Some(id),
+            Trace::Creating(_) => None,
+        }
+    }
+
+    /// The mark of a thing that was about to be created.
+    pub(crate) fn creating(&self, thing: Thing) -> Option<&SafeId> {
+        match self.get(thing)? {
+            Trace::Creating(mark) => Some(mark),
+            Trace::Made(_) => None,
+        }
+    }
+}
+
+/// Remembers that something is about to be created.
+///
+/// # Errors
+/// Fails if the tag cannot be written, or the mark is no id.
+pub(crate) async fn announce(aws: &Aws, stack: &Stack, thing: Thing, mark: &str) -> Result<(), Failure> {
+    let mark = SafeId::parse(mark).ok_or(SetupError::NoSid)?;
+    write(aws, stack, thing, &Trace::Creating(mark)).await
+}
+
+/// Remembers the id of something that was made.
+///
+/// # Errors
+/// Fails if the tag cannot be written, or the text is no id.
+pub(crate) async fn remember(aws: &Aws, stack: &Stack, thing: Thing, id: &str) -> Result<(), Failure> {
+    let id = SafeId::parse(id).ok_or(SetupError::NoSid)?;
+    write(aws, stack, thing, &Trace::Made(id)).await
+}
+
+/// Forgets things. One that is not remembered is no error.
+///
+/// # Errors
+/// Fails if the tags cannot be removed.
+pub(crate) async fn forget(aws: &Aws, stack: &Stack, things: &[Thing]) -> Result<(), Failure> {
+    let keys: Vec<_> = things.iter().map(|thing| thing.tag()).collect();
+    Ok(secrets_manager::untag(aws, secret_id(stack)?, &keys).await?)
+}
+
+async fn write(aws: &Aws, stack: &Stack, thing: Thing, trace: &Trace) -> Result<(), Failure> {
+    Ok(secrets_manager::tag(aws, secret_id(stack)?, thing.tag(), &trace.value()).await?)
+}
+
+fn secret_id(stack: &Stack) -> Result<&str, SetupError> {
+    stack.output("HooksSecretArn").ok_or(SetupError::NoOutput("HooksSecretArn"))
+}
+
+/// A mark of a name that people chose (FNV-1a). It shows nothing of the name, and is the same in every version.
+pub(crate) fn mark_of(name: &str) -> String {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("name-{:016x}", name.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_holds_a_trace_and_nothing_else() {
+        let id = || SafeId::parse("VA00000000000000000000000000000001").unwrap();
+        for (trace, value) in [
+            (Trace::Made(id()), "VA00000000000000000000000000000001"),
+            (Trace::Creating(id()), "creating VA00000000000000000000000000000001"),
+        ] {
+            assert_eq!(trace.value(), value);
+            assert_eq!(Trace::parse(value), Some(trace));
+        }
+        for other in ["", "creating", "creating ", "creating a b", "made a", "a text", "+12025550123"] {
+            assert_eq!(Trace::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_mark_is_an_id_that_shows_nothing_of_the_name() {
+        assert_eq!(mark_of("foobar"), "name-85944171f73967e8");
+        assert!(SafeId::parse(&mark_of("Müller & Söhne")).is_some());
+    }
+}
