@@ -49,41 +49,71 @@ struct Permissions {
 const STACK: [&str; 2] = ["cloudformation:DescribeStacks", "cloudformation:ListStackResources"];
 const LOG_LINES: [&str; 2] = ["logs:GetQueryResults", "logs:StartQuery"];
 
+const DOCTOR: Permissions = Permissions {
+    aws: &[
+        STACK[0],
+        STACK[1],
+        "cloudwatch:DescribeAlarms",
+        "lambda:GetFunctionConfiguration",
+        "logs:DescribeLogGroups",
+        LOG_LINES[0],
+        LOG_LINES[1],
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sts:GetCallerIdentity",
+    ],
+    okta: &[
+        "okta.authenticators.read",
+        "okta.customTelephonyProvider.read",
+        "okta.eventHooks.read",
+        "okta.inlineHooks.manage",
+        "okta.logs.read",
+        "okta.users.read",
+    ],
+    twilio: &[
+        "/twilio/iam/accounts/read",
+        "/twilio/iam/api-keys/read",
+        "/twilio/verify/bucket/list",
+        "/twilio/verify/rate-limit/list",
+        "/twilio/verify/service/read",
+        "/twilio/verify/verification-template/list",
+    ],
+};
+
+const SETUP: Permissions = Permissions {
+    aws: &[
+        STACK[0],
+        STACK[1],
+        "lambda:GetFunctionConfiguration",
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:TagResource",
+        "secretsmanager:UntagResource",
+        "secretsmanager:UpdateSecretVersionStage",
+    ],
+    okta: &["okta.eventHooks.manage", "okta.inlineHooks.manage"],
+    twilio: &[
+        "/twilio/iam/api-keys/create",
+        "/twilio/iam/api-keys/delete",
+        "/twilio/iam/api-keys/read",
+        "/twilio/verify/bucket/create",
+        "/twilio/verify/bucket/list",
+        "/twilio/verify/rate-limit/create",
+        "/twilio/verify/rate-limit/list",
+        "/twilio/verify/service/create",
+        "/twilio/verify/service/list",
+        "/twilio/verify/service/read",
+        "/twilio/verify/service/update",
+    ],
+};
+
 impl Permitted {
     fn permissions(self) -> Permissions {
         match self {
-            Self::Doctor => Permissions {
-                aws: &[
-                    STACK[0],
-                    STACK[1],
-                    "cloudwatch:DescribeAlarms",
-                    "lambda:GetFunctionConfiguration",
-                    "logs:DescribeLogGroups",
-                    LOG_LINES[0],
-                    LOG_LINES[1],
-                    "secretsmanager:DescribeSecret",
-                    "secretsmanager:GetSecretValue",
-                    "sqs:GetQueueAttributes",
-                    "sqs:GetQueueUrl",
-                    "sts:GetCallerIdentity",
-                ],
-                okta: &[
-                    "okta.authenticators.read",
-                    "okta.customTelephonyProvider.read",
-                    "okta.eventHooks.read",
-                    "okta.inlineHooks.manage",
-                    "okta.logs.read",
-                    "okta.users.read",
-                ],
-                twilio: &[
-                    "/twilio/iam/accounts/read",
-                    "/twilio/iam/api-keys/read",
-                    "/twilio/verify/bucket/list",
-                    "/twilio/verify/rate-limit/list",
-                    "/twilio/verify/service/read",
-                    "/twilio/verify/verification-template/list",
-                ],
-            },
+            Self::Doctor => DOCTOR,
             Self::Explain => Permissions {
                 aws: &[STACK[0], STACK[1], "lambda:GetFunctionConfiguration", LOG_LINES[0], LOG_LINES[1]],
                 okta: &["okta.logs.read", "okta.users.read"],
@@ -113,33 +143,7 @@ impl Permitted {
                 okta: &[],
                 twilio: &[],
             },
-            Self::Setup => Permissions {
-                aws: &[
-                    STACK[0],
-                    STACK[1],
-                    "lambda:GetFunctionConfiguration",
-                    "secretsmanager:DescribeSecret",
-                    "secretsmanager:GetSecretValue",
-                    "secretsmanager:PutSecretValue",
-                    "secretsmanager:TagResource",
-                    "secretsmanager:UntagResource",
-                    "secretsmanager:UpdateSecretVersionStage",
-                ],
-                okta: &["okta.eventHooks.manage", "okta.inlineHooks.manage"],
-                twilio: &[
-                    "/twilio/iam/api-keys/create",
-                    "/twilio/iam/api-keys/delete",
-                    "/twilio/iam/api-keys/read",
-                    "/twilio/verify/bucket/create",
-                    "/twilio/verify/bucket/list",
-                    "/twilio/verify/rate-limit/create",
-                    "/twilio/verify/rate-limit/list",
-                    "/twilio/verify/service/create",
-                    "/twilio/verify/service/list",
-                    "/twilio/verify/service/read",
-                    "/twilio/verify/service/update",
-                ],
-            },
+            Self::Setup => SETUP,
             Self::Redrive => Permissions {
                 aws: &[
                     STACK[0],
