@@ -12,8 +12,8 @@ use super::{
 };
 use crate::clock::unix_time;
 
-pub(super) const INVALID: Refusal = Refusal::new(400, "InvalidParameterException");
-pub(super) const NOT_FOUND: Refusal = Refusal::new(400, "ResourceNotFoundException");
+const INVALID: Refusal = Refusal::new(400, "InvalidParameterException");
+const NOT_FOUND: Refusal = Refusal::new(400, "ResourceNotFoundException");
 
 /// A version with a label of its own.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ fn current<'a>(account: &'a Account, call: &Call) -> Result<(String, &'a str), R
     Ok((id.to_owned(), value))
 }
 
-pub(super) fn text<'a>(call: &'a Call, name: &str) -> Result<&'a str, Refusal> {
+fn text<'a>(call: &'a Call, name: &str) -> Result<&'a str, Refusal> {
     call.body.get(name).and_then(Value::as_str).ok_or(INVALID)
 }
 

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use super::{
     Account,
     protocol::{self, Call, Refusal},
-    secrets::{INVALID, NOT_FOUND, text},
 };
+
+const INVALID: Refusal = Refusal::new(400, "InvalidParameterException");
+const NOT_FOUND: Refusal = Refusal::new(400, "ResourceNotFoundException");
 
 /// Tags of a secret at most. Those of AWS itself do not count.
 const MAX_TAGS: usize = 50;
@@ -69,7 +71,7 @@ fn secret(account: &Account, call: &Call, parameter: &str) -> Result<String, Ref
     if fields.keys().any(|name| name != "SecretId" && name != parameter) {
         return Err(INVALID);
     }
-    let secret = text(call, "SecretId")?;
+    let secret = fields.get("SecretId").and_then(Value::as_str).ok_or(INVALID)?;
     if account.secrets.contains_key(secret) { Ok(secret.to_owned()) } else { Err(NOT_FOUND) }
 }
 
