@@ -9,7 +9,7 @@ use crate::{
     permissions::PermissionsOptions,
     redrive::RedriveOptions,
     report::ReportOptions,
-    setup::SetupOptions,
+    setup::{SetupOptions, teardown::TeardownOptions},
 };
 
 /// Checks a set-up of Okta's hooks with Twilio, and explains why a user got no code.
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Report(ReportOptions),
     /// Set Twilio and Okta up for a deployed stack, after one question
     Setup(SetupOptions),
+    /// Remove what setup has made, after one question
+    Teardown(TeardownOptions),
     /// Print the least permissions that a command needs
     Permissions(PermissionsOptions),
     /// Print the completions for a shell

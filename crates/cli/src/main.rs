@@ -54,6 +54,7 @@ async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<ExitCode, Fai
         Command::Redrive(options) => redrive::run(options, &environment().await?, *terminal).await,
         Command::Report(options) => report::run(options, &environment().await?, *terminal).await,
         Command::Setup(options) => setup::run(options, &environment().await?, *terminal).await,
+        Command::Teardown(options) => setup::teardown::run(options, &environment().await?, *terminal).await,
         Command::Permissions(options) => permissions::run(options, *terminal),
         Command::Completions { shell } => manual::completions(*shell, *terminal),
         Command::Man => manual::page(*terminal),

@@ -33,6 +33,8 @@ pub(crate) enum Permitted {
     Redrive,
     /// Set Twilio and Okta up
     Setup,
+    /// Remove what setup has made
+    Teardown,
 }
 
 /// What a command needs at each of the three.
@@ -110,6 +112,27 @@ const SETUP: Permissions = Permissions {
     ],
 };
 
+const TEARDOWN: Permissions = Permissions {
+    aws: &[
+        STACK[0],
+        STACK[1],
+        "lambda:GetFunctionConfiguration",
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UntagResource",
+        "secretsmanager:UpdateSecretVersionStage",
+    ],
+    okta: &["okta.eventHooks.manage", "okta.inlineHooks.manage"],
+    twilio: &[
+        "/twilio/iam/api-keys/delete",
+        "/twilio/iam/api-keys/read",
+        "/twilio/verify/service/delete",
+        "/twilio/verify/service/list",
+        "/twilio/verify/service/read",
+    ],
+};
+
 impl Permitted {
     fn permissions(self) -> Permissions {
         match self {
@@ -144,6 +167,7 @@ impl Permitted {
                 twilio: &[],
             },
             Self::Setup => SETUP,
+            Self::Teardown => TEARDOWN,
             Self::Redrive => Permissions {
                 aws: &[
                     STACK[0],

@@ -287,6 +287,31 @@ impl Okta {
         self.send((Method::POST, &path), None, MANAGE_EVENTS).await
     }
 
+    /// Deletes an inline hook, after it was deactivated. One that is gone is no error.
+    ///
+    /// # Errors
+    /// Fails if Okta refuses.
+    pub(crate) async fn delete_inline_hook(&self, id: &SafeId) -> Result<(), OktaError> {
+        self.set_inline_hook(id, Status::Inactive).await.map(drop).or_else(unless_gone)?;
+        self.delete(&format!("/api/v1/inlineHooks/{id}"), MANAGE_INLINE).await
+    }
+
+    /// Deletes an event hook, after it was deactivated. One that is gone is no error.
+    ///
+    /// # Errors
+    /// Fails if Okta refuses.
+    pub(crate) async fn delete_event_hook(&self, id: &SafeId) -> Result<(), OktaError> {
+        let path = format!("/api/v1/eventHooks/{id}");
+        let deactivate = format!("{path}/lifecycle/{}", Status::Inactive.change());
+        let deactivated = self.send::<IgnoredAny>((Method::POST, &deactivate), None, MANAGE_EVENTS).await;
+        deactivated.map(drop).or_else(unless_gone)?;
+        self.delete(&path, MANAGE_EVENTS).await
+    }
+
+    async fn delete(&self, path: &str, scope: &'static str) -> Result<(), OktaError> {
+        self.send::<IgnoredAny>((Method::DELETE, path), None, scope).await.map(drop).or_else(unless_gone)
+    }
+
     /// Has Okta ask the URL of an event hook for its challenge.
     ///
     /// # Errors
@@ -295,6 +320,10 @@ impl Okta {
         let path = format!("/api/v1/eventHooks/{id}/lifecycle/verify");
         self.send((Method::POST, &path), None, MANAGE_EVENTS).await
     }
+}
+
+fn unless_gone(error: OktaError) -> Result<(), OktaError> {
+    if error == OktaError::NotFound { Ok(()) } else { Err(error) }
 }
 
 #[cfg(test)]

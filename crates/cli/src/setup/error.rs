@@ -17,6 +17,8 @@ pub(crate) enum SetupError {
     Oauth,
     #[error("there are no Twilio credentials here: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")]
     NoTwilioCredentials,
+    #[error("there is no Verify service that names the account: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")]
+    NoAccount,
     #[error("there is no Okta API token here: set OKTA_API_TOKEN")]
     NoOktaToken,
     #[error("a new Verify service needs a name: give --brand, or --adopt with the sid of a service")]

@@ -89,27 +89,36 @@ impl Trace {
 
 /// Everything that is remembered.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(BTreeMap<Thing, Trace>);
+pub(crate) struct Memory {
+    traces: BTreeMap<Thing, Trace>,
+    /// How many tags the secret has besides.
+    others: usize,
+}
 
 impl Memory {
     /// Reads the tags.
     ///
     /// # Errors
-    /// Fails if they cannot be read, or if so many other tags are there that setup could not add its own.
+    /// Fails if they cannot be read.
     pub(crate) async fn read(aws: &Aws, stack: &Stack) -> Result<Self, Failure> {
         let tags = secrets_manager::tags(aws, secret_id(stack)?).await?;
         let others = tags.keys().filter(|key| Thing::ALL.iter().all(|thing| thing.tag() != *key));
         let others = others.filter(|key| !key.starts_with("aws:")).count();
-        if others + Thing::ALL.len() > MAX_TAGS {
-            return Err(SetupError::TooManyTags.into());
-        }
         let trace = |thing: Thing| Some((thing, Trace::parse(tags.get(thing.tag())?)?));
-        Ok(Self(Thing::ALL.into_iter().filter_map(trace).collect()))
+        Ok(Self { traces: Thing::ALL.into_iter().filter_map(trace).collect(), others })
+    }
+
+    /// Whether everything can be remembered.
+    ///
+    /// # Errors
+    /// Fails if the secret has so many other tags that setup cannot add its own.
+    pub(crate) fn check_room(&self) -> Result<(), SetupError> {
+        if self.others + Thing::ALL.len() > MAX_TAGS { Err(SetupError::TooManyTags) } else { Ok(()) }
     }
 
     /// What is remembered of a thing.
     pub(crate) fn get(&self, thing: Thing) -> Option<&Trace> {
-        self.0.get(&thing)
+        self.traces.get(&thing)
     }
 
     /// The id of a thing that was made.

@@ -9,6 +9,7 @@ pub(crate) mod memory;
 mod okta;
 mod plan;
 mod secret;
+pub(crate) mod teardown;
 mod twilio;
 
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ pub(crate) use self::error::SetupError;
 use self::{
     interrupts::Interrupts,
     memory::{Memory, Thing},
-    plan::{Action, Plan, Step},
+    plan::{Action, Closing, Plan, Step},
     secret::HooksFields,
 };
 use crate::{
@@ -37,6 +38,11 @@ use crate::{
     stack::{Hook, Stack},
     terminal::Terminal,
     twilio::{Addresses, Twilio, credentials_of_environment},
+};
+
+const CLOSING: Closing = Closing {
+    nothing: "Everything is set up. `okta-twilio doctor` checks it.",
+    applied: "Set up and read again. Next: `okta-twilio doctor`.",
 };
 
 /// The options of `setup`.
@@ -91,7 +97,9 @@ struct State {
 impl State {
     async fn read(context: &Context<'_>) -> Result<Self, Failure> {
         let secret = HooksFields::read(context.aws, &context.stack).await?;
+        secret.auth_secret()?;
         let memory = Memory::read(context.aws, &context.stack).await?;
+        memory.check_room()?;
         let twilio = twilio::State::read(context, &secret, &memory).await?;
         let okta = okta::State::read(context, &memory).await?;
         Ok(Self { secret, memory, twilio, okta })
@@ -128,11 +136,11 @@ pub(crate) async fn run(
     let state = State::read(&context).await?;
     let plan = state.plan(&context)?;
     if options.plan || plan.is_done() {
-        plan.print(terminal, false)?;
+        plan.print(terminal, false, &CLOSING)?;
         return Ok(ExitCode::SUCCESS);
     }
     if !options.yes {
-        plan.print(terminal, false)?;
+        plan.print(terminal, false, &CLOSING)?;
         match terminal.confirm("Apply this plan?") {
             Some(true) => {}
             Some(false) => return Ok(ExitCode::FAILURE),
@@ -142,7 +150,7 @@ pub(crate) async fn run(
     apply(&state, &plan, &context, terminal).await?;
     terminal.progress("Reading everything again");
     let after = State::read(&context).await?.plan(&context)?;
-    plan.print(terminal, true)?;
+    plan.print(terminal, true, &CLOSING)?;
     if after.is_done() { Ok(ExitCode::SUCCESS) } else { Err(SetupError::NotAsPlanned.into()) }
 }
 
@@ -164,9 +172,9 @@ async fn apply(state: &State, plan: &Plan, context: &Context<'_>, terminal: Term
         twilio::create_key(&service, context, terminal).await?;
         interrupts.check().await?;
     }
-    okta::apply_telephony(&state.okta, state.secret.auth_secret(), plan, context, terminal).await?;
+    okta::apply_telephony(&state.okta, state.secret.auth_secret()?, plan, context, terminal).await?;
     interrupts.check().await?;
-    okta::apply_events(&state.okta, state.secret.auth_secret(), plan, context, terminal).await
+    okta::apply_events(&state.okta, state.secret.auth_secret()?, plan, context, terminal).await
 }
 
 async fn context<'a>(

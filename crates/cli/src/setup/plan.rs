@@ -18,6 +18,7 @@ pub(super) enum Step {
     TelephonyHook,
     EventHook,
     Verification,
+    SecretFields,
 }
 
 /// What happens to it.
@@ -27,6 +28,7 @@ pub(super) enum Action {
     Keep,
     Create,
     Change,
+    Activate,
     Deactivate,
     Delete,
 }
@@ -37,6 +39,7 @@ impl Action {
             Self::Keep => ("keep", "kept"),
             Self::Create => ("create", "created"),
             Self::Change => ("change", "changed"),
+            Self::Activate => ("activate", "activated"),
             Self::Deactivate => ("deactivate", "deactivated"),
             Self::Delete => ("delete", "deleted"),
         }
@@ -50,6 +53,14 @@ pub(super) struct Line {
     action: Action,
     /// In words, without names and secrets.
     what: String,
+}
+
+/// What a command says at the end.
+pub(super) struct Closing {
+    /// Nothing has to be changed.
+    pub(super) nothing: &'static str,
+    /// Everything was changed and read again.
+    pub(super) applied: &'static str,
 }
 
 /// All lines, in the order in which they are applied.
@@ -76,7 +87,7 @@ impl Plan {
     ///
     /// # Errors
     /// Fails if standard output cannot be written.
-    pub(super) fn print(&self, terminal: Terminal, is_applied: bool) -> Result<(), Failure> {
+    pub(super) fn print(&self, terminal: Terminal, is_applied: bool, closing: &Closing) -> Result<(), Failure> {
         #[derive(Serialize)]
         struct Document<'a> {
             applied: bool,
@@ -90,9 +101,9 @@ impl Plan {
             terminal.print(&format!("  {:<11}  {}", if is_applied { after } else { before }, line.what))?;
         }
         if self.is_done() {
-            terminal.print("Everything is set up. `okta-twilio doctor` checks it.")
+            terminal.print(closing.nothing)
         } else if is_applied {
-            terminal.print("Set up and read again. Next: `okta-twilio doctor`.")
+            terminal.print(closing.applied)
         } else {
             Ok(())
         }

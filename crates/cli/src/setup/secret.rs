@@ -17,7 +17,7 @@ use crate::{
 
 /// What `setup` needs of the secret.
 pub(super) struct HooksFields {
-    auth_secret: SecretString,
+    auth_secret: Option<SecretString>,
     /// `VA…`
     pub(super) service: Option<Sid>,
     /// `SK…`
@@ -30,7 +30,7 @@ impl HooksFields {
     /// Reads the secret.
     ///
     /// # Errors
-    /// Fails if it cannot be read, or has no `auth_secret`.
+    /// Fails if it cannot be read.
     pub(super) async fn read(aws: &Aws, stack: &Stack) -> Result<Self, Failure> {
         let (_, version) = current(aws, stack).await?;
         let text = json::readable(version.text.expose_secret()).ok_or(Failure::HooksSecretUnreadable)?;
@@ -42,12 +42,15 @@ impl HooksFields {
         let has_credentials = (has("twilio_api_key_sid") && has("twilio_api_key_secret"))
             || (has("twilio_account_sid") && has("twilio_auth_token"));
         let auth_secret = fields.get("auth_secret").and_then(|json| newest(json.get()));
-        Ok(Self { auth_secret: auth_secret.ok_or(SetupError::NoAuthSecret)?, service, key, has_credentials })
+        Ok(Self { auth_secret, service, key, has_credentials })
     }
 
     /// The secret that Okta sends.
-    pub(super) fn auth_secret(&self) -> &SecretString {
-        &self.auth_secret
+    ///
+    /// # Errors
+    /// Fails if there is none that can be used.
+    pub(super) fn auth_secret(&self) -> Result<&SecretString, SetupError> {
+        self.auth_secret.as_ref().ok_or(SetupError::NoAuthSecret)
     }
 }
 
@@ -56,11 +59,24 @@ impl HooksFields {
 /// # Errors
 /// Fails if somebody else wrote at the same moment.
 pub(super) async fn store(aws: &Aws, stack: &Stack, new: &[(&str, &SecretString)]) -> Result<(), Failure> {
+    let new = new.iter().map(|(name, value)| (*name, Some(Value::from(value.expose_secret()).to_string())));
+    change(aws, stack, new).await
+}
+
+/// Removes fields, and leaves every other field as it was written.
+///
+/// # Errors
+/// As [`store`].
+pub(super) async fn remove(aws: &Aws, stack: &Stack, names: &[&str]) -> Result<(), Failure> {
+    change(aws, stack, names.iter().map(|name| (*name, None))).await
+}
+
+async fn change(aws: &Aws, stack: &Stack, fields: impl Iterator<Item = (&str, Option<String>)>) -> Result<(), Failure> {
     let (id, old) = current(aws, stack).await?;
     let mut text = json::readable(old.text.expose_secret()).ok_or(Failure::HooksSecretUnreadable)?.into_owned();
-    for (name, value) in new {
-        let fields = Fields::parse(&text).ok_or(Failure::HooksSecretUnreadable)?;
-        text = fields.with(name, Some(&Value::from(value.expose_secret()).to_string()));
+    for (name, value) in fields {
+        let old = Fields::parse(&text).ok_or(Failure::HooksSecretUnreadable)?;
+        text = old.with(name, value.as_deref());
     }
     Ok(secrets_manager::replace(aws, &id, &old, &SecretString::from(text)).await?)
 }

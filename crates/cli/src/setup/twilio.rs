@@ -12,6 +12,7 @@ use super::{
 use crate::{
     aws::secrets_manager,
     failure::Failure,
+    stack::Stack,
     terminal::Terminal,
     twilio::{
         TwilioError,
@@ -129,7 +130,7 @@ async fn orphan_key(
 ) -> Result<Option<Sid>, SetupError> {
     let made = memory.made(Thing::TwilioKey).and_then(|id| Sid::parse(id.as_str(), "SK"));
     let is_own = |key: &ListedKey| match (memory.creating(Thing::TwilioKey), &made) {
-        (Some(mark), _) => key.friendly_name == key_name(context, mark.as_str()),
+        (Some(mark), _) => key.friendly_name == key_name(&context.stack, mark.as_str()),
         // Other credentials came later: the key can be in use elsewhere.
         (None, Some(made)) => !secret.has_credentials && key.sid == made.as_str(),
         (None, None) => false,
@@ -145,8 +146,8 @@ async fn orphan_key(
 }
 
 /// The name of a key: the stack and a mark that no other run uses.
-fn key_name(context: &Context<'_>, mark: &str) -> String {
-    let stack: String = context.stack.name.as_str().chars().take(24).collect();
+pub(super) fn key_name(stack: &Stack, mark: &str) -> String {
+    let stack: String = stack.name.as_str().chars().take(24).collect();
     format!("okta-twilio {stack} {mark}")
 }
 
@@ -275,7 +276,7 @@ pub(super) async fn create_key(service: &Service, context: &Context<'_>, termina
     let mark = format!("key-{}", secrets_manager::random_hex()?.chars().take(16).collect::<String>());
     let (aws, stack) = (context.aws, &context.stack);
     memory::announce(aws, stack, Thing::TwilioKey, &mark).await?;
-    let name = key_name(context, &mark);
+    let name = key_name(stack, &mark);
     let key = context.twilio.create_key(&account, &name, &permissions).await.map_err(SetupError::from)?;
     memory::remember(aws, stack, Thing::TwilioKey, &key.sid).await?;
     let sid = SecretString::from(key.sid);

@@ -152,6 +152,15 @@ impl Twilio {
         self.post((Api::Verify, &path), &[("CustomCodeEnabled", "true")], "/twilio/verify/service/update").await
     }
 
+    /// Deletes a Verify service with its rate limits. One that is gone is no error.
+    ///
+    /// # Errors
+    /// Fails if Twilio refuses.
+    pub(crate) async fn delete_service(&self, service: &Sid) -> Result<(), TwilioError> {
+        let path = format!("/v2/Services/{}", service.as_str());
+        self.delete((Api::Verify, &path), "/twilio/verify/service/delete").await
+    }
+
     /// Creates a rate limit without a bucket.
     ///
     /// # Errors

@@ -20,5 +20,6 @@ mod report;
 mod send_to_me;
 mod setup;
 mod setup_broken_off;
+mod teardown;
 mod twilio;
 mod world;

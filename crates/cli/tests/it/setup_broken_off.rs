@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A stack with an active telephony hook of somebody else.
-fn start() -> Fresh {
+pub(crate) fn start() -> Fresh {
     let fresh = Fresh::start();
     fresh.other_hook();
     fresh.world.set_variable("VERIFY_RATE_LIMITS", "okta_user=user_id");
@@ -78,12 +78,18 @@ fn assert_complete(fresh: &Fresh, context: &str) {
     assert_eq!(limits, [1], "{context}");
 }
 
-/// Ends a run at each of its requests, after the request was carried out. Returns how many requests a whole run has.
-fn ends_at_each_request(end: impl Fn(&mut Child, &Gate), check: impl Fn(&Fresh, &str)) -> u32 {
+/// Ends a run at each of its requests, after the request was carried out, and lets a test go on from there. Returns how
+/// many requests a whole run has.
+pub(crate) fn ends_at_each_request(
+    start: impl Fn() -> Fresh,
+    arguments: &[&str],
+    end: impl Fn(&mut Child, &Gate),
+    then: impl Fn(&Fresh, &str),
+) -> u32 {
     for number in 0..200 {
         let (fresh, gate) = (start(), Gate::after(number));
         set_gate(&fresh, Some(&gate));
-        let mut command = fresh.world.command(&SETUP);
+        let mut command = fresh.world.command(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         if !is_held(&mut child, &gate) {
             assert!(child.wait().unwrap().success());
@@ -94,42 +100,50 @@ fn ends_at_each_request(end: impl Fn(&mut Child, &Gate), check: impl Fn(&Fresh, 
         gate.open();
         set_gate(&fresh, None);
         let printed = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
-        let context = format!("ended at request {number}: {printed}");
         assert_no_secret(&fresh, &printed);
-        check(&fresh, &context);
-        let output = fresh.world.run(&SETUP);
-        assert_eq!(output.status, 0, "{context}{}{}", output.stdout, output.stderr);
-        assert_complete(&fresh, &context);
-        let output = fresh.world.run(&["setup", "--json"]);
-        assert_done(&output);
-        assert!(!output.stdout.contains("create") && !output.stdout.contains("change"), "{}", output.stdout);
+        then(&fresh, &format!("ended at request {number}: {printed}"));
     }
     panic!("a run has fewer requests");
 }
 
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+/// No program can handle this.
+pub(crate) fn kill(child: &mut Child, _gate: &Gate) {
+    child.kill().unwrap();
+}
+
+/// Sends a signal while the response to a request is on its way.
+pub(crate) fn signal(name: &str) -> impl Fn(&mut Child, &Gate) {
+    move |child, gate| {
+        assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+        // The program handles the signal before the response comes, or it has ended.
+        std::thread::sleep(Duration::from_millis(20));
+        gate.open();
+    }
+}
+
+/// Another run of setup finishes, and a third one changes nothing.
+fn assert_continues(fresh: &Fresh, context: &str) {
+    let output = fresh.world.run(&SETUP);
+    assert_eq!(output.status, 0, "{context}{}{}", output.stdout, output.stderr);
+    assert_complete(fresh, context);
+    let output = fresh.world.run(&["setup", "--json"]);
+    assert_done(&output);
+    assert!(!output.stdout.contains("create") && !output.stdout.contains("change"), "{}", output.stdout);
 }
 
 #[test]
 fn a_kill_at_any_request_leaves_nothing_that_the_next_run_does_not_find() {
-    let requests = ends_at_each_request(|child, _| child.kill().unwrap(), |_, _| {});
+    let requests = ends_at_each_request(start, &SETUP, kill, assert_continues);
     assert!(requests > 30, "{requests}");
 }
 
 #[test]
 fn a_signal_at_any_request_leaves_the_org_with_an_active_hook() {
     for name in ["INT", "TERM"] {
-        let end = |child: &mut Child, gate: &Gate| {
-            signal(child, name);
-            // The program handles the signal before the response comes, or it has ended.
-            std::thread::sleep(Duration::from_millis(20));
-            gate.open();
-        };
-        let check = |fresh: &Fresh, context: &str| {
+        let requests = ends_at_each_request(start, &SETUP, signal(name), |fresh, context| {
             assert!(active(fresh).contains(&true), "{context}");
-        };
-        let requests = ends_at_each_request(end, check);
+            assert_continues(fresh, context);
+        });
         assert!(requests > 30, "{requests}");
     }
 }

@@ -1,0 +1,304 @@
+//! `okta-twilio teardown`: removes what `setup` has made, and nothing else.
+//!
+//! The tags of the hooks secret say what that is. They go last, so a run that was broken off is continued by the next one.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use okta_twilio::{
+    config::{CommonConfig, Variables},
+    id::{SafeId, Sid},
+};
+
+use super::{
+    Interrupts, SetupError,
+    memory::{self, Memory, Thing},
+    plan::{Action, Closing, Plan, Step},
+    secret::{self, HooksFields},
+};
+use crate::{
+    aws::Aws,
+    environment::Environment,
+    failure::Failure,
+    okta::{Okta, hooks::Status, token_of_environment},
+    stack::{Hook, Stack},
+    terminal::Terminal,
+    twilio::{Addresses, Twilio, TwilioError, credentials_of_environment, services::Service},
+};
+
+const CLOSING: Closing =
+    Closing { nothing: "Nothing that setup has made is left.", applied: "Removed, and read again." };
+
+/// The tags of the things that this command removes.
+const THINGS: [Thing; 6] = [
+    Thing::VerifyService,
+    Thing::TwilioKey,
+    Thing::TelephonyHook,
+    Thing::EventHook,
+    Thing::DeactivatedHook,
+    Thing::PreviousHook,
+];
+
+/// The options of `teardown`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Credentials come from the environment: TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or TWILIO_API_KEY \
+    and TWILIO_API_SECRET of a Main key), and OKTA_API_TOKEN of a super administrator. The stack itself stays."
+)]
+pub(crate) struct TeardownOptions {
+    /// Leave the telephony hook inactive that was active before setup
+    #[arg(long)]
+    no_reactivate: bool,
+    /// Print the plan, and change nothing
+    #[arg(long)]
+    plan: bool,
+    /// Do not ask before the plan is applied
+    #[arg(long)]
+    yes: bool,
+}
+
+/// What every step needs.
+struct Context<'a> {
+    aws: &'a Aws,
+    stack: Stack,
+    twilio: Twilio,
+    okta: Okta,
+    reactivates: bool,
+}
+
+/// What is still there of the things that setup has made.
+struct State {
+    telephony_hook: Option<SafeId>,
+    event_hook: Option<SafeId>,
+    /// The telephony hook that was active before, if it can become active again.
+    previous: Option<SafeId>,
+    secret_fields: Vec<&'static str>,
+    key: Option<Sid>,
+    service: Option<Sid>,
+    /// The service of the functions, if setup did not create it.
+    foreign_service: Option<Sid>,
+    has_tags: bool,
+}
+
+impl State {
+    async fn read(context: &Context<'_>) -> Result<Self, Failure> {
+        let secret = HooksFields::read(context.aws, &context.stack).await?;
+        let memory = Memory::read(context.aws, &context.stack).await?;
+        let (telephony_hook, previous) = telephony(context, &memory).await?;
+        let event_hook = event_hook(context, &memory).await?;
+        let service = service(context, &secret, &memory).await?;
+        let key = key(service.as_ref().map(|(service, _)| service), context, &memory).await?;
+        let is_own = |(service, is_own): &(Service, bool)| is_own.then(|| Sid::parse(&service.sid, "VA")).flatten();
+        let own_service = service.as_ref().and_then(is_own);
+        let mut secret_fields = Vec::new();
+        if secret.key.is_some() && secret.key == made_sid(&memory, Thing::TwilioKey, "SK").or_else(|| key.clone()) {
+            secret_fields.extend(["twilio_api_key_sid", "twilio_api_key_secret"]);
+        }
+        let remembered = made_sid(&memory, Thing::VerifyService, "VA").or_else(|| own_service.clone());
+        if secret.service.is_some() && secret.service == remembered {
+            secret_fields.push("verify_service_sid");
+        }
+        Ok(Self {
+            telephony_hook,
+            event_hook,
+            previous: previous.filter(|_| context.reactivates),
+            secret_fields,
+            key,
+            foreign_service: secret.service.filter(|service| Some(service) != remembered.as_ref()),
+            service: own_service,
+            has_tags: THINGS.iter().any(|thing| memory.get(*thing).is_some()),
+        })
+    }
+
+    fn plan(&self) -> Plan {
+        let mut plan = Plan::default();
+        if let Some(hook) = &self.telephony_hook {
+            plan.add(Step::TelephonyHook, Action::Delete, format!("telephony inline hook {hook}"));
+        }
+        if let Some(hook) = &self.previous {
+            let what = format!("the telephony hook {hook}, which was active before setup (not with --no-reactivate)");
+            plan.add(Step::OtherTelephonyHook, Action::Activate, what);
+        }
+        if let Some(hook) = &self.event_hook {
+            plan.add(Step::EventHook, Action::Delete, format!("event hook {hook}"));
+        }
+        if !self.secret_fields.is_empty() {
+            let what = format!("the hooks secret, without {}", self.secret_fields.join(", "));
+            plan.add(Step::SecretFields, Action::Change, what);
+        }
+        if let Some(key) = &self.key {
+            plan.add(Step::Key, Action::Delete, format!("API key {}", key.as_str()));
+        }
+        if let Some(service) = &self.service {
+            let what = format!("Verify service {}, with its rate limits and its statistics", service.as_str());
+            plan.add(Step::VerifyService, Action::Delete, what);
+        }
+        if let Some(service) = &self.foreign_service {
+            let what = format!("Verify service {}, which setup did not create", service.as_str());
+            plan.add(Step::VerifyService, Action::Keep, what);
+        }
+        if self.has_tags {
+            plan.add(Step::Memory, Action::Delete, "tags of the hooks secret: what setup has made");
+        }
+        plan
+    }
+
+    /// Applies the plan: first what sends requests to the functions, then what the functions use, and the tags last.
+    async fn apply(&self, context: &Context<'_>, terminal: Terminal) -> Result<(), Failure> {
+        let (aws, stack) = (context.aws, &context.stack);
+        let mut interrupts = Interrupts::start()?;
+        if let Some(hook) = &self.telephony_hook {
+            terminal.progress("Deleting the telephony hook");
+            context.okta.delete_inline_hook(hook).await.map_err(SetupError::from)?;
+        }
+        if let Some(hook) = &self.previous {
+            terminal.progress("Activating the telephony hook that was active before");
+            context.okta.set_inline_hook(hook, Status::Active).await.map_err(SetupError::from)?;
+        }
+        interrupts.check().await?;
+        if let Some(hook) = &self.event_hook {
+            terminal.progress("Deleting the event hook");
+            context.okta.delete_event_hook(hook).await.map_err(SetupError::from)?;
+            interrupts.check().await?;
+        }
+        if !self.secret_fields.is_empty() {
+            terminal.progress("Removing fields of the hooks secret");
+            secret::remove(aws, stack, &self.secret_fields).await?;
+            interrupts.check().await?;
+        }
+        if let Some(key) = &self.key {
+            terminal.progress("Deleting the API key");
+            context.twilio.delete_key(key).await.map_err(SetupError::from)?;
+            interrupts.check().await?;
+        }
+        if let Some(service) = &self.service {
+            terminal.progress("Deleting the Verify service");
+            context.twilio.delete_service(service).await.map_err(SetupError::from)?;
+            interrupts.check().await?;
+        }
+        if self.has_tags { memory::forget(aws, stack, &THINGS).await } else { Ok(()) }
+    }
+}
+
+/// Removes what `setup` has made.
+///
+/// # Errors
+/// Fails if something cannot be read or removed. The next run continues there.
+pub(crate) async fn run(
+    options: &TeardownOptions,
+    environment: &Environment,
+    terminal: Terminal,
+) -> Result<ExitCode, Failure> {
+    let context = context(options, environment, terminal).await?;
+    terminal.progress("Reading Twilio and Okta");
+    let state = State::read(&context).await?;
+    let plan = state.plan();
+    if options.plan || plan.is_done() {
+        plan.print(terminal, false, &CLOSING)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !options.yes {
+        plan.print(terminal, false, &CLOSING)?;
+        match terminal.confirm("Remove all this?") {
+            Some(true) => {}
+            Some(false) => return Ok(ExitCode::FAILURE),
+            None => return Err(SetupError::NotConfirmed.into()),
+        }
+    }
+    state.apply(&context, terminal).await?;
+    terminal.progress("Reading everything again");
+    let after = State::read(&context).await?.plan();
+    plan.print(terminal, true, &CLOSING)?;
+    if after.is_done() { Ok(ExitCode::SUCCESS) } else { Err(SetupError::NotAsPlanned.into()) }
+}
+
+async fn context<'a>(
+    options: &TeardownOptions,
+    environment: &'a Environment,
+    terminal: Terminal,
+) -> Result<Context<'a>, Failure> {
+    let aws = environment.aws()?;
+    terminal.progress("Reading the stack");
+    let stack = Stack::require(aws, &environment.stack_name).await?;
+    let telephony = stack.function(aws, Hook::Telephony).await?.ok_or(SetupError::NoFunction(Hook::Telephony))?;
+    let event = stack.function(aws, Hook::Event).await?.ok_or(SetupError::NoFunction(Hook::Event))?;
+    let lookup = |name: &str| telephony.variable(name);
+    let common = CommonConfig::from_variables(&Variables::new(&lookup)).map_err(SetupError::Config)?;
+    let addresses = Addresses::new(common.verify_url).map_err(SetupError::Config)?;
+    let credentials = credentials_of_environment().ok_or(SetupError::NoTwilioCredentials)?;
+    let api = super::okta_address(&event)?;
+    let token = token_of_environment();
+    let token = token.or_else(|| terminal.ask_secret("API token of an Okta super administrator"));
+    let okta = token.and_then(|token| Okta::new(&environment.http, &api, &token)).ok_or(SetupError::NoOktaToken)?;
+    let twilio = Twilio::new(&environment.http, &addresses, credentials);
+    Ok(Context { aws, stack, twilio, okta, reactivates: !options.no_reactivate })
+}
+
+/// Our telephony hook, and the one that was active before, if it is inactive and no third one is active.
+async fn telephony(context: &Context<'_>, memory: &Memory) -> Result<(Option<SafeId>, Option<SafeId>), SetupError> {
+    let hooks = context.okta.telephony_hooks().await?;
+    let url = context.stack.output("TelephonyUrl").ok_or(SetupError::NoOutput("TelephonyUrl"))?;
+    let is_announced = memory.creating(Thing::TelephonyHook).is_some();
+    let ours = hooks.iter().find(|hook| match memory.made(Thing::TelephonyHook) {
+        Some(id) => hook.id == *id,
+        None => is_announced && hook.channel.is_at(url),
+    });
+    let ours = ours.map(|hook| hook.id.clone());
+    let is_other_active = hooks.iter().any(|hook| hook.status == Status::Active && Some(&hook.id) != ours.as_ref());
+    let find = |thing: Thing| {
+        let id = memory.made(thing)?;
+        hooks.iter().find(|hook| hook.id == *id && hook.status == Status::Inactive).map(|hook| hook.id.clone())
+    };
+    let previous = find(Thing::DeactivatedHook).or_else(|| find(Thing::PreviousHook));
+    Ok((ours, previous.filter(|_| !is_other_active)))
+}
+
+async fn event_hook(context: &Context<'_>, memory: &Memory) -> Result<Option<SafeId>, SetupError> {
+    let url = context.stack.output("EventsUrl").ok_or(SetupError::NoOutput("EventsUrl"))?;
+    let is_announced = memory.creating(Thing::EventHook).is_some();
+    let hooks = context.okta.event_hooks().await?;
+    let ours = hooks.into_iter().find(|hook| match memory.made(Thing::EventHook) {
+        Some(id) => hook.id == *id,
+        None => is_announced && hook.channel.is_at(url),
+    });
+    Ok(ours.map(|hook| hook.id))
+}
+
+/// The Verify service that setup has made, or that the functions use, and whether setup has made it.
+async fn service(
+    context: &Context<'_>,
+    secret: &HooksFields,
+    memory: &Memory,
+) -> Result<Option<(Service, bool)>, SetupError> {
+    if let Some(mark) = memory.creating(Thing::VerifyService) {
+        let services = context.twilio.services().await?;
+        let ours = services.into_iter().find(|service| memory::mark_of(&service.friendly_name) == mark.as_str());
+        return Ok(ours.map(|service| (service, true)));
+    }
+    let made = made_sid(memory, Thing::VerifyService, "VA");
+    for (sid, is_own) in [(made.as_ref(), true), (secret.service.as_ref(), false)] {
+        let Some(sid) = sid else { continue };
+        match context.twilio.service(sid).await {
+            Err(TwilioError::NotFound) => {}
+            service => return Ok(Some((service?, is_own))),
+        }
+    }
+    Ok(None)
+}
+
+/// The key that setup has made, if it is still there.
+async fn key(service: Option<&Service>, context: &Context<'_>, memory: &Memory) -> Result<Option<Sid>, SetupError> {
+    let Some(trace) = memory.get(Thing::TwilioKey) else { return Ok(None) };
+    let account = service.map_or(context.twilio.user(), |service| service.account_sid.as_str());
+    let account = Sid::parse(account, "AC").ok_or(SetupError::NoAccount)?;
+    let keys = context.twilio.keys(&account).await?;
+    let ours = keys.iter().find(|key| match trace {
+        memory::Trace::Made(id) => key.sid == id.as_str(),
+        memory::Trace::Creating(mark) => key.friendly_name == super::twilio::key_name(&context.stack, mark.as_str()),
+    });
+    Ok(ours.and_then(|key| Sid::parse(&key.sid, "SK")))
+}
+
+fn made_sid(memory: &Memory, thing: Thing, prefix: &str) -> Option<Sid> {
+    Sid::parse(memory.made(thing)?.as_str(), prefix)
+}
