@@ -17,6 +17,8 @@ pub(crate) enum SetupError {
     Oauth,
     #[error("there are no Twilio credentials here: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")]
     NoTwilioCredentials,
+    #[error("the hooks secret has no Verify service or no credentials for it yet: set the part twilio up first")]
+    TwilioFirst,
     #[error("there is no Verify service that names the account: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")]
     NoAccount,
     #[error("there is no Okta API token here: set OKTA_API_TOKEN")]

@@ -121,6 +121,11 @@ impl Memory {
         self.traces.get(&thing)
     }
 
+    /// The ids of all things that were made, by the keys of their tags.
+    pub(crate) fn all_made(&self) -> BTreeMap<&'static str, &SafeId> {
+        Thing::ALL.into_iter().filter_map(|thing| Some((thing.tag(), self.made(thing)?))).collect()
+    }
+
     /// The id of a thing that was made.
     pub(crate) fn made(&self, thing: Thing) -> Option<&SafeId> {
         match self.get(thing)? {

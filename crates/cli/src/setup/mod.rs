@@ -7,6 +7,7 @@ mod error;
 mod interrupts;
 pub(crate) mod memory;
 mod okta;
+mod part;
 mod plan;
 mod secret;
 pub(crate) mod teardown;
@@ -27,6 +28,7 @@ pub(crate) use self::error::SetupError;
 use self::{
     interrupts::Interrupts,
     memory::{Memory, Thing},
+    part::Part,
     plan::{Action, Closing, Plan, Step},
     secret::HooksFields,
 };
@@ -58,6 +60,9 @@ pub(crate) struct SetupOptions {
     /// Use this Verify service, and do not create one
     #[arg(long, value_name = "SID", value_parser = service_sid)]
     adopt: Option<Sid>,
+    /// Set up only these parts, with commas between
+    #[arg(long, value_enum, value_name = "PARTS", value_delimiter = ',')]
+    only: Vec<Part>,
     /// Print the plan, and change nothing
     #[arg(long)]
     plan: bool,
@@ -73,8 +78,8 @@ fn service_sid(text: &str) -> Result<Sid, &'static str> {
 /// What every step needs.
 struct Context<'a> {
     aws: &'a Aws,
-    twilio: Twilio,
-    okta: Okta,
+    twilio: Option<Twilio>,
+    okta: Option<Okta>,
     stack: Stack,
     options: &'a SetupOptions,
     /// The service of the functions' variables, which nothing in the secret can replace.
@@ -86,12 +91,36 @@ struct Context<'a> {
     header: String,
 }
 
-/// Everything as it is now.
+impl Context<'_> {
+    fn wants(&self, part: Part) -> bool {
+        self.options.wants(part)
+    }
+
+    fn twilio(&self) -> Result<&Twilio, SetupError> {
+        self.twilio.as_ref().ok_or(SetupError::NoTwilioCredentials)
+    }
+
+    fn okta(&self) -> Result<&Okta, SetupError> {
+        self.okta.as_ref().ok_or(SetupError::NoOktaToken)
+    }
+}
+
+impl SetupOptions {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
+
+    fn wants_okta(&self) -> bool {
+        [Part::Telephony, Part::Events].into_iter().any(|part| self.wants(part))
+    }
+}
+
+/// Everything as it is now, of the parts that are wanted.
 struct State {
     secret: HooksFields,
     memory: Memory,
-    twilio: twilio::State,
-    okta: okta::State,
+    twilio: Option<twilio::State>,
+    okta: Option<okta::State>,
 }
 
 impl State {
@@ -100,24 +129,36 @@ impl State {
         secret.auth_secret()?;
         let memory = Memory::read(context.aws, &context.stack).await?;
         memory.check_room()?;
-        let twilio = twilio::State::read(context, &secret, &memory).await?;
-        let okta = okta::State::read(context, &memory).await?;
+        let has_service = secret.service.is_some() || context.fixed_service.is_some();
+        let twilio = if context.wants(Part::Twilio) {
+            Some(twilio::State::read(context, &secret, &memory).await?)
+        } else if has_service && secret.has_credentials {
+            None
+        } else {
+            return Err(SetupError::TwilioFirst.into());
+        };
+        let okta = if context.options.wants_okta() { Some(okta::State::read(context, &memory).await?) } else { None };
         Ok(Self { secret, memory, twilio, okta })
     }
 
     /// What a run that was broken off has made and could not remember, with its id.
     fn unremembered(&self) -> Vec<(Thing, String)> {
-        let found = self.twilio.found(&self.memory).into_iter().chain(self.okta.found());
-        found.filter(|(thing, _)| self.memory.creating(*thing).is_some()).collect()
+        let twilio = self.twilio.iter().flat_map(|twilio| twilio.found(&self.memory));
+        let okta = self.okta.iter().flat_map(okta::State::found);
+        twilio.chain(okta).filter(|(thing, _)| self.memory.creating(*thing).is_some()).collect()
     }
 
     fn plan(&self, context: &Context<'_>) -> Result<Plan, SetupError> {
         let mut plan = Plan::default();
-        if !self.unremembered().is_empty() || self.okta.has_replaced() {
+        if !self.unremembered().is_empty() || self.okta.as_ref().is_some_and(okta::State::has_replaced) {
             plan.add(Step::Memory, Action::Change, "tags of the hooks secret: what a run that was broken off has made");
         }
-        twilio::plan(&self.twilio, &self.secret, context, &mut plan)?;
-        okta::plan(&self.okta, &mut plan);
+        if let Some(twilio) = &self.twilio {
+            twilio::plan(twilio, &self.secret, context, &mut plan)?;
+        }
+        if let Some(okta) = &self.okta {
+            okta::plan(okta, context, &mut plan);
+        }
         Ok(plan)
     }
 }
@@ -136,11 +177,11 @@ pub(crate) async fn run(
     let state = State::read(&context).await?;
     let plan = state.plan(&context)?;
     if options.plan || plan.is_done() {
-        plan.print(terminal, false, &CLOSING)?;
+        plan.print(terminal, false, &CLOSING, &state.memory.all_made())?;
         return Ok(ExitCode::SUCCESS);
     }
     if !options.yes {
-        plan.print(terminal, false, &CLOSING)?;
+        plan.print(terminal, false, &CLOSING, &state.memory.all_made())?;
         match terminal.confirm("Apply this plan?") {
             Some(true) => {}
             Some(false) => return Ok(ExitCode::FAILURE),
@@ -149,9 +190,9 @@ pub(crate) async fn run(
     }
     apply(&state, &plan, &context, terminal).await?;
     terminal.progress("Reading everything again");
-    let after = State::read(&context).await?.plan(&context)?;
-    plan.print(terminal, true, &CLOSING)?;
-    if after.is_done() { Ok(ExitCode::SUCCESS) } else { Err(SetupError::NotAsPlanned.into()) }
+    let after = State::read(&context).await?;
+    plan.print(terminal, true, &CLOSING, &after.memory.all_made())?;
+    if after.plan(&context)?.is_done() { Ok(ExitCode::SUCCESS) } else { Err(SetupError::NotAsPlanned.into()) }
 }
 
 /// Applies the plan step by step. A step is a change and its record, so Ctrl-C ends the command between two steps only.
@@ -160,21 +201,39 @@ async fn apply(state: &State, plan: &Plan, context: &Context<'_>, terminal: Term
     for (thing, id) in state.unremembered() {
         memory::remember(context.aws, &context.stack, thing, &id).await?;
     }
-    okta::finish_replacement(&state.okta, context).await?;
+    if let Some(twilio) = &state.twilio {
+        apply_twilio(twilio, plan, context, &mut interrupts, terminal).await?;
+    }
+    let Some(okta) = &state.okta else { return Ok(()) };
+    okta::finish_replacement(okta, context).await?;
     interrupts.check().await?;
-    let service = twilio::apply_service(&state.twilio, plan, context, terminal).await?;
+    let secret = state.secret.auth_secret()?;
+    if context.wants(Part::Telephony) {
+        okta::apply_telephony(okta, secret, plan, context, terminal).await?;
+        interrupts.check().await?;
+    }
+    if context.wants(Part::Events) { okta::apply_events(okta, secret, plan, context, terminal).await } else { Ok(()) }
+}
+
+async fn apply_twilio(
+    state: &twilio::State,
+    plan: &Plan,
+    context: &Context<'_>,
+    interrupts: &mut Interrupts,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    interrupts.check().await?;
+    let service = twilio::apply_service(state, plan, context, terminal).await?;
     interrupts.check().await?;
     twilio::apply_rate_limits(&service, plan, context, terminal).await?;
     interrupts.check().await?;
-    twilio::delete_orphan(&state.twilio, context, terminal).await?;
+    twilio::delete_orphan(state, context, terminal).await?;
     interrupts.check().await?;
     if plan.has(Step::Key, Action::Create) {
         twilio::create_key(&service, context, terminal).await?;
         interrupts.check().await?;
     }
-    okta::apply_telephony(&state.okta, state.secret.auth_secret()?, plan, context, terminal).await?;
-    interrupts.check().await?;
-    okta::apply_events(&state.okta, state.secret.auth_secret()?, plan, context, terminal).await
+    Ok(())
 }
 
 async fn context<'a>(
@@ -195,15 +254,24 @@ async fn context<'a>(
         return Err(SetupError::Oauth.into());
     }
     let addresses = Addresses::new(common.verify_url).map_err(SetupError::Config)?;
-    let credentials = credentials_of_environment().ok_or(SetupError::NoTwilioCredentials)?;
-    let api = okta_address(&event)?;
-    let token = token_of_environment();
-    let token = token.or_else(|| terminal.ask_secret("API token of an Okta super administrator"));
-    let okta = token.and_then(|token| Okta::new(&environment.http, &api, &token));
+    let twilio = if options.wants(Part::Twilio) {
+        Some(credentials_of_environment().ok_or(SetupError::NoTwilioCredentials)?)
+    } else {
+        None
+    };
+    let okta = if options.wants_okta() {
+        let api = okta_address(&event)?;
+        let token = token_of_environment();
+        let token = token.or_else(|| terminal.ask_secret("API token of an Okta super administrator"));
+        let okta = token.and_then(|token| Okta::new(&environment.http, &api, &token));
+        Some(okta.ok_or(SetupError::NoOktaToken)?)
+    } else {
+        None
+    };
     Ok(Context {
         aws,
-        twilio: Twilio::new(&environment.http, &addresses, credentials),
-        okta: okta.ok_or(SetupError::NoOktaToken)?,
+        twilio: twilio.map(|credentials| Twilio::new(&environment.http, &addresses, credentials)),
+        okta,
         stack,
         options,
         fixed_service: common.verify_service_sid,

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::{
     Context, SetupError,
     memory::{self, Memory, Thing},
+    part::Part,
     plan::{Action, Plan, Step},
 };
 use crate::{
@@ -63,7 +64,7 @@ impl State {
             (Status::Inactive, true) => Fit::Inactive,
             (Status::Active, true) => Fit::Fits,
         };
-        let hooks = context.okta.telephony_hooks().await?;
+        let hooks = context.okta()?.telephony_hooks().await?;
         let (ours, others): (Vec<_>, Vec<_>) = hooks.into_iter().partition(|hook| hook.channel.is_at(telephony_url));
         let telephony = ours.into_iter().min_by_key(|hook| hook.status != Status::Active).map(|hook| {
             let fit = fit(hook.status, has_header(hook.channel.header()));
@@ -75,7 +76,7 @@ impl State {
         let remembered = remembered.filter(|_| is_off && other.is_none()).cloned();
         let is_ours_active = telephony.as_ref().is_some_and(|(hook, _)| hook.status == Status::Active);
         let (replaced, deactivated) = if is_ours_active { (remembered, None) } else { (None, remembered) };
-        let hooks = context.okta.event_hooks().await?.into_iter().filter(|hook| hook.channel.is_at(events_url));
+        let hooks = context.okta()?.event_hooks().await?.into_iter().filter(|hook| hook.channel.is_at(events_url));
         let events = hooks.min_by_key(|hook| hook.status != Status::Active).map(|hook| {
             let has_events = EVENTS.iter().all(|event| hook.events.items.iter().any(|item| item == event));
             let fit = fit(hook.status, has_events && has_header(hook.channel.header()));
@@ -110,7 +111,16 @@ fn action(fit: Option<Fit>) -> Action {
 }
 
 /// Adds Okta's lines.
-pub(super) fn plan(state: &State, plan: &mut Plan) {
+pub(super) fn plan(state: &State, context: &Context<'_>, plan: &mut Plan) {
+    if context.wants(Part::Telephony) {
+        plan_telephony(state, plan);
+    }
+    if context.wants(Part::Events) {
+        plan_events(state, plan);
+    }
+}
+
+fn plan_telephony(state: &State, plan: &mut Plan) {
     if let Some(other) = &state.other {
         plan.add(
             Step::OtherTelephonyHook,
@@ -130,6 +140,9 @@ pub(super) fn plan(state: &State, plan: &mut Plan) {
     }
     let telephony = action(state.telephony.as_ref().map(|(_, fit)| *fit));
     plan.add(Step::TelephonyHook, telephony, "telephony inline hook with the URL of telephony-hook");
+}
+
+fn plan_events(state: &State, plan: &mut Plan) {
     let events = action(state.events.as_ref().map(|(_, fit)| *fit));
     plan.add(Step::EventHook, events, "event hook with the URL of event-hook");
     let is_verified = state.events.as_ref().is_some_and(|(hook, fit)| hook.is_verified() && *fit == Fit::Fits);
@@ -184,7 +197,7 @@ pub(super) async fn apply_events(
 
 /// Makes our hook the active one. Okta takes one active telephony hook only, so the other one goes first.
 async fn replace_active(state: &State, target: &Target<'_>, context: &Context<'_>) -> Result<(), Failure> {
-    let (aws, stack, okta) = (context.aws, &context.stack, &context.okta);
+    let (aws, stack, okta) = (context.aws, &context.stack, context.okta()?);
     if let Some(other) = &state.other {
         memory::remember(aws, stack, Thing::DeactivatedHook, other.as_str()).await?;
         okta.set_inline_hook(other, Status::Inactive).await.map_err(SetupError::from)?;
@@ -206,7 +219,7 @@ async fn replace_active(state: &State, target: &Target<'_>, context: &Context<'_
 
 /// Creates our hook, or corrects and activates it.
 async fn activate_ours(state: &State, target: &Target<'_>, context: &Context<'_>) -> Result<(), Failure> {
-    let okta = &context.okta;
+    let okta = context.okta()?;
     let Some((hook, fit)) = &state.telephony else {
         memory::announce(context.aws, &context.stack, Thing::TelephonyHook, HOOK_MARK).await?;
         let hook = okta.create_telephony_hook(target).await.map_err(SetupError::from)?;
@@ -223,14 +236,16 @@ async fn activate_ours(state: &State, target: &Target<'_>, context: &Context<'_>
 }
 
 async fn is_ours_active(target: &Target<'_>, context: &Context<'_>) -> bool {
-    let hooks = context.okta.telephony_hooks().await.unwrap_or_default();
+    let Ok(okta) = context.okta() else { return false };
+    let hooks = okta.telephony_hooks().await.unwrap_or_default();
     hooks.iter().any(|hook| hook.status == Status::Active && hook.channel.is_at(target.url))
 }
 
 /// Activates the other hook again. Says why ours is not there.
 async fn roll_back(other: &SafeId, failure: Failure, context: &Context<'_>) -> SetupError {
     let failure = Box::new(failure);
-    match context.okta.set_inline_hook(other, Status::Active).await {
+    let Ok(okta) = context.okta() else { return SetupError::NoOktaToken };
+    match okta.set_inline_hook(other, Status::Active).await {
         Ok(_active) => {
             // A tag that stays harms nothing: the next run finds the hook active.
             let _ = memory::forget(context.aws, &context.stack, &[Thing::DeactivatedHook]).await;
@@ -264,24 +279,24 @@ async fn event_hook(
 ) -> Result<EventHook, Failure> {
     let Some((hook, fit)) = &state.events else {
         memory::announce(context.aws, &context.stack, Thing::EventHook, HOOK_MARK).await?;
-        let hook = context.okta.create_event_hook(target).await.map_err(SetupError::from)?;
+        let hook = context.okta()?.create_event_hook(target).await.map_err(SetupError::from)?;
         memory::remember(context.aws, &context.stack, Thing::EventHook, hook.id.as_str()).await?;
         return Ok(hook);
     };
     let mut hook = hook.clone();
     // Okta does not return the secret, so a hook that cannot be verified gets it again.
     if *fit == Fit::Differs || !plan.has(Step::Verification, Action::Keep) {
-        hook = context.okta.replace_event_hook(&hook.id, target).await.map_err(SetupError::from)?;
+        hook = context.okta()?.replace_event_hook(&hook.id, target).await.map_err(SetupError::from)?;
     }
     if hook.status == Status::Inactive {
-        hook = context.okta.activate_event_hook(&hook.id).await.map_err(SetupError::from)?;
+        hook = context.okta()?.activate_event_hook(&hook.id).await.map_err(SetupError::from)?;
     }
     Ok(hook)
 }
 
 async fn verify(hook: &EventHook, context: &Context<'_>) -> Result<(), SetupError> {
     for attempt in 1..=VERIFICATION_TRIES {
-        match context.okta.verify_event_hook(&hook.id).await {
+        match context.okta()?.verify_event_hook(&hook.id).await {
             Ok(hook) if hook.is_verified() => return Ok(()),
             Ok(_) | Err(OktaError::Refused { status: 400, .. }) => {}
             Err(error) => return Err(error.into()),

@@ -1,5 +1,8 @@
 //! What `setup` will do, or has done.
 
+use std::collections::BTreeMap;
+
+use okta_twilio::id::SafeId;
 use serde::Serialize;
 
 use crate::{failure::Failure, terminal::Terminal};
@@ -83,22 +86,33 @@ impl Plan {
         self.lines.iter().all(|line| line.action == Action::Keep)
     }
 
-    /// Prints the plan, or what was done.
+    /// Prints the plan, or what was done, and the ids of what was made.
     ///
     /// # Errors
     /// Fails if standard output cannot be written.
-    pub(super) fn print(&self, terminal: Terminal, is_applied: bool, closing: &Closing) -> Result<(), Failure> {
+    pub(super) fn print(
+        &self,
+        terminal: Terminal,
+        is_applied: bool,
+        closing: &Closing,
+        made: &BTreeMap<&str, &SafeId>,
+    ) -> Result<(), Failure> {
         #[derive(Serialize)]
         struct Document<'a> {
             applied: bool,
             lines: &'a [Line],
+            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+            made: &'a BTreeMap<&'a str, &'a SafeId>,
         }
         if terminal.is_json() {
-            return terminal.print_json(&Document { applied: is_applied, lines: &self.lines });
+            return terminal.print_json(&Document { applied: is_applied, lines: &self.lines, made });
         }
         for line in &self.lines {
             let (before, after) = line.action.words();
             terminal.print(&format!("  {:<11}  {}", if is_applied { after } else { before }, line.what))?;
+        }
+        for (tag, id) in made {
+            terminal.print(&format!("  {tag:<29} {id}"))?;
         }
         if self.is_done() {
             terminal.print(closing.nothing)

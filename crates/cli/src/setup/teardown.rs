@@ -2,7 +2,7 @@
 //!
 //! The tags of the hooks secret say what that is. They go last, so a run that was broken off is continued by the next one.
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Args;
 use okta_twilio::{
@@ -193,12 +193,13 @@ pub(crate) async fn run(
     terminal.progress("Reading Twilio and Okta");
     let state = State::read(&context).await?;
     let plan = state.plan();
+    let none = BTreeMap::new();
     if options.plan || plan.is_done() {
-        plan.print(terminal, false, &CLOSING)?;
+        plan.print(terminal, false, &CLOSING, &none)?;
         return Ok(ExitCode::SUCCESS);
     }
     if !options.yes {
-        plan.print(terminal, false, &CLOSING)?;
+        plan.print(terminal, false, &CLOSING, &none)?;
         match terminal.confirm("Remove all this?") {
             Some(true) => {}
             Some(false) => return Ok(ExitCode::FAILURE),
@@ -208,7 +209,7 @@ pub(crate) async fn run(
     state.apply(&context, terminal).await?;
     terminal.progress("Reading everything again");
     let after = State::read(&context).await?.plan();
-    plan.print(terminal, true, &CLOSING)?;
+    plan.print(terminal, true, &CLOSING, &none)?;
     if after.is_done() { Ok(ExitCode::SUCCESS) } else { Err(SetupError::NotAsPlanned.into()) }
 }
 

@@ -50,7 +50,7 @@ impl State {
         }
         let sid = context.fixed_service.as_ref().or(adopted).or(secret.service.as_ref());
         let service = match sid {
-            Some(sid) => match context.twilio.service(sid).await {
+            Some(sid) => match context.twilio()?.service(sid).await {
                 Err(TwilioError::NotFound) => return Err(SetupError::NoService),
                 service => Some(service?),
             },
@@ -65,13 +65,13 @@ impl State {
     /// The service of a run that was broken off.
     async fn own_service(context: &Context<'_>, memory: &Memory) -> Result<Option<Service>, SetupError> {
         if let Some(sid) = memory.made(Thing::VerifyService).and_then(|id| Sid::parse(id.as_str(), "VA")) {
-            return match context.twilio.service(&sid).await {
+            return match context.twilio()?.service(&sid).await {
                 Err(TwilioError::NotFound) => Ok(None),
                 service => Ok(Some(service?)),
             };
         }
         let Some(mark) = memory.creating(Thing::VerifyService) else { return Ok(None) };
-        let services = context.twilio.services().await?;
+        let services = context.twilio()?.services().await?;
         let own = services.into_iter().find(|service| memory::mark_of(&service.friendly_name) == mark.as_str());
         match (&own, &context.options.brand) {
             (Some(own), Some(brand)) if own.friendly_name != *brand => Err(SetupError::OtherBrand(own.sid.clone())),
@@ -86,12 +86,12 @@ impl State {
         memory: &Memory,
     ) -> Result<Self, SetupError> {
         let sid = sid_of(&service)?;
-        let limits = context.twilio.rate_limits(&sid).await?;
+        let limits = context.twilio()?.rate_limits(&sid).await?;
         let mut missing_limits = Vec::new();
         for name in &context.rate_limits {
             let limit = limits.iter().find(|limit| limit.unique_name == *name);
             let is_limiting = match limit {
-                Some(limit) => !context.twilio.buckets(&sid, limit).await?.is_empty(),
+                Some(limit) => !context.twilio()?.buckets(&sid, limit).await?.is_empty(),
                 None => false,
             };
             if !is_limiting {
@@ -103,7 +103,7 @@ impl State {
     }
 
     async fn without_service(context: &Context<'_>) -> Result<Self, SetupError> {
-        let services = context.twilio.services().await?;
+        let services = context.twilio()?.services().await?;
         let namesake =
             services.into_iter().find(|service| Some(&service.friendly_name) == context.options.brand.as_ref());
         let namesake = namesake.map(|service| service.sid);
@@ -140,7 +140,7 @@ async fn orphan_key(
         return Ok(None);
     }
     let account = Sid::parse(&service.account_sid, "AC").ok_or(SetupError::NoSid)?;
-    let keys = context.twilio.keys(&account).await?;
+    let keys = context.twilio()?.keys(&account).await?;
     let own = keys.iter().filter(|key| is_own(key)).filter_map(|key| Sid::parse(&key.sid, "SK"));
     Ok(own.into_iter().find(|sid| secret.key.as_ref() != Some(sid)))
 }
@@ -208,7 +208,7 @@ pub(super) async fn apply_service(
             terminal.progress("Creating the Verify service");
             let (aws, stack) = (context.aws, &context.stack);
             memory::announce(aws, stack, Thing::VerifyService, &memory::mark_of(brand)).await?;
-            let service = context.twilio.create_service(brand).await.map_err(SetupError::from)?;
+            let service = context.twilio()?.create_service(brand).await.map_err(SetupError::from)?;
             memory::remember(aws, stack, Thing::VerifyService, &service.sid).await?;
             service
         }
@@ -220,7 +220,7 @@ pub(super) async fn apply_service(
     }
     if plan.has(Step::CustomCodes, Action::Change) {
         terminal.progress("Turning custom codes on");
-        context.twilio.enable_custom_codes(&sid_of(&service)?).await.map_err(SetupError::from)?;
+        context.twilio()?.enable_custom_codes(&sid_of(&service)?).await.map_err(SetupError::from)?;
     }
     Ok(service)
 }
@@ -240,14 +240,14 @@ pub(super) async fn apply_rate_limits(
     }
     terminal.progress("Creating rate limits");
     let sid = sid_of(service)?;
-    let existing = context.twilio.rate_limits(&sid).await?;
+    let existing = context.twilio()?.rate_limits(&sid).await?;
     for name in &context.rate_limits {
         let limit = match existing.iter().find(|limit| limit.unique_name == *name) {
             Some(limit) => limit.clone(),
-            None => context.twilio.create_rate_limit(&sid, name).await?,
+            None => context.twilio()?.create_rate_limit(&sid, name).await?,
         };
-        if context.twilio.buckets(&sid, &limit).await?.is_empty() {
-            context.twilio.create_bucket(&sid, &limit, &BUCKET).await?;
+        if context.twilio()?.buckets(&sid, &limit).await?.is_empty() {
+            context.twilio()?.create_bucket(&sid, &limit, &BUCKET).await?;
         }
     }
     Ok(())
@@ -260,7 +260,7 @@ pub(super) async fn apply_rate_limits(
 pub(super) async fn delete_orphan(state: &State, context: &Context<'_>, terminal: Terminal) -> Result<(), Failure> {
     let Some(key) = &state.orphan_key else { return Ok(()) };
     terminal.progress("Deleting the API key of a run that was broken off");
-    context.twilio.delete_key(key).await.map_err(SetupError::from)?;
+    context.twilio()?.delete_key(key).await.map_err(SetupError::from)?;
     memory::forget(context.aws, &context.stack, &[Thing::TwilioKey]).await
 }
 
@@ -277,7 +277,7 @@ pub(super) async fn create_key(service: &Service, context: &Context<'_>, termina
     let (aws, stack) = (context.aws, &context.stack);
     memory::announce(aws, stack, Thing::TwilioKey, &mark).await?;
     let name = key_name(stack, &mark);
-    let key = context.twilio.create_key(&account, &name, &permissions).await.map_err(SetupError::from)?;
+    let key = context.twilio()?.create_key(&account, &name, &permissions).await.map_err(SetupError::from)?;
     memory::remember(aws, stack, Thing::TwilioKey, &key.sid).await?;
     let sid = SecretString::from(key.sid);
     let fields = [("twilio_api_key_sid", &sid), ("twilio_api_key_secret", &key.secret)];

@@ -383,6 +383,42 @@ fn ctrl_c_never_leaves_the_org_without_a_hook() {
 }
 
 #[test]
+fn parts_are_set_up_one_after_the_other() {
+    let mut fresh = Fresh::start();
+    let only = |fresh: &Fresh, part: &str| fresh.world.run(&["setup", "--brand", "Example", "--yes", "--only", part]);
+    for part in ["telephony", "events", "telephony,events"] {
+        let output = only(&fresh, part);
+        assert!(output.status == 2 && output.stderr.contains("twilio"), "{}", output.stderr);
+    }
+    let token = fresh.world.environment.remove("OKTA_API_TOKEN").unwrap();
+    assert_done(&only(&fresh, "twilio"));
+    assert_eq!(fresh.counts(), [1, 1, 0, 0]);
+    fresh.world.environment.insert("OKTA_API_TOKEN", token);
+    let password = fresh.world.environment.remove("TWILIO_AUTH_TOKEN").unwrap();
+    assert_done(&only(&fresh, "events"));
+    assert_eq!(fresh.counts(), [1, 1, 0, 1]);
+    assert_done(&only(&fresh, "telephony"));
+    assert_eq!(fresh.counts(), [1, 1, 1, 1]);
+    fresh.world.environment.insert("TWILIO_AUTH_TOKEN", password);
+    let (exit, plan) = fresh.world.run_json(&["setup"]);
+    assert!(plan["lines"].as_array().unwrap().iter().all(|line| line["action"] == "keep"), "{exit} {plan}");
+}
+
+#[test]
+fn the_summary_has_the_id_of_each_thing() {
+    let fresh = Fresh::start();
+    let output = fresh.world.run(&SETUP);
+    assert_done(&output);
+    let (_, plan) = fresh.world.run_json(&["setup"]);
+    let made = plan["made"].as_object().unwrap();
+    assert_eq!(made.len(), 4, "{plan}");
+    for (tag, id) in fresh.tags() {
+        assert_eq!(made[&tag], id);
+        assert!(output.stdout.contains(&id), "{}", output.stdout);
+    }
+}
+
+#[test]
 fn hooks_that_differ_are_corrected() {
     let fresh = Fresh::start();
     assert_done(&fresh.world.run(&SETUP));
