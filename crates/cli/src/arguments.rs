@@ -9,6 +9,7 @@ use crate::{
     permissions::PermissionsOptions,
     redrive::RedriveOptions,
     report::ReportOptions,
+    rotate::RotateOptions,
     setup::{SetupOptions, teardown::TeardownOptions},
 };
 
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Redrive(RedriveOptions),
     /// Cost, use and delivery of the codes by country, channel, carrier or hour; suspected pumping
     Report(ReportOptions),
+    /// Replace a secret by a new one, in two runs, without a refused request
+    Rotate(RotateOptions),
     /// Set Twilio and Okta up for a deployed stack, after one question
     Setup(SetupOptions),
     /// Remove what setup has made, after one question

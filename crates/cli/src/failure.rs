@@ -5,6 +5,7 @@ use okta_twilio::{config::ConfigError, http_client::ClientError, id::SafeId};
 use crate::{
     aws::{AwsError, secrets_manager::WriteError},
     explain::ExplainError,
+    rotate::RotateError,
     setup::SetupError,
     twilio::TwilioError,
 };
@@ -46,6 +47,8 @@ pub(crate) enum Failure {
     NoDeadLetterQueue,
     #[error("the file of {0} cannot be read, or is not UTF-8")]
     UnreadableFile(&'static str),
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
     #[error(transparent)]
     Setup(#[from] SetupError),
     #[error(transparent)]

@@ -13,6 +13,7 @@ mod pause;
 mod permissions;
 mod redrive;
 mod report;
+mod rotate;
 mod secret_fields;
 mod setup;
 mod stack;
@@ -53,6 +54,7 @@ async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<ExitCode, Fai
         Command::Resume(options) => pause::resume(options, &environment().await?, *terminal).await,
         Command::Redrive(options) => redrive::run(options, &environment().await?, *terminal).await,
         Command::Report(options) => report::run(options, &environment().await?, *terminal).await,
+        Command::Rotate(options) => rotate::run(options, &environment().await?, *terminal).await,
         Command::Setup(options) => setup::run(options, &environment().await?, *terminal).await,
         Command::Teardown(options) => setup::teardown::run(options, &environment().await?, *terminal).await,
         Command::Permissions(options) => permissions::run(options, *terminal),

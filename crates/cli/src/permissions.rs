@@ -35,6 +35,8 @@ pub(crate) enum Permitted {
     Setup,
     /// Remove what setup has made
     Teardown,
+    /// Replace the caller's secret or Twilio's key
+    Rotate,
 }
 
 /// What a command needs at each of the three.
@@ -81,6 +83,27 @@ const DOCTOR: Permissions = Permissions {
         "/twilio/verify/rate-limit/list",
         "/twilio/verify/service/read",
         "/twilio/verify/verification-template/list",
+    ],
+};
+
+const ROTATE: Permissions = Permissions {
+    aws: &[
+        STACK[0],
+        STACK[1],
+        "lambda:GetFunctionConfiguration",
+        LOG_LINES[0],
+        LOG_LINES[1],
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
+    ],
+    okta: &["okta.eventHooks.manage", "okta.inlineHooks.manage"],
+    twilio: &[
+        "/twilio/iam/api-keys/create",
+        "/twilio/iam/api-keys/delete",
+        "/twilio/iam/api-keys/read",
+        "/twilio/verify/service/read",
     ],
 };
 
@@ -168,6 +191,7 @@ impl Permitted {
             },
             Self::Setup => SETUP,
             Self::Teardown => TEARDOWN,
+            Self::Rotate => ROTATE,
             Self::Redrive => Permissions {
                 aws: &[
                     STACK[0],

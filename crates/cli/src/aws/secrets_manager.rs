@@ -1,6 +1,6 @@
 //! AWS Secrets Manager.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use okta_twilio::{id::SafeId, time::clock::Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -123,6 +123,29 @@ pub(crate) async fn untag(aws: &Aws, id: &str, keys: &[&str]) -> Result<(), AwsE
     send(aws, "secretsmanager:UntagResource", "UntagResource", body).await.map(drop)
 }
 
+/// How long nothing has changed a secret, by the clock of AWS alone. `None` if that is not known.
+///
+/// # Errors
+/// Fails if Secrets Manager cannot be asked.
+pub(crate) async fn age(aws: &Aws, id: &str) -> Result<Option<Duration>, AwsError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Description {
+        /// In seconds since 1970, with a fraction.
+        last_changed_date: Option<f64>,
+    }
+    let action = "secretsmanager:DescribeSecret";
+    let body = json!({"SecretId": id});
+    let message = Message::Json { version: "1.1", target: "secretsmanager.DescribeSecret", body: &body };
+    let response = aws.send(SECRETS_MANAGER, action, message).await?;
+    let description: Description = response.json().ok_or(AwsError::NotUnderstood { action })?;
+    let now = response.header("date").and_then(Timestamp::parse_http_date);
+    #[expect(clippy::cast_precision_loss, reason = "a time in seconds has fewer than 53 bits")]
+    let age = |now: Timestamp, changed: f64| Duration::try_from_secs_f64(now.as_secs() as f64 - changed);
+    // A negative age is a change within the present second.
+    Ok(now.zip(description.last_changed_date).map(|(now, changed)| age(now, changed).unwrap_or_default()))
+}
+
 /// Replaces a version of a secret. The new version is stored next to it, and becomes current only if `old` still is.
 ///
 /// # Errors
@@ -178,7 +201,7 @@ async fn send(aws: &Aws, action: &'static str, operation: &str, body: Value) -> 
     aws.send(SECRETS_MANAGER, action, Message::Json { version: "1.1", target: &target, body: &body }).await
 }
 
-/// 32 hexadecimal digits.
+/// 32 random hexadecimal digits.
 ///
 /// # Errors
 /// Fails if the system has no random numbers.

@@ -67,9 +67,9 @@ fn first_secret(text: &SecretString, secret: &HooksSecret) -> Option<HeaderValue
 }
 
 /// A request for a code, as Okta makes it.
-pub(super) struct CodeRequest<'a> {
+pub(crate) struct CodeRequest<'a> {
     /// Leads to the request's line in the log.
-    pub(super) event_id: String,
+    pub(crate) event_id: String,
     now: Timestamp,
     expires: Timestamp,
     user_id: Option<&'a str>,
@@ -80,7 +80,7 @@ pub(super) struct CodeRequest<'a> {
 impl<'a> CodeRequest<'a> {
     /// For a code that has expired, and a number that cannot exist. The hook checks the time before anything else, and
     /// sends nothing.
-    pub(super) fn expired(now: Timestamp) -> Self {
+    pub(crate) fn expired(now: Timestamp) -> Self {
         let expires = Timestamp::from_millis(now.as_millis() - 2 * LIFETIME_MS);
         Self { event_id: event_id(now), now, expires, user_id: None, number: "+0", code: "000000" }
     }
@@ -92,7 +92,7 @@ impl<'a> CodeRequest<'a> {
     }
 
     /// Okta's body.
-    pub(super) fn body(&self) -> Value {
+    pub(crate) fn body(&self) -> Value {
         json!({
             "eventId": self.event_id,
             "eventTime": self.now.to_rfc3339(),

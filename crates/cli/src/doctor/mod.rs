@@ -1,7 +1,7 @@
 //! `okta-twilio doctor`: reads the whole set-up, and says what is wrong, what it means, and what to do.
 
 mod aws;
-mod caller;
+pub(crate) mod caller;
 mod check;
 pub(crate) mod facts;
 mod hooks;

@@ -15,8 +15,8 @@ pub(crate) const TELEPHONY: &str = "com.okta.telephony.provider";
 /// The version of every hook and channel.
 const VERSION: &str = "1.0.0";
 
-const MANAGE_INLINE: &str = "okta.inlineHooks.manage";
-const MANAGE_EVENTS: &str = "okta.eventHooks.manage";
+pub(super) const MANAGE_INLINE: &str = "okta.inlineHooks.manage";
+pub(super) const MANAGE_EVENTS: &str = "okta.eventHooks.manage";
 
 /// The events that event-hook understands.
 pub(crate) const EVENTS: [&str; 2] = ["user.authentication.auth_via_mfa", "user.mfa.factor.activate"];

@@ -1,5 +1,6 @@
 //! Okta's management API. A response's text is dropped, because it can hold what was sent.
 
+mod hook_secrets;
 pub(crate) mod hooks;
 pub(crate) mod settings;
 pub(crate) mod system_log;

@@ -16,6 +16,7 @@ mod tags;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -54,7 +55,9 @@ pub struct Account {
     staged: Vec<secrets::StagedVersion>,
     /// What another writer makes current right after the next version was staged.
     pub other_writer: Option<String>,
-    /// For how long no secret was changed, in days.
+    /// When a caller has changed a secret, by ARN, since 1970.
+    pub changed: BTreeMap<String, Duration>,
+    /// For how long no other secret was changed, in days.
     pub secret_age_days: u32,
     /// The queues, by name.
     pub queues: BTreeMap<String, Queue>,

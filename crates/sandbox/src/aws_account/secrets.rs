@@ -1,6 +1,9 @@
 //! AWS Secrets Manager: the current version of each secret, and versions that wait to become current.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    time::Duration,
+};
 
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -31,7 +34,8 @@ pub(super) fn value(account: &Account, call: &Call) -> Result<Response, Refusal>
 
 pub(super) fn describe(account: &Account, call: &Call) -> Result<Response, Refusal> {
     let (id, _text) = current(account, call)?;
-    let changed = unix_time().as_secs_f64() - f64::from(account.secret_age_days) * 86_400.0;
+    let before = unix_time().as_secs_f64() - f64::from(account.secret_age_days) * 86_400.0;
+    let changed = account.changed.get(&id).map_or(before, Duration::as_secs_f64);
     let tags = tags::describe(account, &id);
     Ok(protocol::json_body(&json!({"ARN": id, "LastChangedDate": changed, "Tags": tags})))
 }
@@ -72,6 +76,7 @@ pub(super) fn update_stage(account: &mut Account, call: &Call) -> Result<Respons
         let staged = account.staged.iter().find(|version| version.secret == secret && version.id == to);
         let text = staged.ok_or(NOT_FOUND)?.text.clone();
         account.secrets.insert(secret.to_owned(), Some(text));
+        account.changed.insert(secret.to_owned(), unix_time());
     } else {
         let labelled = account.staged.iter().position(|version| version.id == from && version.label == stage);
         account.staged.remove(labelled.ok_or(INVALID)?);

@@ -1,0 +1,250 @@
+//! The secret that Okta sends to both hooks.
+//!
+//! The first run stores a new secret before the old one, waits until every function accepts both, and gives the new one
+//! to Okta. The second run gives it to Okta again, since Okta shows it to nobody, and then removes the old one. So it is
+//! safe wherever the first run has ended.
+
+use std::time::{Duration, Instant};
+
+use okta_twilio::{
+    config::Variables,
+    hooks::auth::AuthMode,
+    id::SafeId,
+    okta::client::OktaConfig,
+    reason::Reason,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+
+use super::{
+    Context, RotateError, RotateOptions,
+    plan::{Action, Plan},
+    secret::Stored,
+};
+use crate::{
+    aws::{
+        logs::{self, Query},
+        secrets_manager,
+    },
+    doctor::caller::CodeRequest,
+    failure::Failure,
+    okta::{Okta, OktaError, hooks::Status, token_of_environment},
+};
+
+/// Okta sends a request again if the first one got no answer within 3 s. After this time it has sent the last one with
+/// the secret that it had before.
+const IN_FLIGHT: Duration = Duration::from_secs(10);
+
+/// Okta asks a hook for its challenge within 3 s. A function that starts can take longer, and the next try succeeds.
+const VERIFICATION_TRIES: usize = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// CloudWatch shows a line some seconds after it was written.
+const LOG_WAIT: Duration = Duration::from_secs(60);
+const LOG_PAUSE: Duration = Duration::from_secs(2);
+
+const NEXT: &str = "Both secrets are accepted. When codes go out as before: `okta-twilio rotate caller --finish`.";
+const DONE: &str = "Only the new secret is accepted.";
+const NOTHING: &str = "There is nothing to finish: one secret is accepted.";
+
+/// The hooks at Okta.
+struct Hooks {
+    okta: Okta,
+    telephony: SafeId,
+    /// `None` if only telephony-hook is deployed.
+    events: Option<SafeId>,
+}
+
+/// The first run. Returns whether the plan was applied or nothing had to be done.
+///
+/// # Errors
+/// Fails if a step fails. Both secrets are accepted then, and the next run continues.
+pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Result<bool, Failure> {
+    let hooks = Hooks::read(context).await?;
+    let mut stored = Stored::read(context.aws, &context.stack).await?;
+    let mut secrets = stored.callers()?;
+    let is_new = secrets.len() == 1;
+    let full = context.ttl * 2;
+    let wait = if is_new { full } else { stored.wait(context.ttl)? };
+    let mut plan = Plan::new(NEXT);
+    if is_new {
+        plan.add(Action::Create, "a second secret of the caller in the hooks secret, before the one in use");
+    } else {
+        plan.add(Action::Keep, "the newest secret of a rotation that is not finished");
+    }
+    if !wait.is_zero() {
+        let seconds = wait.as_millis().div_ceil(1_000);
+        plan.add(Action::Wait, format!("{seconds} s, until every function accepts it. You can stop and run this again"));
+    }
+    hooks.plan(&mut plan);
+    plan.add(Action::Keep, "the old secret, until --finish");
+    match context.confirm(&plan, options)? {
+        None => return Ok(true),
+        Some(false) => return Ok(false),
+        Some(true) => {}
+    }
+    if is_new {
+        context.terminal.progress("Storing a new secret next to the old one");
+        secrets.insert(0, new_secret()?);
+        stored.replace(context.aws, &[("auth_secret", Some(list(&secrets)))]).await?;
+        stored = Stored::read(context.aws, &context.stack).await?;
+    }
+    context.wait(stored.wait(context.ttl)?, "Until every function accepts the new secret").await;
+    let newest = secrets.first().ok_or(Failure::HooksSecretUnusable)?;
+    hooks.hand_over(newest, context).await?;
+    plan.print(context.terminal, true)?;
+    Ok(true)
+}
+
+/// The second run. Returns whether the plan was applied or nothing had to be done.
+///
+/// # Errors
+/// Fails if it is too early or a step fails. Both secrets are accepted then.
+pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Result<bool, Failure> {
+    let stored = Stored::read(context.aws, &context.stack).await?;
+    let secrets = stored.callers()?;
+    let Some((newest, old)) = secrets.split_first().filter(|(_, old)| !old.is_empty()) else {
+        let mut plan = Plan::new(NOTHING);
+        plan.add(Action::Keep, "the secret of the caller");
+        plan.print(context.terminal, false)?;
+        return Ok(true);
+    };
+    let hooks = Hooks::read(context).await?;
+    let wait = stored.wait(context.ttl)?;
+    if !wait.is_zero() && !options.plan {
+        return Err(RotateError::TooEarly(wait.as_secs() + 1).into());
+    }
+    let mut plan = Plan::new(DONE);
+    if !wait.is_zero() {
+        plan.add(Action::Wait, format!("{} s, until every function accepts the new secret", wait.as_secs() + 1));
+    }
+    hooks.plan(&mut plan);
+    let old = if old.len() == 1 { "the old secret".to_owned() } else { format!("{} old secrets", old.len()) };
+    plan.add(Action::Delete, format!("{old} in the hooks secret"));
+    match context.confirm(&plan, options)? {
+        None => return Ok(true),
+        Some(false) => return Ok(false),
+        Some(true) => {}
+    }
+    hooks.hand_over(newest, context).await?;
+    context.wait(IN_FLIGHT, "Until Okta's last request with the old secret has arrived").await;
+    context.terminal.progress("Removing the old secret");
+    let newest = Value::from(newest.expose_secret());
+    stored.replace(context.aws, &[("auth_secret", Some(newest))]).await?;
+    plan.print(context.terminal, true)?;
+    Ok(true)
+}
+
+impl Hooks {
+    /// Finds the hooks with the stack's URLs.
+    async fn read(context: &Context<'_>) -> Result<Self, Failure> {
+        let lookup = |name: &str| context.telephony.variable(name);
+        if matches!(AuthMode::from_variables(&Variables::new(&lookup))?, AuthMode::Jwt(_)) {
+            return Err(RotateError::Oauth.into());
+        }
+        let token = token_of_environment();
+        let token = token.or_else(|| context.terminal.ask_secret("API token of an Okta administrator"));
+        let api = address(context)?;
+        let okta = token.and_then(|token| Okta::new(&context.environment.http, &api, &token));
+        let okta = okta.ok_or(RotateError::NoOktaToken)?;
+        context.terminal.progress("Reading Okta");
+        let url = context.output("TelephonyUrl")?;
+        let all = okta.telephony_hooks().await.map_err(RotateError::from)?;
+        let ours = all.into_iter().find(|hook| hook.channel.is_at(url) && hook.status == Status::Active);
+        let telephony = ours.ok_or(RotateError::NoHook("telephony-hook"))?.id;
+        let events = match context.event {
+            None => None,
+            Some(_) => {
+                let url = context.output("EventsUrl")?;
+                let all = okta.event_hooks().await.map_err(RotateError::from)?;
+                let ours = all.into_iter().find(|hook| hook.channel.is_at(url) && hook.status == Status::Active);
+                Some(ours.ok_or(RotateError::NoHook("event-hook"))?.id)
+            }
+        };
+        Ok(Self { okta, telephony, events })
+    }
+
+    fn plan(&self, plan: &mut Plan) {
+        plan.add(Action::Change, "the secret of the telephony hook in Okta, proved by a request that sends no code");
+        if self.events.is_some() {
+            plan.add(Action::Change, "the secret of the event hook in Okta, which Okta then verifies again");
+        }
+    }
+
+    /// Gives the secret to Okta, and proves that Okta's requests with it are accepted.
+    async fn hand_over(&self, secret: &SecretString, context: &Context<'_>) -> Result<(), Failure> {
+        context.terminal.progress("Giving the secret to Okta");
+        self.okta.set_inline_secret(&self.telephony, secret).await.map_err(RotateError::from)?;
+        if let Some(events) = &self.events {
+            self.okta.set_event_secret(events, secret).await.map_err(RotateError::from)?;
+            // Until it is verified, Okta delivers no events.
+            self.verify(events).await?;
+        }
+        context.terminal.progress("Waiting for Okta's request in the hook's log");
+        self.prove(context).await
+    }
+
+    async fn verify(&self, events: &SafeId) -> Result<(), RotateError> {
+        for attempt in 1..=VERIFICATION_TRIES {
+            match self.okta.verify_event_hook(events).await {
+                Ok(hook) if hook.is_verified() => return Ok(()),
+                Ok(_) | Err(OktaError::Refused { status: 400, .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if attempt < VERIFICATION_TRIES {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Err(RotateError::NotVerified)
+    }
+
+    /// Has Okta call the telephony hook with an expired code, which is never sent. The hook's log shows whether it got it.
+    async fn prove(&self, context: &Context<'_>) -> Result<(), Failure> {
+        let clock = &context.environment.clock;
+        let from = clock.now();
+        let request = CodeRequest::expired(from);
+        match self.okta.execute(&self.telephony, &request.body()).await {
+            // What Okta answers if the hook reports an error is not documented, so only the log counts.
+            Ok(()) | Err(OktaError::Refused { status: 400, .. }) => {}
+            Err(error) => return Err(RotateError::from(error).into()),
+        }
+        let group = context.telephony.logging_config.log_group.clone().ok_or(Failure::NoFunction)?;
+        let groups = [group];
+        let any_of = vec![("okta_event_id", request.event_id.clone())];
+        let started = Instant::now();
+        loop {
+            let query = Query { from, to: clock.now(), any_of: any_of.clone() };
+            let lines = logs::lines(context.aws, &groups, &query).await?;
+            let reason = |line: &logs::Line| line.get("reason").and_then(Value::as_str).map(str::to_owned);
+            if lines.iter().any(|line| reason(line).as_deref() == Some(Reason::CodeExpired.as_str())) {
+                return Ok(());
+            }
+            if started.elapsed() >= LOG_WAIT {
+                return Err(RotateError::NotSeen.into());
+            }
+            tokio::time::sleep(LOG_PAUSE).await;
+        }
+    }
+}
+
+/// Okta's address: event-hook's, or that of this program's environment.
+fn address(context: &Context<'_>) -> Result<url::Url, Failure> {
+    let lookup = |name: &str| {
+        let value = context.event.as_ref().and_then(|event| event.variable(name));
+        let value = value.filter(|value| !value.trim().is_empty());
+        let value = value.or_else(|| okta_twilio::config::environment(name));
+        // Hooks need no secret for Okta's API.
+        value.or_else(|| (name == "OKTA_SECRET_ID").then(|| "none".to_owned()))
+    };
+    Ok(OktaConfig::from_variables(&Variables::new(&lookup))?.api_url)
+}
+
+fn list(secrets: &[SecretString]) -> Value {
+    secrets.iter().map(|secret| Value::from(secret.expose_secret())).collect()
+}
+
+/// 32 random bytes as 64 hexadecimal digits, which need no escape in JSON and no quotes in a header.
+fn new_secret() -> Result<SecretString, Failure> {
+    let halves = [secrets_manager::random_hex()?, secrets_manager::random_hex()?];
+    Ok(SecretString::from(halves.concat()))
+}

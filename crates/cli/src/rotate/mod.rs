@@ -1,0 +1,132 @@
+//! `okta-twilio rotate`: a new secret in place of an old one, without a refused request.
+//!
+//! A rotation has two runs. The first one makes the new secret known everywhere, next to the old one. The second one,
+//! with `--finish`, removes the old one. Where a rotation stands is read from the hooks secret and from Twilio, so a run
+//! that was broken off is simply run again.
+
+mod caller;
+mod error;
+mod plan;
+mod secret;
+mod twilio_key;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use clap::{Args, ValueEnum};
+use okta_twilio::config::{CommonConfig, Variables};
+
+pub(crate) use self::error::RotateError;
+use self::plan::Plan;
+use crate::{
+    aws::{Aws, lambda::FunctionConfiguration},
+    environment::Environment,
+    failure::Failure,
+    stack::{Hook, Stack},
+    terminal::Terminal,
+};
+
+/// The options of `rotate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Credentials come from the environment: OKTA_API_TOKEN for `caller`; TWILIO_ACCOUNT_SID and \
+    TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and TWILIO_API_SECRET of a Main key) for `twilio-key`."
+)]
+pub(crate) struct RotateOptions {
+    /// What to rotate
+    #[arg(value_enum)]
+    what: What,
+    /// Remove the old secret. Later than the first run: the functions need twice SECRET_TTL_SECONDS
+    #[arg(long)]
+    finish: bool,
+    /// Print the plan, and change nothing
+    #[arg(long)]
+    plan: bool,
+    /// Do not ask before the plan is applied
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// The secret that Okta sends to both hooks
+    Caller,
+    /// The API key with which the functions call Twilio
+    TwilioKey,
+}
+
+/// What every rotation needs.
+struct Context<'a> {
+    environment: &'a Environment,
+    aws: &'a Aws,
+    stack: Stack,
+    telephony: FunctionConfiguration,
+    /// `None` if only telephony-hook is deployed.
+    event: Option<FunctionConfiguration>,
+    /// The larger time to live of the two functions.
+    ttl: Duration,
+    terminal: Terminal,
+}
+
+impl Context<'_> {
+    fn output(&self, name: &'static str) -> Result<&str, RotateError> {
+        self.stack.output(name).ok_or(RotateError::NoOutput(name))
+    }
+
+    /// Whether to apply the plan. `None` if the command ends here with success.
+    fn confirm(&self, plan: &Plan, options: &RotateOptions) -> Result<Option<bool>, Failure> {
+        if options.plan || plan.is_done() {
+            plan.print(self.terminal, false)?;
+            return Ok(None);
+        }
+        if options.yes {
+            return Ok(Some(true));
+        }
+        plan.print(self.terminal, false)?;
+        let answer = self.terminal.confirm("Apply this plan?").ok_or(RotateError::NotConfirmed)?;
+        Ok(Some(answer))
+    }
+
+    /// Waits, and says how long it still takes.
+    async fn wait(&self, duration: Duration, why: &str) {
+        const STEP: Duration = Duration::from_secs(15);
+        let started = Instant::now();
+        while let Some(left) = duration.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) {
+            self.terminal.progress(&format!("{why}: {} s left", left.as_millis().div_ceil(1_000)));
+            tokio::time::sleep(left.min(STEP)).await;
+        }
+    }
+}
+
+/// Rotates one secret.
+///
+/// # Errors
+/// Fails if something cannot be read or changed. The old secret stays accepted then, and the next run continues.
+pub(crate) async fn run(
+    options: &RotateOptions,
+    environment: &Environment,
+    terminal: Terminal,
+) -> Result<ExitCode, Failure> {
+    let aws = environment.aws()?;
+    terminal.progress("Reading the stack");
+    let stack = Stack::require(aws, &environment.stack_name).await?;
+    let telephony = stack.function(aws, Hook::Telephony).await?.ok_or(Failure::NoFunction)?;
+    let event = stack.function(aws, Hook::Event).await?;
+    let ttl = [Some(&telephony), event.as_ref()].into_iter().flatten().map(secret_ttl);
+    let ttl = ttl.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or_default();
+    let context = Context { environment, aws, stack, telephony, event, ttl, terminal };
+    let is_applied = match (options.what, options.finish) {
+        (What::Caller, false) => caller::begin(&context, options).await?,
+        (What::Caller, true) => caller::finish(&context, options).await?,
+        (What::TwilioKey, false) => twilio_key::begin(&context, options).await?,
+        (What::TwilioKey, true) => twilio_key::finish(&context, options).await?,
+    };
+    Ok(if is_applied { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn secret_ttl(function: &FunctionConfiguration) -> Result<Duration, Failure> {
+    let lookup = |name: &str| function.variable(name);
+    Ok(CommonConfig::from_variables(&Variables::new(&lookup))?.secret_ttl)
+}
