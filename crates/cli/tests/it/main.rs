@@ -17,6 +17,7 @@ mod offline;
 mod okta;
 mod prompts;
 mod report;
+mod rotate;
 mod send_to_me;
 mod setup;
 mod setup_broken_off;

@@ -30,7 +30,7 @@ pub(crate) const OKTA_SECRET_ARN: &str =
 pub(crate) struct World {
     pub(crate) aws: Arc<AwsAccount>,
     pub(crate) twilio: TwilioAccount,
-    pub(crate) okta: OktaOrg,
+    pub(crate) okta: Arc<OktaOrg>,
     /// The variables of the program, besides those for AWS.
     pub(crate) environment: BTreeMap<&'static str, String>,
     /// The gateway with the real functions, if they run.
@@ -58,7 +58,7 @@ impl World {
         });
         let twilio = twilio_account();
         let (account_sid, auth_token) = twilio.change(|account| (account.sid.clone(), account.auth_token.clone()));
-        let okta = okta_org(&aws);
+        let okta = Arc::new(okta_org(&aws));
         let environment = [
             ("OKTA_API_TOKEN", okta.change(|org| org.options.api_token.clone())),
             ("TWILIO_API_URL", twilio.url()),
