@@ -45,7 +45,7 @@ ALTERNATIVES := --manifest-path crates/sandbox/alternatives/Cargo.toml --target-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench build-bench simulate measure fuzz notices check-openapi doctor redrive report setup teardown test-infra update-countries tools clean check-arch \
+.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench build-bench simulate measure fuzz notices check-openapi doctor redrive report rotate setup teardown test-infra update-countries tools clean check-arch \
 	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List the targets
@@ -213,6 +213,10 @@ setup: $(CLI_NEEDS) ## Set Twilio and Okta up for the deployed stack: BRAND="Exa
 teardown: $(CLI_NEEDS) ## Remove what setup has made, after one question; PLAN=1 only shows the plan
 	$(BUILD)
 	@$(CLI) teardown $(if $(PLAN),--plan)
+
+rotate: $(CLI_NEEDS) ## Replace a secret of the deployed stack: WHAT=caller or WHAT=twilio-key, later with FINISH=1; PLAN=1 only shows the plan
+	$(BUILD)
+	@$(CLI) rotate $(WHAT) $(if $(FINISH),--finish) $(if $(PLAN),--plan)
 
 report: $(CLI_NEEDS) ## Report cost, use and suspected pumping of the stack's codes (DAYS=7 BY=country HTML=report.html)
 	$(BUILD)

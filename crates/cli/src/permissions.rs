@@ -96,6 +96,7 @@ const ROTATE: Permissions = Permissions {
         "secretsmanager:DescribeSecret",
         "secretsmanager:GetSecretValue",
         "secretsmanager:PutSecretValue",
+        "secretsmanager:TagResource",
         "secretsmanager:UpdateSecretVersionStage",
     ],
     okta: &["okta.eventHooks.manage", "okta.inlineHooks.manage"],

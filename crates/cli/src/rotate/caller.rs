@@ -6,13 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use okta_twilio::{
-    config::Variables,
-    hooks::auth::AuthMode,
-    id::SafeId,
-    okta::client::OktaConfig,
-    reason::Reason,
-};
+use okta_twilio::{config::Variables, hooks::auth::AuthMode, id::SafeId, okta::client::OktaConfig, reason::Reason};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -74,7 +68,10 @@ pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Res
     }
     if !wait.is_zero() {
         let seconds = wait.as_millis().div_ceil(1_000);
-        plan.add(Action::Wait, format!("{seconds} s, until every function accepts it. You can stop and run this again"));
+        plan.add(
+            Action::Wait,
+            format!("{seconds} s, until every function accepts it. You can stop and run this again"),
+        );
     }
     hooks.plan(&mut plan);
     plan.add(Action::Keep, "the old secret, until --finish");

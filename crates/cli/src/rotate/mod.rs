@@ -30,10 +30,8 @@ use crate::{
 
 /// The options of `rotate`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Credentials come from the environment: OKTA_API_TOKEN for `caller`; TWILIO_ACCOUNT_SID and \
-    TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and TWILIO_API_SECRET of a Main key) for `twilio-key`."
-)]
+#[command(after_help = "Credentials come from the environment: OKTA_API_TOKEN for `caller`; TWILIO_ACCOUNT_SID and \
+    TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and TWILIO_API_SECRET of a Main key) for `twilio-key`.")]
 pub(crate) struct RotateOptions {
     /// What to rotate
     #[arg(value_enum)]

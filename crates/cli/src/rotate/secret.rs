@@ -85,8 +85,7 @@ impl Stored {
         // The functions' own parser decides, so that both mean the same.
         let service = okta_twilio::id::Sid::parse(&format!("VA{:032}", 0), "VA");
         let parsed = HooksSecret::read(&SecretString::from(text.into_owned()), service.as_ref());
-        let accepts_all =
-            parsed.is_ok_and(|parsed| secrets.iter().all(|secret| parsed.accepts(secret.as_bytes())));
+        let accepts_all = parsed.is_ok_and(|parsed| secrets.iter().all(|secret| parsed.accepts(secret.as_bytes())));
         if !accepts_all || secrets.is_empty() {
             return Err(Failure::HooksSecretUnusable);
         }

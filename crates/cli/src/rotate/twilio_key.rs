@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
+    setup::memory::{self, Memory, Thing},
     twilio::{
         Addresses, Twilio, TwilioError, credentials_of_environment,
         keys::{self, ListedKey, NewKey},
@@ -117,6 +118,7 @@ pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Re
             state.stored.replace(context.aws, &changes).await?;
         } else {
             context.terminal.progress("Deleting the old key");
+            state.remember(replaced, context).await?;
             state.twilio.delete_key(replaced).await.map_err(RotateError::from)?;
         }
     }
@@ -209,6 +211,17 @@ impl State {
             }
         }
         Err(RotateError::KeyRefused)
+    }
+
+    /// If setup has made the old key, the new one is from now on what setup has made.
+    async fn remember(&self, replaced: &Sid, context: &Context<'_>) -> Result<(), Failure> {
+        let memory = Memory::read(context.aws, &context.stack).await?;
+        match memory.made(Thing::TwilioKey) {
+            Some(made) if made.as_str() == replaced.as_str() => {
+                memory::remember(context.aws, &context.stack, Thing::TwilioKey, self.in_use.as_str()).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Deletes what broken-off runs have left. It comes last: if another run has stored such a key meanwhile, then this run

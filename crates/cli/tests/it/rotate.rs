@@ -45,7 +45,9 @@ fn accepted(world: &World) -> Vec<String> {
 
 /// What Okta sends to both hooks.
 fn at_okta(world: &World) -> [String; 2] {
-    world.okta.change(|org| [&org.inline_hooks[0].channel, &org.event_hooks[0].channel].map(|channel| channel.secret.clone()))
+    world
+        .okta
+        .change(|org| [&org.inline_hooks[0].channel, &org.event_hooks[0].channel].map(|channel| channel.secret.clone()))
 }
 
 fn assert_done(output: &Output) {
@@ -72,7 +74,8 @@ fn expired_code() -> String {
     let profile = json!({
         "phoneNumber": "+0", "otpExpires": "2026-01-01T00:00:00.000Z", "deliveryChannel": "SMS", "otpCode": "000000",
     });
-    let data = json!({"context": {"request": {"url": {"value": "/idp"}}}, "userProfile": {}, "messageProfile": profile});
+    let data =
+        json!({"context": {"request": {"url": {"value": "/idp"}}}, "userProfile": {}, "messageProfile": profile});
     json!({"eventId": "event", "eventType": "com.okta.telephony.provider", "requestType": "com.okta.user.telephony.mfa-verification", "data": data})
         .to_string()
 }
@@ -414,6 +417,8 @@ fn pass_time(world: &World) {
 #[test]
 fn a_rotation_of_twilios_key_leaves_the_new_key_only() {
     let world = quiet();
+    let tag = ("okta-twilio:twilio-key".to_owned(), KEY.to_owned());
+    world.aws.change(|account| account.tags.insert(HOOKS_SECRET_ARN.to_owned(), [tag].into()));
     assert_done(&world.run(&KEY_BEGIN));
     let new = key_in_use(&world);
     assert!(new != KEY && keys(&world) == [KEY, new.as_str()]);
@@ -425,6 +430,8 @@ fn a_rotation_of_twilios_key_leaves_the_new_key_only() {
     pass_time(&world);
     assert_done(&world.run(&KEY_FINISH));
     assert_eq!((keys(&world), key_in_use(&world)), (vec![new.clone()], new.clone()));
+    let tags = world.aws.change(|account| account.tags[HOOKS_SECRET_ARN].clone());
+    assert_eq!(tags["okta-twilio:twilio-key"], new, "teardown finds the new key");
     let (exit, plan) = world.run_json(&KEY_FINISH);
     assert_eq!((exit, &plan["applied"], keys(&world)), (0, &json!(false), vec![new.clone()]));
     // The next rotation starts from the new key.
