@@ -149,15 +149,13 @@ impl Hooks {
         let all = okta.telephony_hooks().await.map_err(RotateError::from)?;
         let ours = all.into_iter().find(|hook| hook.channel.is_at(url) && hook.status == Status::Active);
         let telephony = ours.ok_or(RotateError::NoHook("telephony-hook"))?.id;
-        let events = match context.event {
-            None => None,
-            Some(_) => {
-                let url = context.output("EventsUrl")?;
-                let all = okta.event_hooks().await.map_err(RotateError::from)?;
-                let ours = all.into_iter().find(|hook| hook.channel.is_at(url) && hook.status == Status::Active);
-                Some(ours.ok_or(RotateError::NoHook("event-hook"))?.id)
-            }
-        };
+        let mut events = None;
+        if context.event.is_some() {
+            let url = context.output("EventsUrl")?;
+            let all = okta.event_hooks().await.map_err(RotateError::from)?;
+            let ours = all.into_iter().find(|hook| hook.channel.is_at(url) && hook.status == Status::Active);
+            events = Some(ours.ok_or(RotateError::NoHook("event-hook"))?.id);
+        }
         Ok(Self { okta, telephony, events })
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct RotateOptions {
     /// What to rotate
     #[arg(value_enum)]
     what: What,
-    /// Remove the old secret. Later than the first run: the functions need twice SECRET_TTL_SECONDS
+    /// Remove the old secret, once every function has read the new one
     #[arg(long)]
     finish: bool,
     /// Print the plan, and change nothing

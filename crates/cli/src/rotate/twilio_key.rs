@@ -155,7 +155,7 @@ impl State {
             key.sid != in_use.as_str() && names.into_iter().any(|name| key.friendly_name == name)
         };
         let leftovers = all.iter().filter(is_leftover).filter_map(|key| Sid::parse(&key.sid, "SK")).collect();
-        Ok(Self { twilio, addresses, account, service, in_use, replaced, leftovers, stored })
+        Ok(Self { twilio, addresses, account, service, stored, in_use, replaced, leftovers })
     }
 
     fn plan_leftovers(&self, plan: &mut Plan) {
