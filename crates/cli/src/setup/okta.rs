@@ -203,13 +203,19 @@ async fn replace_active(state: &State, target: &Target<'_>, context: &Context<'_
         okta.set_inline_hook(other, Status::Inactive).await.map_err(SetupError::from)?;
     }
     let other = state.other.as_ref().or(state.deactivated.as_ref());
-    let error = match activate_ours(state, target, context).await {
+    let failure = match activate_ours(state, target, context).await {
         Ok(()) => None,
         // The response can have been lost after Okta did what it was asked for.
-        Err(_) if other.is_some() && is_ours_active(target, context).await => None,
+        Err(failure) if other.is_some() || state.telephony.is_none() => match active_hook(target, context).await {
+            Some(hook) => {
+                remember_if_new(state, &hook, context).await?;
+                None
+            }
+            None => Some(failure),
+        },
         Err(failure) => Some(failure),
     };
-    match (error, other) {
+    match (failure, other) {
         (None, None) => Ok(()),
         (None, Some(other)) => replaced(other, context).await,
         (Some(failure), None) => Err(failure),
@@ -223,7 +229,7 @@ async fn activate_ours(state: &State, target: &Target<'_>, context: &Context<'_>
     let Some((hook, fit)) = &state.telephony else {
         memory::announce(context.aws, &context.stack, Thing::TelephonyHook, HOOK_MARK).await?;
         let hook = okta.create_telephony_hook(target).await.map_err(SetupError::from)?;
-        return memory::remember(context.aws, &context.stack, Thing::TelephonyHook, hook.id.as_str()).await;
+        return remember_if_new(state, &hook.id, context).await;
     };
     let mut hook = hook.clone();
     if *fit == Fit::Differs {
@@ -235,10 +241,18 @@ async fn activate_ours(state: &State, target: &Target<'_>, context: &Context<'_>
     Ok(())
 }
 
-async fn is_ours_active(target: &Target<'_>, context: &Context<'_>) -> bool {
-    let Ok(okta) = context.okta() else { return false };
-    let hooks = okta.telephony_hooks().await.unwrap_or_default();
-    hooks.iter().any(|hook| hook.status == Status::Active && hook.channel.is_at(target.url))
+async fn remember_if_new(state: &State, hook: &SafeId, context: &Context<'_>) -> Result<(), Failure> {
+    match state.telephony {
+        Some(_) => Ok(()),
+        None => memory::remember(context.aws, &context.stack, Thing::TelephonyHook, hook.as_str()).await,
+    }
+}
+
+/// Our hook, if it is active.
+async fn active_hook(target: &Target<'_>, context: &Context<'_>) -> Option<SafeId> {
+    let hooks = context.okta().ok()?.telephony_hooks().await.ok()?;
+    let is_ours = |hook: &InlineHook| hook.status == Status::Active && hook.channel.is_at(target.url);
+    hooks.into_iter().find(is_ours).map(|hook| hook.id)
 }
 
 /// Activates the other hook again. Says why ours is not there.

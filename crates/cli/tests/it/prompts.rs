@@ -1,4 +1,4 @@
-//! The questions that `doctor` and `setup` ask at a terminal.
+//! The questions that `doctor`, `setup` and `teardown` ask at a terminal.
 
 use std::process::Command;
 
@@ -82,4 +82,17 @@ fn setup_changes_nothing_before_a_yes() {
     let output = run(&fresh.world, &arguments, &[("API token", &token), ("Apply this plan?", "y")]);
     assert_eq!((output.status, fresh.counts()), (0, [1, 1, 1, 1]), "{}", output.stdout);
     assert!(!output.stdout.contains(&token), "{}", output.stdout);
+}
+
+#[test]
+fn teardown_removes_nothing_before_a_yes() {
+    let fresh = Fresh::start();
+    assert_eq!(fresh.world.run(&["setup", "--brand", "Example", "--yes"]).status, 0);
+    for no in ["n", ""] {
+        let output = run(&fresh.world, &["teardown"], &[("Remove all this?", no)]);
+        assert!(output.status == 1 && output.stdout.contains("delete"), "{}", output.stdout);
+        assert_eq!(fresh.counts(), [1; 4]);
+    }
+    let output = run(&fresh.world, &["teardown"], &[("Remove all this?", "y")]);
+    assert_eq!((output.status, fresh.counts()), (0, [0; 4]), "{}", output.stdout);
 }

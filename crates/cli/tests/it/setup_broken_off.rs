@@ -10,7 +10,7 @@ use sandbox::gate::Gate;
 
 use crate::{
     setup::{Fresh, SETUP, assert_done},
-    world::hooks_secret,
+    world::{HOOKS_SECRET_ARN, hooks_secret},
 };
 
 /// A stack with an active telephony hook of somebody else.
@@ -146,4 +146,63 @@ fn a_signal_at_any_request_leaves_the_org_with_an_active_hook() {
         });
         assert!(requests > 30, "{requests}");
     }
+}
+
+/// As a kill leaves it right after the hook of somebody else was deactivated.
+fn without_active_hook() -> Fresh {
+    let fresh = start();
+    let id = fresh.world.okta.change(|org| {
+        org.inline_hooks[0].is_active = false;
+        org.inline_hooks[0].id.clone()
+    });
+    fresh.world.aws.change(|account| {
+        let tags = account.tags.entry(HOOKS_SECRET_ARN.to_owned()).or_default();
+        tags.insert("okta-twilio:deactivated-hook".to_owned(), id);
+    });
+    fresh
+}
+
+#[test]
+fn a_plan_says_that_no_telephony_hook_is_active() {
+    let fresh = without_active_hook();
+    let output = fresh.world.run(&["setup", "--brand", "Example", "--plan"]);
+    assert!(output.stdout.contains("Okta uses no telephony hook now"), "{}", output.stdout);
+    assert_continues(&fresh, "");
+}
+
+#[test]
+fn the_hook_of_somebody_else_comes_back_in_the_next_run() {
+    let fresh = without_active_hook();
+    fresh.world.okta.change(|org| org.refused_hooks = 1);
+    let output = fresh.world.run(&SETUP);
+    assert!(output.status == 2 && output.stderr.contains("active again"), "{}", output.stderr);
+    assert_eq!(active(&fresh), [true]);
+    assert!(!fresh.tags().contains_key("okta-twilio:deactivated-hook"), "{:?}", fresh.tags());
+    assert_continues(&fresh, "");
+}
+
+#[test]
+fn a_hook_whose_response_was_lost_is_used() {
+    for fresh in [start(), without_active_hook()] {
+        fresh.world.okta.change(|org| org.lost_hooks = 1);
+        assert_continues(&fresh, "");
+    }
+    let fresh = Fresh::start();
+    fresh.world.okta.change(|org| org.lost_hooks = 1);
+    assert_done(&fresh.world.run(&SETUP));
+    assert_eq!((fresh.counts(), fresh.tags().len()), ([1, 1, 1, 1], 4));
+}
+
+#[test]
+fn a_hook_that_cannot_come_back_is_named_with_the_command_that_brings_it_back() {
+    let fresh = start();
+    let scope = "okta.inlineHooks.manage";
+    // The other hook goes, and then the role is lost.
+    fresh.world.okta.change(|org| org.refuses_after = Some(3));
+    let output = fresh.world.run(&SETUP);
+    assert_eq!((output.status, active(&fresh)), (2, vec![false]), "{}", output.stderr);
+    assert!(output.stderr.contains("/api/v1/inlineHooks/calsandbox00000other/lifecycle/activate"), "{}", output.stderr);
+    assert!(output.stderr.contains(scope), "{}", output.stderr);
+    fresh.world.okta.change(|org| org.refuses_after = None);
+    assert_continues(&fresh, "");
 }

@@ -295,6 +295,10 @@ impl Org {
                 };
                 let body = hook.describe();
                 self.inline_hooks.push(hook);
+                if self.lost_hooks > 0 {
+                    self.lost_hooks -= 1;
+                    return Err(OktaError::internal());
+                }
                 done(200, body)
             }
             ("GET", [id]) => done(200, self.inline_hook(id)?.describe()),

@@ -72,6 +72,8 @@ pub struct Org {
     pub gate: Option<Gate>,
     /// How many of the next inline hooks are not created, because Okta fails.
     pub refused_hooks: u32,
+    /// How many of the next inline hooks are created, while the caller gets 500.
+    pub lost_hooks: u32,
     /// Whether the service app requires a proof of possession.
     pub requires_dpop: bool,
     /// The scopes that were used, in order.
@@ -100,6 +102,7 @@ impl OktaOrg {
             refuses_after: None,
             gate: None,
             refused_hooks: 0,
+            lost_hooks: 0,
             requires_dpop: false,
             used: Vec::new(),
             tokens: Tokens::default(),
