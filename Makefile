@@ -45,7 +45,7 @@ ALTERNATIVES := --manifest-path crates/sandbox/alternatives/Cargo.toml --target-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev invoke pause resume test-page build test lint doc fmt bench build-bench simulate measure fuzz notices check-openapi doctor redrive report rotate setup teardown test-infra update-countries tools clean check-arch \
+.PHONY: check-limits help demo dev invoke pause resume test-page build test lint doc fmt bench build-bench simulate measure fuzz notices check-openapi doctor redrive report rotate setup teardown test-infra update-countries tools clean check-arch \
 	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List the targets
@@ -141,7 +141,7 @@ test-aws: $(TOOLS)/infra.stamp ## Deploy a stack of its own into your AWS accoun
 check-reproducible: check-arch $(TOOLS)/local-stack.stamp $(TOOLS)/cross-build.stamp ## Build twice in two folders with two homes and compare the zips
 	tools/check-reproducible $(ARCH)
 
-lint: $(CARGO_DENY) ## Check format, floor plan, clippy, docs, dependencies, licences and that AWS-LC has no jitter entropy
+lint: $(CARGO_DENY) ## Check format, floor plan, clippy, docs, dependencies, their number and licences, and that AWS-LC has no jitter entropy
 	cargo fmt --all --check
 	python3 tools/check-layers
 	tools/with-progress "checking with clippy" cargo clippy --workspace --all-targets --locked -- --deny warnings
@@ -149,6 +149,7 @@ lint: $(CARGO_DENY) ## Check format, floor plan, clippy, docs, dependencies, lic
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	tools/check-advisories
 	tools/third-party-notices --check
+	tools/check-crates
 	tools/release check
 	$(BUILD)
 	tools/check-jitter-entropy "$(TARGET_DIR)/debug"
@@ -174,6 +175,11 @@ build-bench:
 
 bench: build-bench ## Measure cold and warm requests, side by side with other ways to write them (QUICK=1 for fewer rounds)
 	cargo bench --locked --package sandbox --bench side_by_side -- $(if $(QUICK),--quick)
+
+check-limits: ## Compare size, instructions and allocations of a release build with the recorded figures (limits.json)
+	tools/with-progress "building both functions for release" cargo build --release --locked $(FUNCTIONS:%=--package %)
+	tools/with-progress "building the benchmark" cargo bench --workspace --profile dev --locked --bench side_by_side --no-run
+	@tools/with-progress "counting" cargo bench --workspace --profile dev --locked --bench side_by_side -- --limits
 
 simulate: ## Simulate traffic: cold starts, concurrency, throttles, cost; draws the plots of docs/performance.md
 	tools/simulate docs/images

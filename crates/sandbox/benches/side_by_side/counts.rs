@@ -19,10 +19,10 @@ const FEW: usize = 5;
 const MANY: usize = 25;
 
 #[derive(Clone, Copy, Debug)]
-struct Counts {
+pub(crate) struct Counts {
     instructions_until_first_answer: u64,
-    instructions_per_warm_request: u64,
-    allocations_per_warm_request: u64,
+    pub(crate) instructions_per_warm_request: u64,
+    pub(crate) allocations_per_warm_request: u64,
     bytes_allocated_per_warm_request: u64,
 }
 
@@ -52,12 +52,13 @@ pub(crate) fn print(surroundings: &Surroundings) {
     }
 }
 
-fn has_valgrind() -> bool {
+pub(crate) fn has_valgrind() -> bool {
     let version = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     version.is_ok_and(|status| status.success())
 }
 
-fn count(variant: &Variant, surroundings: &Surroundings) -> Option<Counts> {
+/// `None` if the function misses its own time limits, because the machine is too busy.
+pub(crate) fn count(variant: &Variant, surroundings: &Surroundings) -> Option<Counts> {
     let instructions = |requests| callgrind(variant, surroundings, requests);
     let (first, few, many) = (instructions(1)?, instructions(FEW)?, instructions(MANY)?);
     let (few_heap, many_heap) = (heap(variant, surroundings, FEW)?, heap(variant, surroundings, MANY)?);

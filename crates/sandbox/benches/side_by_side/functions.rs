@@ -176,7 +176,8 @@ impl Program {
 
     /// Where it is, or why it is not there.
     pub(crate) fn path(self) -> Result<PathBuf, String> {
-        let release = env::current_exe().expect("a path").ancestors().nth(2).expect("target/release").to_owned();
+        // The benchmark itself can be a build of another profile.
+        let release = env::current_exe().expect("a path").ancestors().nth(3).expect("target").join("release");
         let (path, remedy) = match self {
             Self::Telephony => (release.join("telephony-hook"), "`make bench` builds it"),
             Self::Event => (release.join("event-hook"), "`make bench` builds it"),

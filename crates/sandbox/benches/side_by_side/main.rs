@@ -1,5 +1,5 @@
 //! What a cold and a warm request of each function cost, side by side with other ways to write the same. `make bench`
-//! runs it; `--quick` takes fewer rounds.
+//! runs it; `--quick` takes fewer rounds. `--limits` compares counts and sizes with the recorded ones instead.
 //!
 //! Everything is a release binary between stand-ins on the loopback interface, behind TLS. The functions run in turns,
 //! and a ratio is the median of the ratios of one turn, so a machine that is busy for a while slows both sides of it.
@@ -14,10 +14,11 @@
 
 mod counts;
 mod functions;
+mod limits;
 mod run;
 mod table;
 
-use std::{env, time::Duration};
+use std::{env, process::ExitCode, time::Duration};
 
 use functions::{Surroundings, Variant};
 use run::Run;
@@ -40,12 +41,16 @@ const QUICK: [Effort; 2] = [
     Effort { round_trip_ms: 40, rounds: 3, warm_requests: 5 },
 ];
 
-fn main() {
+fn main() -> ExitCode {
+    let has = |switch: &str| env::args().any(|argument| argument == switch);
+    if has("--limits") {
+        return limits::check();
+    }
     for line in functions::missing() {
         println!("left out: {line}");
     }
     table::sizes();
-    let efforts: &[Effort] = if env::args().any(|argument| argument == "--quick") { &QUICK } else { &THOROUGH };
+    let efforts: &[Effort] = if has("--quick") { &QUICK } else { &THOROUGH };
     for effort in efforts {
         let surroundings = Surroundings::start(Duration::from_millis(effort.round_trip_ms));
         let variants = Variant::all(&surroundings);
@@ -59,4 +64,5 @@ fn main() {
         table::times(effort, &variants, &runs);
     }
     counts::print(&Surroundings::start(Duration::ZERO));
+    ExitCode::SUCCESS
 }

@@ -75,7 +75,8 @@ pub(crate) fn sizes() {
     println!();
 }
 
-fn compressed(path: &Path) -> usize {
+/// The size of a file as in a zip.
+pub(crate) fn compressed(path: &Path) -> usize {
     let gzip = Command::new("gzip").args(["--best", "--stdout"]).arg(path).stdin(Stdio::null()).output();
     gzip.map(|gzip| gzip.stdout.len()).unwrap_or_default()
 }
