@@ -23,4 +23,5 @@ mod setup;
 mod setup_broken_off;
 mod teardown;
 mod twilio;
+mod whole_circle;
 mod world;

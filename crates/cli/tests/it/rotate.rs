@@ -55,7 +55,7 @@ fn assert_done(output: &Output) {
 }
 
 /// Sends one request as Okta does, and returns the status.
-fn send(method: &str, channel: &Channel, more: &str, body: &str) -> u16 {
+pub(crate) fn send(method: &str, channel: &Channel, more: &str, body: &str) -> u16 {
     let (host, path) = channel.uri.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let (header, secret, length) = (channel.header.as_deref().unwrap(), &channel.secret, body.len());
     let head = format!(

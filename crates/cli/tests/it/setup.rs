@@ -69,7 +69,7 @@ impl Fresh {
 }
 
 /// Leaves what a deployment makes: the functions, and a hooks secret that has no credentials for Twilio.
-fn clear(world: &World, auth_secret: &str) {
+pub(crate) fn clear(world: &World, auth_secret: &str) {
     world.twilio.change(|account| {
         account.services.clear();
         account.keys.clear();

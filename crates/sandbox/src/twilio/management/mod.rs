@@ -8,6 +8,7 @@ mod attempts;
 mod call;
 mod keys;
 mod services;
+mod verify_api;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,6 +29,7 @@ pub use self::{
     attempts::Attempt,
     keys::{Key, Power},
     services::{Bucket, RateLimit, Service, Template},
+    verify_api::VerifyApi,
 };
 use super::error::TwilioError;
 use crate::{exchanges, gate::Gate, loopback::Server};
@@ -55,6 +57,8 @@ pub struct Account {
     pub services: BTreeMap<String, Service>,
     /// The message templates.
     pub templates: Vec<Template>,
+    /// The sandbox that sends the codes. `None`: there are no verifications.
+    pub verify: Option<VerifyApi>,
     /// The attempts to deliver a code, the newest first.
     pub attempts: Vec<Attempt>,
     /// How many of the next requests are answered with 429.
@@ -81,6 +85,7 @@ impl TwilioAccount {
             keys: BTreeMap::new(),
             services: BTreeMap::new(),
             templates: Vec::new(),
+            verify: None,
             attempts: Vec::new(),
             throttled: 0,
             refuses_after: None,
@@ -120,10 +125,13 @@ async fn handle(
     body: Bytes,
 ) -> Response {
     let call = Call::read(&method, &uri, &headers, &body);
-    let (answer, gate) = {
+    // The sandbox behind the account blocks.
+    let answer = move || {
         let mut account = lock(&account);
         (account.answer(&call), account.gate.clone())
     };
+    let unavailable = |_panicked| (Err(TwilioError::new(500, 20500, "Internal server error")), None);
+    let (answer, gate) = tokio::task::spawn_blocking(answer).await.unwrap_or_else(unavailable);
     if let Some(gate) = gate {
         gate.pass().await;
     }
@@ -151,8 +159,9 @@ impl Account {
         match (call.method.as_str(), path.as_slice()) {
             ("GET", ["2010-04-01", "Accounts", file]) => self.describe(file),
             (_, ["v1", "Keys", rest @ ..]) => self.keys(call, rest),
-            // There are no verifications here.
-            ("POST", ["v2", "Services", _, "Verifications", sid]) => Err(TwilioError::not_found(sid)),
+            ("POST", ["v2", "Services", service, "Verifications", rest @ ..]) => {
+                self.verifications(call, service, rest)
+            }
             (_, ["v2", "Services", rest @ ..]) => self.services(call, rest),
             ("GET", ["v2", "Templates"]) => self.templates(call),
             ("GET", ["v2", "Attempts", rest @ ..]) => self.attempts(call, rest),
@@ -232,6 +241,7 @@ fn permission(method: &Method, path: &[&str]) -> Option<&'static str> {
         ("GET", ["v2", "Services", _]) => "/twilio/verify/service/read",
         ("POST", ["v2", "Services", _]) => "/twilio/verify/service/update",
         ("DELETE", ["v2", "Services", _]) => "/twilio/verify/service/delete",
+        ("POST", ["v2", "Services", _, "Verifications"]) => "/twilio/verify/verification/create",
         ("POST", ["v2", "Services", _, "Verifications", _]) => "/twilio/verify/verification/update",
         ("GET", ["v2", "Services", _, "RateLimits"]) => "/twilio/verify/rate-limit/list",
         ("POST", ["v2", "Services", _, "RateLimits"]) => "/twilio/verify/rate-limit/create",
