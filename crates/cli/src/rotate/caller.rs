@@ -23,6 +23,7 @@ use crate::{
     doctor::caller::CodeRequest,
     failure::Failure,
     okta::{Okta, OktaError, hooks::Status, token_of_environment},
+    setup::interrupts::Interrupts,
 };
 
 /// Okta sends a request again if the first one got no answer within 3 s. After this time it has sent the last one with
@@ -88,6 +89,8 @@ pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Res
     }
     context.wait(stored.wait(context.ttl)?, "Until every function accepts the new secret").await;
     let newest = secrets.first().ok_or(Failure::HooksSecretUnusable)?;
+    // Ctrl-C must not leave the event hook unverified.
+    let _interrupts = Interrupts::start()?;
     hooks.hand_over(newest, context).await?;
     plan.print(context.terminal, true)?;
     Ok(true)
@@ -123,8 +126,10 @@ pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Re
         Some(false) => return Ok(false),
         Some(true) => {}
     }
+    let mut interrupts = Interrupts::start()?;
     hooks.hand_over(newest, context).await?;
     context.wait(IN_FLIGHT, "Until Okta's last request with the old secret has arrived").await;
+    interrupts.check().await?;
     context.terminal.progress("Removing the old secret");
     let newest = Value::from(newest.expose_secret());
     stored.replace(context.aws, &[("auth_secret", Some(newest))]).await?;

@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    setup::memory::{self, Memory, Thing},
+    setup::{
+        interrupts::Interrupts,
+        memory::{self, Memory, Thing},
+    },
     twilio::{
         Addresses, Twilio, TwilioError, credentials_of_environment,
         keys::{self, ListedKey, NewKey},
@@ -70,8 +73,11 @@ pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Res
         Some(false) => return Ok(false),
         Some(true) => {}
     }
+    // Ctrl-C must not come between a new key and its record.
+    let mut interrupts = Interrupts::start()?;
     if is_new {
         state.replace_key(context).await?;
+        interrupts.check().await?;
     }
     state.delete_leftovers(context).await?;
     plan.print(context.terminal, true)?;

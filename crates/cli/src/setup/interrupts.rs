@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::SetupError;
 
 /// Keeps signals from ending the process, until they are asked for.
-pub(super) struct Interrupts {
+pub(crate) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
 }
@@ -15,7 +15,7 @@ impl Interrupts {
     ///
     /// # Errors
     /// Fails if the system does not let a process handle its signals.
-    pub(super) fn start() -> Result<Self, SetupError> {
+    pub(crate) fn start() -> Result<Self, SetupError> {
         let listen = |kind| signal(kind).map_err(|_io_error| SetupError::NoSignals);
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
@@ -24,7 +24,7 @@ impl Interrupts {
     ///
     /// # Errors
     /// [`SetupError::Interrupted`] if a signal has arrived.
-    pub(super) async fn check(&mut self) -> Result<(), SetupError> {
+    pub(crate) async fn check(&mut self) -> Result<(), SetupError> {
         tokio::select! {
             biased;
             _ = self.interrupt.recv() => Err(SetupError::Interrupted),

@@ -4,7 +4,7 @@
 //! remembered right away, so a second run continues where the first one ended.
 
 mod error;
-mod interrupts;
+pub(crate) mod interrupts;
 pub(crate) mod memory;
 mod okta;
 mod part;

@@ -498,3 +498,23 @@ fn a_rotation_of_twilios_key_is_continued_after_a_refusal_or_a_kill_at_each_requ
     });
     assert!(kills >= 10, "{kills}");
 }
+
+#[test]
+fn ctrl_c_leaves_no_hook_unverified() {
+    let kill = |child: &Child| {
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    };
+    let world = start();
+    let traffic = Traffic::start(&world);
+    // The sixth request to Okta gives the secret to the event hook.
+    let gate = Gate::after(5);
+    world.okta.change(|org| org.gate = Some(gate.clone()));
+    let mut child = world.command(&BEGIN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(is_held(&mut child, &gate));
+    assert!(!world.okta.change(|org| org.event_hooks[0].is_verified), "the secret has just changed");
+    kill(&child);
+    gate.open();
+    child.wait().unwrap();
+    assert!(world.okta.change(|org| org.event_hooks[0].is_verified));
+    traffic.assert_accepted("interrupted");
+}
