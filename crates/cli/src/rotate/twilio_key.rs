@@ -152,7 +152,7 @@ impl State {
         let account = twilio.service(&service).await.map_err(RotateError::from)?.account_sid;
         let account = Sid::parse(&account, "AC").ok_or(RotateError::NoSid)?;
         let all = twilio.keys(&account).await.map_err(RotateError::from)?;
-        let name = |replaced: &Sid| name(stored.id(), replaced);
+        let name = |replaced: &Sid| keys::replacement_name(stored.id(), replaced);
         let candidates = all.iter().filter_map(|key| Sid::parse(&key.sid, "SK")).chain(own_account);
         let own_name = all.iter().find(|key| key.sid == in_use.as_str()).map(|key| key.friendly_name.as_str());
         let replaced = candidates.into_iter().find(|candidate| own_name == Some(&name(candidate)));
@@ -177,7 +177,7 @@ impl State {
         let uses_lookup = context.telephony.variable("LOOKUP_FIELDS").is_some_and(|fields| !fields.trim().is_empty());
         let lookup = uses_lookup.then_some(keys::LOOKUP);
         let permissions: Vec<_> = keys::FUNCTIONS.into_iter().chain(lookup).collect();
-        let name = name(self.stored.id(), &self.in_use);
+        let name = keys::replacement_name(self.stored.id(), &self.in_use);
         let key = self.twilio.create_key(&self.account, &name, &permissions).await.map_err(RotateError::from)?;
         let sid = Sid::parse(&key.sid, "SK").ok_or(RotateError::NoSid)?;
         if let Err(error) = self.prove_and_store(&sid, &key, context).await {
@@ -239,12 +239,4 @@ impl State {
         }
         Ok(())
     }
-}
-
-/// The name of the key that replaces another one for this hooks secret. It has 62 of 64 characters. The end of an ARN is
-/// random, so another stack with the same key has another name.
-fn name(secret: &str, replaced: &Sid) -> String {
-    let end: Vec<char> = secret.chars().rev().take(6).collect();
-    let end: String = end.into_iter().rev().collect();
-    format!("okta-twilio {end} replaces {}", replaced.as_str())
 }

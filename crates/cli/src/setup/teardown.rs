@@ -12,7 +12,7 @@ use okta_twilio::{
 
 use super::{
     Interrupts, SetupError,
-    memory::{self, Memory, Thing},
+    memory::{self, Memory, Thing, Trace},
     plan::{Action, Closing, Plan, Step},
     secret::{self, HooksFields},
 };
@@ -23,7 +23,11 @@ use crate::{
     okta::{Okta, hooks::Status, token_of_environment},
     stack::{Hook, Stack},
     terminal::Terminal,
-    twilio::{Addresses, Twilio, TwilioError, credentials_of_environment, services::Service},
+    twilio::{
+        Addresses, Twilio, TwilioError, credentials_of_environment,
+        keys::{ListedKey, replacement_name},
+        services::Service,
+    },
 };
 
 const CLOSING: Closing =
@@ -73,7 +77,8 @@ struct State {
     /// The telephony hook that was active before, if it can become active again.
     previous: Option<SafeId>,
     secret_fields: Vec<&'static str>,
-    key: Option<Sid>,
+    /// The key that setup has made, and those of a rotation that is not finished.
+    keys: Vec<Sid>,
     service: Option<Sid>,
     /// The service of the functions, if setup did not create it.
     foreign_service: Option<Sid>,
@@ -87,11 +92,12 @@ impl State {
         let (telephony_hook, previous) = telephony(context, &memory).await?;
         let event_hook = event_hook(context, &memory).await?;
         let service = service(context, &secret, &memory).await?;
-        let key = key(service.as_ref().map(|(service, _)| service), context, &memory).await?;
+        let keys = keys(service.as_ref().map(|(service, _)| service), context, &memory).await?;
         let is_own = |(service, is_own): &(Service, bool)| is_own.then(|| Sid::parse(&service.sid, "VA")).flatten();
         let own_service = service.as_ref().and_then(is_own);
         let mut secret_fields = Vec::new();
-        if secret.key.is_some() && secret.key == made_sid(&memory, Thing::TwilioKey, "SK").or_else(|| key.clone()) {
+        let made = made_sid(&memory, Thing::TwilioKey, "SK");
+        if secret.key.as_ref().is_some_and(|key| keys.contains(key) || made.as_ref() == Some(key)) {
             secret_fields.extend(["twilio_api_key_sid", "twilio_api_key_secret"]);
         }
         let remembered = made_sid(&memory, Thing::VerifyService, "VA").or_else(|| own_service.clone());
@@ -103,7 +109,7 @@ impl State {
             event_hook,
             previous: previous.filter(|_| context.reactivates),
             secret_fields,
-            key,
+            keys,
             foreign_service: secret.service.filter(|service| Some(service) != remembered.as_ref()),
             service: own_service,
             has_tags: THINGS.iter().any(|thing| memory.get(*thing).is_some()),
@@ -126,7 +132,7 @@ impl State {
             let what = format!("the hooks secret, without {}", self.secret_fields.join(", "));
             plan.add(Step::SecretFields, Action::Change, what);
         }
-        if let Some(key) = &self.key {
+        for key in &self.keys {
             plan.add(Step::Key, Action::Delete, format!("API key {}", key.as_str()));
         }
         if let Some(service) = &self.service {
@@ -166,7 +172,7 @@ impl State {
             secret::remove(aws, stack, &self.secret_fields).await?;
             interrupts.check().await?;
         }
-        if let Some(key) = &self.key {
+        for key in &self.keys {
             terminal.progress("Deleting the API key");
             context.twilio.delete_key(key).await.map_err(SetupError::from)?;
             interrupts.check().await?;
@@ -287,17 +293,23 @@ async fn service(
     Ok(None)
 }
 
-/// The key that setup has made, if it is still there.
-async fn key(service: Option<&Service>, context: &Context<'_>, memory: &Memory) -> Result<Option<Sid>, SetupError> {
-    let Some(trace) = memory.get(Thing::TwilioKey) else { return Ok(None) };
+/// The key that setup has made and those that a rotation has made to replace it, if they are still there.
+async fn keys(service: Option<&Service>, context: &Context<'_>, memory: &Memory) -> Result<Vec<Sid>, Failure> {
+    let Some(trace) = memory.get(Thing::TwilioKey) else { return Ok(Vec::new()) };
     let account = service.map_or(context.twilio.user(), |service| service.account_sid.as_str());
     let account = Sid::parse(account, "AC").ok_or(SetupError::NoAccount)?;
-    let keys = context.twilio.keys(&account).await?;
-    let ours = keys.iter().find(|key| match trace {
-        memory::Trace::Made(id) => key.sid == id.as_str(),
-        memory::Trace::Creating(mark) => key.friendly_name == super::twilio::key_name(&context.stack, mark.as_str()),
-    });
-    Ok(ours.and_then(|key| Sid::parse(&key.sid, "SK")))
+    let secret = context.stack.output("HooksSecretArn").ok_or(SetupError::NoOutput("HooksSecretArn"))?;
+    let name = match trace {
+        Trace::Creating(mark) => super::twilio::key_name(&context.stack, mark.as_str()),
+        Trace::Made(id) => match Sid::parse(id.as_str(), "SK") {
+            Some(sid) => replacement_name(secret, &sid),
+            None => return Ok(Vec::new()),
+        },
+    };
+    let made = memory.made(Thing::TwilioKey);
+    let is_own = |key: &&ListedKey| key.friendly_name == name || made.is_some_and(|made| key.sid == made.as_str());
+    let keys = context.twilio.keys(&account).await.map_err(SetupError::from)?;
+    Ok(keys.iter().filter(is_own).filter_map(|key| Sid::parse(&key.sid, "SK")).collect())
 }
 
 fn made_sid(memory: &Memory, thing: Thing, prefix: &str) -> Option<Sid> {

@@ -51,6 +51,14 @@ pub(crate) struct NewKey {
     pub(crate) secret: SecretString,
 }
 
+/// The name of the key that replaces another one for this hooks secret. It has 62 of 64 characters. The end of an ARN is
+/// random, so another stack with the same key has another name.
+pub(crate) fn replacement_name(secret: &str, replaced: &Sid) -> String {
+    let end: Vec<char> = secret.chars().rev().take(6).collect();
+    let end: String = end.into_iter().rev().collect();
+    format!("okta-twilio {end} replaces {}", replaced.as_str())
+}
+
 impl Twilio {
     /// Creates a restricted key.
     ///

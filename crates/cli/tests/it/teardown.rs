@@ -153,6 +153,21 @@ fn a_third_hook_that_is_active_now_stays_active() {
 }
 
 #[test]
+fn the_keys_of_a_rotation_that_is_not_finished_go_too() {
+    let fresh = set_up();
+    let old = fresh.secret()["twilio_api_key_sid"].clone();
+    let (name, sid) = (format!("okta-twilio AbCdEf replaces {}", old.as_str().unwrap()), format!("SK{:032}", 8));
+    fresh.world.twilio.change(|account| {
+        let power = account.keys[old.as_str().unwrap()].power.clone();
+        account.keys.insert(sid.clone(), Key { secret: "new-secret".into(), friendly_name: name, power });
+    });
+    let mut secret = fresh.secret();
+    (secret["twilio_api_key_sid"], secret["twilio_api_key_secret"]) = (json!(sid), json!("new-secret"));
+    fresh.world.aws.change(|account| account.secrets.insert(HOOKS_SECRET_ARN.to_owned(), Some(secret.to_string())));
+    assert_removes(&fresh, "");
+}
+
+#[test]
 fn it_uses_the_printed_permissions_only() {
     let fresh = set_up();
     let (_, printed) = fresh.world.run_json(&["permissions", "teardown"]);
