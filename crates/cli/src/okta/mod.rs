@@ -8,7 +8,7 @@ pub(crate) mod system_log;
 use std::sync::{Mutex, PoisonError};
 
 use http::{HeaderValue, Method, StatusCode, header};
-use okta_twilio::{config, http_client::CallError, id::SafeId, time::clock::Timestamp};
+use okta_twilio::{config, http_client::CallError, id::SafeId};
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -248,24 +248,4 @@ fn next_query(response: &Response) -> Option<String> {
     let next = links.flat_map(|value| value.split(',')).find(|link| link.contains("rel=\"next\""))?;
     let url = next.split_once('<')?.1.split_once('>')?.0;
     Url::parse(url).ok()?.query().map(str::to_owned)
-}
-
-/// A time as Okta's queries take it.
-pub(crate) fn time(time: Timestamp) -> String {
-    let second = Timestamp::from_millis(time.as_secs() * 1_000).to_rfc3339();
-    let milliseconds = time.as_millis().rem_euclid(1_000);
-    // Always three digits: not every reader of times takes `…:11.52Z`.
-    format!("{}.{milliseconds:03}Z", second.trim_end_matches('Z'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_has_three_digits_of_milliseconds() {
-        for text in ["2026-11-25T14:02:11.520Z", "2026-11-25T14:02:11.000Z", "2026-11-25T14:02:11.007Z"] {
-            assert_eq!(time(Timestamp::parse(text).unwrap()), text);
-        }
-    }
 }

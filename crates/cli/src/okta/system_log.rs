@@ -110,7 +110,7 @@ impl Okta {
     /// # Errors
     /// Fails if Okta does not return them.
     pub(crate) async fn system_log(&self, query: &Query<'_>, max: usize) -> Result<Vec<LogEvent>, OktaError> {
-        let (since, until) = (super::time(query.since), super::time(query.until));
+        let (since, until) = (query.since.to_rfc3339(), query.until.to_rfc3339());
         let parameters = [
             ("since", since.as_str()),
             ("until", until.as_str()),

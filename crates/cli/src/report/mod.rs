@@ -112,7 +112,8 @@ async fn read(options: &ReportOptions, environment: &Environment, terminal: Term
     let credentials = credentials_of_environment().unwrap_or(secret.twilio);
     let twilio = Twilio::new(&environment.http, &Addresses::new(verify)?, credentials);
     terminal.progress("Reading the verification attempts");
-    let (from, to) = (whole_second(since), whole_second(until));
+    // Twilio takes whole seconds only.
+    let (from, to) = (since.to_rfc3339_seconds(), until.to_rfc3339_seconds());
     let query = [
         ("VerifyServiceSid", secret.verify_service_sid.as_str()),
         ("DateCreatedAfter", &from),
@@ -131,11 +132,6 @@ async fn read(options: &ReportOptions, environment: &Environment, terminal: Term
     terminal.progress("Reading the log");
     let refusals = refusals(&facts, environment, since, until).await;
     Ok(Report { since, until, tallies, is_complete, suspects, refusals })
-}
-
-/// The only form of a time that Twilio takes here.
-fn whole_second(time: Timestamp) -> String {
-    Timestamp::from_millis(time.as_secs() * 1_000).to_rfc3339()
 }
 
 async fn refusals(

@@ -114,7 +114,9 @@ impl Twilio {
     /// # Errors
     /// Fails if Twilio does not return them.
     pub(crate) async fn attempts(&self, filter: &Filter, max: usize) -> Result<Vec<Attempt>, TwilioError> {
-        let (since, until) = (filter.since.map(whole_second), filter.until.map(whole_second));
+        // Twilio takes whole seconds only.
+        let (since, until) =
+            (filter.since.map(Timestamp::to_rfc3339_seconds), filter.until.map(Timestamp::to_rfc3339_seconds));
         let query: Vec<(&str, &str)> = [
             ("VerifyServiceSid", filter.service.as_ref().map(Sid::as_str)),
             ("VerificationSid", filter.verification.as_ref().map(Sid::as_str)),
@@ -144,11 +146,6 @@ impl Twilio {
             attempt => attempt.map(Some),
         }
     }
-}
-
-/// The only form of a time that Twilio takes here.
-fn whole_second(time: Timestamp) -> String {
-    Timestamp::from_millis(time.as_secs() * 1_000).to_rfc3339()
 }
 
 /// Every field of Twilio's can be null.

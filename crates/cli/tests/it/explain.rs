@@ -48,7 +48,7 @@ fn ago(seconds: i64) -> Timestamp {
 }
 
 fn to_the_second(time: Timestamp) -> String {
-    Timestamp::from_millis(time.as_secs() * 1_000).to_rfc3339()
+    time.to_rfc3339_seconds()
 }
 
 /// A line of telephony-hook, as the function writes it.

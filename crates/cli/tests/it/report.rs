@@ -35,7 +35,7 @@ fn now_seconds() -> i64 {
 }
 
 fn time(seconds: i64) -> String {
-    okta_twilio::time::clock::Timestamp::from_millis(seconds * 1_000).to_rfc3339()
+    okta_twilio::time::clock::Timestamp::from_millis(seconds * 1_000).to_rfc3339_seconds()
 }
 
 fn world(lists: &[Vec<Attempt>]) -> World {

@@ -63,10 +63,16 @@ impl Timestamp {
         self.0.secs()
     }
 
-    /// RFC 3339 with milliseconds.
+    /// RFC 3339, always with three digits of milliseconds: `2026-11-23T21:43:40.520Z`.
     pub fn to_rfc3339(self) -> String {
-        let millis = DateTime::from_millis(self.as_millis());
-        millis.fmt(Format::DateTime).unwrap_or_default()
+        let seconds = self.to_rfc3339_seconds();
+        let millis = self.as_millis().rem_euclid(1_000);
+        seconds.strip_suffix('Z').map_or_else(String::new, |seconds| format!("{seconds}.{millis:03}Z"))
+    }
+
+    /// RFC 3339 in whole seconds, rounded down: `2026-11-23T21:43:40Z`.
+    pub fn to_rfc3339_seconds(self) -> String {
+        DateTime::from_secs(self.as_millis().div_euclid(1_000)).fmt(Format::DateTime).unwrap_or_default()
     }
 }
 
@@ -95,5 +101,19 @@ mod tests {
         assert_eq!(Timestamp::parse("2022-01-28T23:48:34.321+02:00"), Some(time));
         assert_eq!(Timestamp::from_millis(1_643_406_514_321), time);
         assert!(Timestamp::parse("yesterday").is_none());
+    }
+
+    #[test]
+    fn milliseconds_have_three_digits_and_whole_seconds_none() {
+        for millis in ["000", "007", "050", "500", "520", "999"] {
+            let text = format!("2026-11-25T14:02:11.{millis}Z");
+            let time = Timestamp::parse(&text).unwrap();
+            assert_eq!(time.to_rfc3339(), text);
+            assert_eq!(serde_json::to_value(time).unwrap(), text);
+            assert_eq!(time.to_rfc3339_seconds(), "2026-11-25T14:02:11Z");
+        }
+        let before_1970 = Timestamp::from_millis(-1);
+        assert_eq!(before_1970.to_rfc3339(), "1969-12-31T23:59:59.999Z");
+        assert_eq!(before_1970.to_rfc3339_seconds(), "1969-12-31T23:59:59Z");
     }
 }
