@@ -113,6 +113,12 @@ impl Terminal {
         }
     }
 
+    /// Says on standard error what is wrong with a result.
+    pub(crate) fn warn(warning: &str) {
+        // As in `progress`.
+        let _ = writeln!(anstream::stderr(), "okta-twilio: {warning}");
+    }
+
     /// Asks for a secret. `None` without a terminal, or if nothing was entered.
     pub(crate) fn ask_secret(self, question: &str) -> Option<SecretString> {
         if self.is_json || !io::stdin().is_terminal() || !dialoguer::console::user_attended_stderr() {

@@ -252,6 +252,10 @@ fn print_csv(report: &Report, by: Dimension, terminal: Terminal) -> Result<(), F
         let key = if key.contains(',') { format!("\"{key}\"") } else { key.to_owned() };
         terminal.print(&format!("{key},{}", cells(&tally).join(",")))?;
     }
+    if !report.is_complete {
+        // Standard output has rows only, for spreadsheets.
+        Terminal::warn(MORE);
+    }
     Ok(())
 }
 

@@ -164,9 +164,16 @@ fn a_report_of_a_part_says_so() {
     }
     let world = world(&[many]);
     assert_eq!(world.run_json(&["report"]).1["is_complete"], true);
+    assert!(!world.run(&["report", "--csv"]).stderr.contains("more attempts"));
     // This program reads 200 pages.
     world.twilio.change(|account| account.page_limit = 1);
     let (_, report) = world.run_json(&["report"]);
     assert_eq!((&report["is_complete"], &report["total"]["attempts"]), (&false.into(), &200.into()));
-    assert!(world.run(&["report"]).stdout.contains("There are more attempts than this command reads"));
+    let more = "There are more attempts than this command reads";
+    assert!(world.run(&["report"]).stdout.contains(more));
+    // Spreadsheets read rows only.
+    let csv = world.run(&["report", "--csv"]);
+    assert!(csv.stderr.contains(more), "{}", csv.stderr);
+    assert_eq!(csv.stdout.lines().count(), 2, "{}", csv.stdout);
+    assert!(csv.stdout.lines().all(|line| line.split(',').count() == 9), "{}", csv.stdout);
 }
