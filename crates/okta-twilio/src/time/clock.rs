@@ -1,6 +1,10 @@
 //! Injected time. The wall clock is here. Durations use `tokio::time`, which tests can pause.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use aws_smithy_types::{DateTime, date_time::Format};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -65,9 +69,12 @@ impl Timestamp {
 
     /// RFC 3339, always with three digits of milliseconds: `2026-11-23T21:43:40.520Z`.
     pub fn to_rfc3339(self) -> String {
-        let seconds = self.to_rfc3339_seconds();
-        let millis = self.as_millis().rem_euclid(1_000);
-        seconds.strip_suffix('Z').map_or_else(String::new, |seconds| format!("{seconds}.{millis:03}Z"))
+        let mut text = self.to_rfc3339_seconds();
+        if text.pop().is_some() {
+            // In the same allocation. Writing to a text cannot fail.
+            let _ = write!(text, ".{:03}Z", self.as_millis().rem_euclid(1_000));
+        }
+        text
     }
 
     /// RFC 3339 in whole seconds, rounded down: `2026-11-23T21:43:40Z`.
