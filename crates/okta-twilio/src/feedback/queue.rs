@@ -406,7 +406,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    const MESSAGE: &str = r#"{"version":"1","event_uuid":"5f1c2a3b-c921-11f1-8754-050a89ee763e","user_id":"00uyxxSknGtK8022w0g3","channel":"sms","kind":"authentication","published":"2026-11-23T12:00:00Z"}"#;
+    const MESSAGE: &str = r#"{"version":"1","event_uuid":"5f1c2a3b-c921-11f1-8754-050a89ee763e","user_id":"00uyxxSknGtK8022w0g3","channel":"sms","kind":"authentication","published":"2026-11-23T12:00:00.000Z"}"#;
 
     fn record(body: &str) -> Value {
         json!({
@@ -443,7 +443,7 @@ mod tests {
             &MESSAGE.replace(r#""version":"1","#, ""),
             &MESSAGE.replace("00uyxxSknGtK8022w0g3", "../../admins"),
             &MESSAGE.replace("\"sms\"", "\"password\""),
-            &MESSAGE.replace("2026-11-23T12:00:00Z", "yesterday"),
+            &MESSAGE.replace("2026-11-23T12:00:00.000Z", "yesterday"),
         ] {
             assert!(read(&[record(body)]).unwrap()[0].message.is_none(), "{body}");
         }

@@ -379,7 +379,7 @@ pub(crate) mod tests {
           "user_id": "00uyxxSknGtK8022w0g3",
           "channel": "sms",
           "kind": "authentication",
-          "published": "2026-11-23T12:00:00Z"
+          "published": "2026-11-23T12:00:00.000Z"
         }
         "#);
     }
