@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     functions::EVENT_HOOK,
     http::Answer,
+    output::Output,
     request::Request,
     scene::Scene,
     terminal::{self, LOG_LIMIT},
@@ -41,8 +42,24 @@ pub(crate) fn observe(scene: &Scene<'_>, event: &RecordedEvent<Feedback>) -> Res
     let approved = sandbox.approved();
     let is_as_expected =
         expected.status == Some(answer.status) && approved == expected.approved && found == expected.feedback;
-    let feedback = if found.is_empty() { "nothing to approve".to_owned() } else { found.join(", ") };
-    Ok(Delivered { took, outcome: format!("{} {feedback}", answer.status), is_as_expected })
+    let result = if found.is_empty() && (400..500).contains(&answer.status) {
+        logged_rejection(output, position)
+    } else if found.is_empty() {
+        "nothing to approve".to_owned()
+    } else {
+        found.join(", ")
+    };
+    Ok(Delivered { took, outcome: format!("{} {result}", answer.status), is_as_expected })
+}
+
+/// Why the function rejected a delivery, as its log says.
+fn logged_rejection(output: &Output, position: usize) -> String {
+    let reason = |line: &str| {
+        let line = terminal::log_line(line).filter(|line| terminal::message(line) == "request_rejected")?;
+        line.get("reason").and_then(Value::as_str).map(str::to_owned)
+    };
+    let lines = output.wait_for(position, LOG_LIMIT, |line| reason(line).is_some());
+    lines.iter().find_map(|line| reason(line)).unwrap_or_else(|| "no reason".to_owned())
 }
 
 /// Sends a delivery over HTTP.

@@ -38,11 +38,9 @@ impl Terminal {
     #[expect(clippy::disallowed_methods, reason = "asked of the terminal, which is no configuration of the functions")]
     pub(crate) fn of_stdout() -> Self {
         let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let (narrowest, widest) = WIDTH;
         let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
-        // A pipe has no width, and some terminals say 0.
-        let width = if columns == 0 { widest } else { columns.clamp(narrowest, widest) };
-        Self { colours, width }
+        let set = std::env::var("COLUMNS").ok();
+        Self { colours, width: width(set.as_deref(), columns) }
     }
 
     /// Writes one or more lines.
@@ -122,6 +120,15 @@ impl Terminal {
     }
 }
 
+/// The width of lines. `COLUMNS` comes before the terminal's own width. A pipe has no width, and some terminals say 0.
+fn width(set: Option<&str>, columns: usize) -> usize {
+    let (narrowest, widest) = WIDTH;
+    match set.and_then(|set| set.parse().ok()).unwrap_or(columns) {
+        0 => widest,
+        columns => columns.clamp(narrowest, widest),
+    }
+}
+
 /// Parses a log line of a function. Returns `None` for any other output, including metrics (`_aws`).
 pub(crate) fn log_line(line: &str) -> Option<Value> {
     let line: Value = serde_json::from_str(line).ok()?;
@@ -181,6 +188,13 @@ mod tests {
     fn a_row_is_broken_between_words_and_goes_on_below_its_text() {
         let row = narrow().row("Okta asks", "for a code by SMS to +12025550123 (sign-in)");
         assert_eq!(row, "  Okta asks     for a code by SMS to\n                +12025550123 (sign-in)");
+    }
+
+    #[test]
+    fn the_width_is_the_one_that_is_set_or_the_terminals() {
+        assert_eq!([width(None, 60), width(Some("60"), 80), width(Some("60"), 0)], [60; 3]);
+        assert_eq!([width(None, 0), width(Some("wide"), 0), width(Some("0"), 80), width(None, 300)], [99; 4]);
+        assert_eq!(width(None, 10), 40);
     }
 
     #[test]
