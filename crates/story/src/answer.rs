@@ -2,6 +2,7 @@
 
 use crate::{DeliveryState, FeedbackStep, Hook, OktaAct, Outcome, Story, actions, carriers, texts};
 use serde::Serialize;
+use std::fmt;
 
 /// Which sources could be read. A missing source proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,16 +73,34 @@ impl Answer {
     }
 }
 
+/// What became of the code and what to do, in one paragraph.
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { answer, action, .. } = self;
+        formatter.write_str(answer)?;
+        if action.is_empty() { Ok(()) } else { write!(formatter, " {action}") }
+    }
+}
+
 impl<M> Story<M> {
     /// What became of the code, and what to do.
     pub fn answer(&self, sources: Sources) -> Answer {
-        match (self.hook, self.outcome) {
-            (_, Outcome::Rejected) => self.rejected(),
+        self.answer_of_hook().unwrap_or_else(|| match (self.hook, self.outcome) {
             (Hook::Event, _) => self.reported(),
-            (Hook::Telephony, Outcome::Sent | Outcome::Reported) => self.sent(sources),
-            (Hook::Telephony, Outcome::Refused) => self.refused(),
-            (Hook::Telephony, Outcome::Failed) => self.failed(),
             (Hook::Telephony, Outcome::Waiting) => self.undecided(sources),
+            (Hook::Telephony, _) => self.sent(sources),
+        })
+    }
+
+    /// The answer that the hook alone gives, because it sent no code or could not give feedback. `None` if it did, or if
+    /// its decision is not known.
+    pub(crate) fn answer_of_hook(&self) -> Option<Answer> {
+        match (self.hook, self.outcome) {
+            (_, Outcome::Rejected) => Some(self.rejected()),
+            (Hook::Telephony, Outcome::Refused) => Some(self.refused()),
+            (Hook::Telephony, Outcome::Failed) => Some(self.failed()),
+            (Hook::Event, Outcome::Failed) => Some(Answer::new(Verdict::Failed, self.why(), self.action())),
+            _ => None,
         }
     }
 
@@ -132,9 +151,6 @@ impl<M> Story<M> {
     }
 
     fn reported(&self) -> Answer {
-        if self.outcome == Outcome::Failed {
-            return Answer::new(Verdict::Failed, self.why(), self.action());
-        }
         match self.feedback.last() {
             Some(step) => Answer::new(
                 Verdict::Feedback,

@@ -11,6 +11,8 @@ mod carriers;
 mod log;
 mod moment;
 mod outside;
+#[cfg(test)]
+mod reasons;
 mod status;
 mod steps;
 mod texts;
@@ -107,6 +109,8 @@ pub struct Story<M> {
     pub response: Option<HookResponse>,
     /// What Okta does next.
     pub okta_next: &'static str,
+    /// Why the user received no code from the hook, and what to do. `None` if the hook sent one.
+    pub answer: Option<Answer>,
     /// The messages that reached the phone, oldest first.
     pub phone: Vec<M>,
     /// `VE…`
@@ -232,6 +236,7 @@ impl<M> Story<M> {
             twilio: Vec::new(),
             response: None,
             okta_next: "",
+            answer: None,
             phone: Vec::new(),
             verification_sid: None,
             verification: None,
@@ -259,6 +264,7 @@ impl<M> Story<M> {
     /// Updates the texts that depend on the other fields.
     pub fn conclude(&mut self) {
         self.okta_next = texts::okta_next(self);
+        self.answer = self.answer_of_hook();
         self.summary = texts::summary(self);
     }
 }

@@ -50,7 +50,7 @@ impl<M: Display> Story<M> {
             steps.push(Step::new("phone shows", "nothing"));
         }
         steps.extend(self.feedback.iter().map(|feedback| Step::new("feedback", feedback.text())));
-        steps.push(Step::new("next", self.okta_next));
+        steps.extend(self.last_steps());
         steps
     }
 
@@ -59,8 +59,13 @@ impl<M: Display> Story<M> {
         steps.extend(self.decided.iter().map(|decided| Step::new("decided", decided.text(self.outcome))));
         steps.extend(self.response.iter().map(|response| Step::new("Okta gets", response.summary())));
         steps.extend(self.feedback.iter().map(|feedback| Step::new("feedback", feedback.text())));
-        steps.push(Step::new("next", self.okta_next));
+        steps.extend(self.last_steps());
         steps
+    }
+
+    fn last_steps(&self) -> impl Iterator<Item = Step> {
+        let answer = self.answer.as_ref().map(|answer| Step::new("answer", answer.to_string()));
+        [Step::new("next", self.okta_next)].into_iter().chain(answer)
     }
 
     /// `for a code by SMS to +12025550123 (sign-in, EN-US)`

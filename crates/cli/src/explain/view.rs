@@ -43,8 +43,7 @@ pub(crate) fn print(
 }
 
 fn print_answer(answer: &Answer, terminal: Terminal) -> Result<(), Failure> {
-    let Answer { answer, action, .. } = answer;
-    terminal.print(format!("{}: {answer} {action}", Terminal::heading("Answer")).trim_end())
+    terminal.print(&format!("{}: {answer}", Terminal::heading("Answer")))
 }
 
 fn missing(sources: &Sources<'_>) -> Option<String> {

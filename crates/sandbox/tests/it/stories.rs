@@ -161,6 +161,9 @@ fn the_program_that_sends_a_request_can_record_both_sides() {
         ]
     );
     assert!(steps[4].1.starts_with("If the caller was Okta with an outdated secret,"), "{}", steps[4].1);
+    let (label, answer) = steps[5];
+    let is_complete = answer.starts_with("The hook rejected the request.") && answer.contains("An admin compares");
+    assert!(label == "answer" && is_complete, "{answer}");
 }
 
 #[test]

@@ -106,11 +106,15 @@ fn refusals_and_failures_say_why_and_what_okta_does() {
     assert_has(&browser.cell(NEWEST, "Response to Okta"), &["200", "Okta sends the code itself"]);
     assert_has(&browser.cell(NEWEST, "Phone"), &["no message"]);
     browser.send("telephony-twilio-60410-fraud-guard", "failed");
-    assert_has(&browser.cell(NEWEST, "Decided"), &["Twilio blocked the number as fraud.", "60410", "Safe List"]);
+    assert_has(&browser.cell(NEWEST, "Decided"), &["Twilio blocked the number as fraud.", "60410"]);
+    let answer = format!("{NEWEST} .answer");
+    assert_has(&browser.text(&answer), &["Answer:", "The hook could not send the code.", "Safe List"]);
     assert_has(&browser.cell(NEWEST, "Twilio"), &["403, error 60410"]);
     browser.send("telephony-rejected-secret-wrong", "rejected");
     assert_has(&browser.cell(NEWEST, "Response to Okta"), &["401", "not_authenticated"]);
+    assert_has(&browser.text(&answer), &["The hook rejected the request.", "An admin compares the secret"]);
     browser.send(SIGN_IN, "sent");
+    assert_eq!(browser.count(&answer), 0, "a code that was sent needs no answer");
 
     let filters = browser.text("#filters");
     for counter in ["All 4", "Sent 1", "Refused 1", "Failed 1", "Rejected 1", "Approved 0", "Okta's events 0"] {
