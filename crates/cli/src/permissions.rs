@@ -35,7 +35,7 @@ pub(crate) enum Permitted {
     Setup,
     /// Remove what setup has made
     Teardown,
-    /// Replace the caller's secret or Twilio's key
+    /// Replace the caller's secret, Twilio's key or Okta's key
     Rotate,
 }
 
@@ -99,7 +99,7 @@ const ROTATE: Permissions = Permissions {
         "secretsmanager:TagResource",
         "secretsmanager:UpdateSecretVersionStage",
     ],
-    okta: &["okta.eventHooks.manage", "okta.inlineHooks.manage"],
+    okta: &["okta.apps.manage", "okta.eventHooks.manage", "okta.inlineHooks.manage", "okta.users.read"],
     twilio: &[
         "/twilio/iam/api-keys/create",
         "/twilio/iam/api-keys/delete",
@@ -120,7 +120,17 @@ const SETUP: Permissions = Permissions {
         "secretsmanager:UntagResource",
         "secretsmanager:UpdateSecretVersionStage",
     ],
-    okta: &["okta.eventHooks.manage", "okta.inlineHooks.manage"],
+    okta: &[
+        "okta.apiTokens.manage",
+        "okta.appGrants.manage",
+        "okta.apps.manage",
+        "okta.authenticators.read",
+        "okta.eventHooks.manage",
+        "okta.features.read",
+        "okta.inlineHooks.manage",
+        "okta.roles.manage",
+        "okta.users.read",
+    ],
     twilio: &[
         "/twilio/iam/api-keys/create",
         "/twilio/iam/api-keys/delete",
@@ -147,7 +157,7 @@ const TEARDOWN: Permissions = Permissions {
         "secretsmanager:UntagResource",
         "secretsmanager:UpdateSecretVersionStage",
     ],
-    okta: &["okta.eventHooks.manage", "okta.inlineHooks.manage"],
+    okta: &["okta.apps.manage", "okta.eventHooks.manage", "okta.inlineHooks.manage", "okta.roles.manage"],
     twilio: &[
         "/twilio/iam/api-keys/delete",
         "/twilio/iam/api-keys/read",

@@ -185,6 +185,16 @@ pub(crate) async fn replace(aws: &Aws, id: &str, old: &SecretVersion, text: &Sec
     }
 }
 
+/// Stores the first version of a secret that has no value yet.
+///
+/// # Errors
+/// Fails if Secrets Manager refuses.
+pub(crate) async fn put_first(aws: &Aws, id: &str, text: &SecretString) -> Result<(), WriteError> {
+    let put = json!({"SecretId": id, "SecretString": text.expose_secret(), "ClientRequestToken": random_hex()?});
+    call::<Value>(aws, "secretsmanager:PutSecretValue", "PutSecretValue", put).await?;
+    Ok(())
+}
+
 async fn call<T: serde::de::DeserializeOwned>(
     aws: &Aws,
     action: &'static str,

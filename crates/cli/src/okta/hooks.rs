@@ -7,7 +7,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Okta, OktaError};
+use super::{Okta, OktaError, unless_gone};
 
 /// The type of the telephony inline hook.
 pub(crate) const TELEPHONY: &str = "com.okta.telephony.provider";
@@ -130,6 +130,8 @@ pub(crate) struct Target<'a> {
     /// The header with the secret.
     pub(crate) header: &'a str,
     pub(crate) secret: &'a SecretString,
+    /// Whether an event hook leaves out what did not succeed.
+    pub(crate) is_filtered: bool,
 }
 
 impl Target<'_> {
@@ -147,7 +149,14 @@ impl Target<'_> {
     }
 
     fn event_hook(&self) -> Value {
-        let events = json!({"type": "EVENT_TYPE", "items": EVENTS});
+        let condition = json!({"expression": "event.outcome.result eq 'SUCCESS'"});
+        let map = EVENTS.map(|event| json!({"event": event, "condition": condition}));
+        let events = if self.is_filtered {
+            let filter = json!({"type": "EXPRESSION_LANGUAGE", "eventFilterMap": map});
+            json!({"type": "EVENT_TYPE", "items": EVENTS, "filter": filter})
+        } else {
+            json!({"type": "EVENT_TYPE", "items": EVENTS})
+        };
         json!({"name": self.name, "events": events, "channel": self.channel()})
     }
 }
@@ -221,6 +230,21 @@ impl Okta {
     /// Fails if Okta does not return them.
     pub(crate) async fn event_hooks(&self) -> Result<Vec<EventHook>, OktaError> {
         self.list("/api/v1/eventHooks", &[], "okta.eventHooks.read").await
+    }
+
+    /// Whether event hooks of this org can have filters: an early-access feature.
+    ///
+    /// # Errors
+    /// Fails if Okta does not return the features.
+    pub(crate) async fn has_event_filters(&self) -> Result<bool, OktaError> {
+        #[derive(Deserialize)]
+        struct Feature {
+            name: String,
+            status: String,
+        }
+        let features: Vec<Feature> = self.list("/api/v1/features", &[], "okta.features.read").await?;
+        let is_of_filters = |name: &str| name.to_ascii_lowercase().contains("event hook filter");
+        Ok(features.iter().any(|feature| is_of_filters(&feature.name) && feature.status == "ENABLED"))
     }
 
     /// Has Okta send a request to an inline hook. It is a real request: the hook does what it says.
@@ -308,10 +332,6 @@ impl Okta {
         self.delete(&path, MANAGE_EVENTS).await
     }
 
-    async fn delete(&self, path: &str, scope: &'static str) -> Result<(), OktaError> {
-        self.send::<IgnoredAny>((Method::DELETE, path), None, scope).await.map(drop).or_else(unless_gone)
-    }
-
     /// Has Okta ask the URL of an event hook for its challenge.
     ///
     /// # Errors
@@ -320,10 +340,6 @@ impl Okta {
         let path = format!("/api/v1/eventHooks/{id}/lifecycle/verify");
         self.send((Method::POST, &path), None, MANAGE_EVENTS).await
     }
-}
-
-fn unless_gone(error: OktaError) -> Result<(), OktaError> {
-    if error == OktaError::NotFound { Ok(()) } else { Err(error) }
 }
 
 #[cfg(test)]

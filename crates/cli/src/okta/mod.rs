@@ -1,5 +1,6 @@
 //! Okta's management API. A response's text is dropped, because it can hold what was sent.
 
+pub(crate) mod apps;
 mod hook_secrets;
 pub(crate) mod hooks;
 pub(crate) mod settings;
@@ -11,7 +12,10 @@ use http::{HeaderValue, Method, StatusCode, header};
 use okta_twilio::{config, http_client::CallError, id::SafeId};
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::Value;
 use url::Url;
 
@@ -200,6 +204,14 @@ impl Okta {
         self.read(&response, scope)
     }
 
+    /// Deletes something. What is gone already is no error.
+    ///
+    /// # Errors
+    /// As [`Okta::get`].
+    async fn delete(&self, path: &str, scope: &'static str) -> Result<(), OktaError> {
+        self.send::<IgnoredAny>((Method::DELETE, path), None, scope).await.map(drop).or_else(unless_gone)
+    }
+
     fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = join(&self.api, path);
         if !query.is_empty() {
@@ -233,6 +245,10 @@ impl Okta {
             *lowest = Some(allowance);
         }
     }
+}
+
+fn unless_gone(error: OktaError) -> Result<(), OktaError> {
+    if error == OktaError::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// The URL of a path below a base URL.

@@ -66,6 +66,14 @@ impl Okta {
         self.list("/api/v1/authenticators", &[], AUTHENTICATORS).await
     }
 
+    /// Revokes the API token of this client. No request with it is accepted afterwards.
+    ///
+    /// # Errors
+    /// Fails if Okta refuses.
+    pub(crate) async fn revoke_own_token(&self) -> Result<(), OktaError> {
+        self.delete("/api/v1/api-tokens/current", "okta.apiTokens.manage").await
+    }
+
     /// The methods of an authenticator.
     ///
     /// # Errors

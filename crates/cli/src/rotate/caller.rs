@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{
     Context, RotateError, RotateOptions,
     plan::{Action, Plan},
-    secret::Stored,
+    secret::{SHORT, Stored},
 };
 use crate::{
     aws::{
@@ -111,7 +111,7 @@ pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Re
     };
     let hooks = Hooks::read(context).await?;
     let wait = stored.wait(context.ttl)?;
-    if !wait.is_zero() && !options.plan {
+    if wait > SHORT && !options.plan {
         return Err(RotateError::TooEarly(wait.as_secs() + 1).into());
     }
     let mut plan = Plan::new(DONE);
@@ -127,6 +127,8 @@ pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Re
         Some(true) => {}
     }
     let mut interrupts = Interrupts::start()?;
+    context.wait(wait, "Until every function accepts the new secret").await;
+    interrupts.check().await?;
     hooks.hand_over(newest, context).await?;
     context.wait(IN_FLIGHT, "Until Okta's last request with the old secret has arrived").await;
     interrupts.check().await?;

@@ -25,9 +25,9 @@ pub(crate) enum RotateError {
         #[from]
         error: TwilioError,
     },
-    #[error("it is too early: some function may not have read the hooks secret yet, so try again in {0} s")]
+    #[error("it is too early: some function may not have read the secret yet, so try again in {0} s")]
     TooEarly(u64),
-    #[error("AWS does not say when the hooks secret was changed last: `okta-twilio doctor --only A9` says more")]
+    #[error("AWS does not say when the secret was changed last: `okta-twilio doctor --only A9` says more")]
     UnknownAge,
     #[error(
         "Okta could not verify the event hook, so it delivers no events: run this command again. Both secrets are accepted"
@@ -40,6 +40,12 @@ pub(crate) enum RotateError {
     NotSeen,
     #[error("Twilio does not accept the new key, so it was deleted again and the old one stays")]
     KeyRefused,
+    #[error("event-hook has no service app whose key is in the Okta secret: `okta-twilio setup` makes one")]
+    NoServiceApp,
+    #[error(
+        "the service app has several keys, and the Okta secret does not say which one it holds: store its okta_key_id"
+    )]
+    UnknownKey,
     #[error("Twilio's response has no usable sid")]
     NoSid,
     #[error("there is no terminal to ask: give --yes to apply the plan, or --plan to see it")]

@@ -6,6 +6,7 @@
 
 mod caller;
 mod error;
+mod okta_key;
 mod plan;
 mod secret;
 mod twilio_key;
@@ -30,8 +31,10 @@ use crate::{
 
 /// The options of `rotate`.
 #[derive(Debug, Args)]
-#[command(after_help = "Credentials come from the environment: OKTA_API_TOKEN for `caller`; TWILIO_ACCOUNT_SID and \
-    TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and TWILIO_API_SECRET of a Main key) for `twilio-key`.")]
+#[command(
+    after_help = "Credentials come from the environment: OKTA_API_TOKEN for `caller` and `okta-key`; TWILIO_ACCOUNT_SID and \
+    TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and TWILIO_API_SECRET of a Main key) for `twilio-key`."
+)]
 pub(crate) struct RotateOptions {
     /// What to rotate
     #[arg(value_enum)]
@@ -53,6 +56,8 @@ enum What {
     Caller,
     /// The API key with which the functions call Twilio
     TwilioKey,
+    /// The key with which event-hook reads users in Okta, if it does
+    OktaKey,
 }
 
 /// What every rotation needs.
@@ -120,6 +125,8 @@ pub(crate) async fn run(
         (What::Caller, true) => caller::finish(&context, options).await?,
         (What::TwilioKey, false) => twilio_key::begin(&context, options).await?,
         (What::TwilioKey, true) => twilio_key::finish(&context, options).await?,
+        (What::OktaKey, false) => okta_key::begin(&context, options).await?,
+        (What::OktaKey, true) => okta_key::finish(&context, options).await?,
     };
     Ok(if is_applied { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

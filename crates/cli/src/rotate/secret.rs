@@ -51,7 +51,7 @@ impl Stored {
     /// # Errors
     /// Fails if the age is not known.
     pub(super) fn wait(&self, ttl: Duration) -> Result<Duration, RotateError> {
-        Ok((ttl * 2 + MARGIN).saturating_sub(self.age.ok_or(RotateError::UnknownAge)?))
+        wait(ttl, self.age)
     }
 
     /// The text of a field. `None` if it is missing or blank.
@@ -109,6 +109,18 @@ impl Stored {
         json::readable(self.version.text.expose_secret()).ok_or(Failure::HooksSecretUnreadable)
     }
 }
+
+/// How long to wait until every function uses a secret of this age.
+///
+/// # Errors
+/// Fails if the age is not known.
+pub(super) fn wait(ttl: Duration, age: Option<Duration>) -> Result<Duration, RotateError> {
+    Ok((ttl * 2 + MARGIN).saturating_sub(age.ok_or(RotateError::UnknownAge)?))
+}
+
+/// A wait that a second run makes itself. AWS gives times in whole seconds, so the wait of a first run can end this much
+/// earlier than it looks to the second one.
+pub(super) const SHORT: Duration = Duration::from_secs(1);
 
 /// AWS gives the time in whole seconds, and the new version becomes current a moment after it was stored.
 const MARGIN: Duration = Duration::from_secs(2);

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     Context, RotateError, RotateOptions,
     plan::{Action, Plan},
-    secret::Stored,
+    secret::{SHORT, Stored},
 };
 use crate::{
     failure::Failure,
@@ -108,7 +108,7 @@ pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Re
     }
     state.plan_leftovers(&mut plan);
     let wait = state.stored.wait(context.ttl)?;
-    if state.replaced.is_some() && !wait.is_zero() && !options.plan {
+    if state.replaced.is_some() && wait > SHORT && !options.plan {
         return Err(RotateError::TooEarly(wait.as_secs() + 1).into());
     }
     match context.confirm(&plan, options)? {
@@ -117,6 +117,7 @@ pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Re
         Some(true) => {}
     }
     if let Some(replaced) = &state.replaced {
+        context.wait(wait, "Until every function uses the new key").await;
         let secret = state.stored.field("twilio_api_key_secret").ok_or(Failure::HooksSecretUnusable)?;
         state.prove(&state.in_use, &SecretString::from(secret), context).await?;
         if replaced.as_str().starts_with("AC") {

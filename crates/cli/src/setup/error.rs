@@ -35,8 +35,16 @@ pub(crate) enum SetupError {
     NoService,
     #[error("the hooks secret has no auth_secret that can be used: store it with `make secrets`")]
     NoAuthSecret,
-    #[error("the hooks secret has too many tags: setup needs six more, of the 50 that a secret can have")]
+    #[error("the hooks secret has too many tags: setup needs nine more, of the 50 that a secret can have")]
     TooManyTags,
+    #[error("the Okta secret is not a JSON object: `okta-twilio doctor --only A4` says more")]
+    OktaSecretUnreadable,
+    #[error("the operating system gave no random numbers")]
+    NoRandomNumbers,
+    #[error("the service app cannot read users yet: {error}. {}", error.advice())]
+    ServiceApp { error: okta_twilio::okta::client::OktaError },
+    #[error("Okta did not revoke the API token ({0}): revoke it in the Admin Console, Security, API, Tokens")]
+    NotRevoked(OktaError),
     #[error("Twilio's response has no usable sid")]
     NoSid,
     #[error("{error}. {}", error.advice())]

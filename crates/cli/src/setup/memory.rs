@@ -35,16 +35,25 @@ pub(crate) enum Thing {
     DeactivatedHook,
     /// The telephony hook of others that was active before.
     PreviousHook,
+    /// The service app that setup created.
+    ServiceApp,
+    /// The custom role that setup created for it.
+    Role,
+    /// The resource set that setup created for it.
+    ResourceSet,
 }
 
 impl Thing {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::VerifyService,
         Self::TwilioKey,
         Self::TelephonyHook,
         Self::EventHook,
         Self::DeactivatedHook,
         Self::PreviousHook,
+        Self::ServiceApp,
+        Self::Role,
+        Self::ResourceSet,
     ];
 
     /// The key of its tag.
@@ -56,6 +65,9 @@ impl Thing {
             Self::EventHook => "okta-twilio:event-hook",
             Self::DeactivatedHook => "okta-twilio:deactivated-hook",
             Self::PreviousHook => "okta-twilio:previous-hook",
+            Self::ServiceApp => "okta-twilio:service-app",
+            Self::Role => "okta-twilio:role",
+            Self::ResourceSet => "okta-twilio:resource-set",
         }
     }
 }

@@ -7,9 +7,12 @@ mod error;
 pub(crate) mod interrupts;
 pub(crate) mod memory;
 mod okta;
+pub(crate) mod okta_secret;
 mod part;
 mod plan;
 mod secret;
+mod service_app;
+pub(crate) mod service_key;
 pub(crate) mod teardown;
 mod twilio;
 
@@ -69,6 +72,25 @@ pub(crate) struct SetupOptions {
     /// Do not ask before the plan is applied
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    token: TokenOptions,
+}
+
+/// What becomes of the Okta API token.
+#[derive(Debug, Args)]
+struct TokenOptions {
+    /// Revoke the Okta API token after success, also one that comes from the environment
+    #[arg(long, conflicts_with = "keep_token")]
+    revoke_token: bool,
+    /// Do not revoke an Okta API token that was typed at the prompt
+    #[arg(long)]
+    keep_token: bool,
+}
+
+impl TokenOptions {
+    fn revokes(&self, is_typed: bool) -> bool {
+        self.revoke_token || (is_typed && !self.keep_token)
+    }
 }
 
 fn service_sid(text: &str) -> Result<Sid, &'static str> {
@@ -89,6 +111,10 @@ struct Context<'a> {
     uses_lookup: bool,
     /// The header in which the functions expect the secret.
     header: String,
+    /// Okta, if event-hook reads users there.
+    source: Option<service_app::Source>,
+    /// Whether the API token is revoked at the end.
+    revokes_token: bool,
 }
 
 impl Context<'_> {
@@ -111,7 +137,7 @@ impl SetupOptions {
     }
 
     fn wants_okta(&self) -> bool {
-        [Part::Telephony, Part::Events].into_iter().any(|part| self.wants(part))
+        [Part::Telephony, Part::Events, Part::ServiceApp].into_iter().any(|part| self.wants(part))
     }
 }
 
@@ -121,6 +147,7 @@ struct State {
     memory: Memory,
     twilio: Option<twilio::State>,
     okta: Option<okta::State>,
+    service_app: Option<service_app::State>,
 }
 
 impl State {
@@ -138,14 +165,21 @@ impl State {
             return Err(SetupError::TwilioFirst.into());
         };
         let okta = if context.options.wants_okta() { Some(okta::State::read(context, &memory).await?) } else { None };
-        Ok(Self { secret, memory, twilio, okta })
+        let service_app = match &context.source {
+            Some(source) if context.wants(Part::ServiceApp) => {
+                Some(service_app::State::read(source, context, &memory).await?)
+            }
+            _ => None,
+        };
+        Ok(Self { secret, memory, twilio, okta, service_app })
     }
 
     /// What a run that was broken off has made and could not remember, with its id.
     fn unremembered(&self) -> Vec<(Thing, String)> {
         let twilio = self.twilio.iter().flat_map(|twilio| twilio.found(&self.memory));
         let okta = self.okta.iter().flat_map(okta::State::found);
-        twilio.chain(okta).filter(|(thing, _)| self.memory.creating(*thing).is_some()).collect()
+        let service_app = self.service_app.iter().flat_map(service_app::State::found);
+        twilio.chain(okta).chain(service_app).filter(|(thing, _)| self.memory.creating(*thing).is_some()).collect()
     }
 
     fn plan(&self, context: &Context<'_>) -> Result<Plan, SetupError> {
@@ -158,6 +192,16 @@ impl State {
         }
         if let Some(okta) = &self.okta {
             okta::plan(okta, context, &mut plan);
+        }
+        if let Some(service_app) = &self.service_app {
+            service_app::plan(service_app, &mut plan);
+        }
+        if context.revokes_token && !plan.is_done() {
+            plan.add(
+                Step::OktaToken,
+                Action::Delete,
+                "the API token of this run, as the last step (not with --keep-token)",
+            );
         }
         Ok(plan)
     }
@@ -188,15 +232,29 @@ pub(crate) async fn run(
             None => return Err(SetupError::NotConfirmed.into()),
         }
     }
-    apply(&state, &plan, &context, terminal).await?;
+    apply(&state, &plan, &context, environment, terminal).await?;
     terminal.progress("Reading everything again");
     let after = State::read(&context).await?;
+    if !after.plan(&context)?.is_done() {
+        plan.print(terminal, true, &CLOSING, &after.memory.all_made())?;
+        return Err(SetupError::NotAsPlanned.into());
+    }
+    if plan.has(Step::OktaToken, Action::Delete) {
+        terminal.progress("Revoking the API token");
+        context.okta()?.revoke_own_token().await.map_err(SetupError::NotRevoked)?;
+    }
     plan.print(terminal, true, &CLOSING, &after.memory.all_made())?;
-    if after.plan(&context)?.is_done() { Ok(ExitCode::SUCCESS) } else { Err(SetupError::NotAsPlanned.into()) }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Applies the plan step by step. A step is a change and its record, so Ctrl-C ends the command between two steps only.
-async fn apply(state: &State, plan: &Plan, context: &Context<'_>, terminal: Terminal) -> Result<(), Failure> {
+async fn apply(
+    state: &State,
+    plan: &Plan,
+    context: &Context<'_>,
+    environment: &Environment,
+    terminal: Terminal,
+) -> Result<(), Failure> {
     let mut interrupts = Interrupts::start()?;
     for (thing, id) in state.unremembered() {
         memory::remember(context.aws, &context.stack, thing, &id).await?;
@@ -212,7 +270,14 @@ async fn apply(state: &State, plan: &Plan, context: &Context<'_>, terminal: Term
         okta::apply_telephony(okta, secret, plan, context, terminal).await?;
         interrupts.check().await?;
     }
-    if context.wants(Part::Events) { okta::apply_events(okta, secret, plan, context, terminal).await } else { Ok(()) }
+    if context.wants(Part::Events) {
+        okta::apply_events(okta, secret, plan, context, terminal).await?;
+        interrupts.check().await?;
+    }
+    match (&state.service_app, &context.source) {
+        (Some(app), Some(source)) => service_app::apply(app, source, plan, context, environment, terminal).await,
+        _ => Ok(()),
+    }
 }
 
 async fn apply_twilio(
@@ -259,9 +324,11 @@ async fn context<'a>(
     } else {
         None
     };
+    let mut is_token_typed = false;
     let okta = if options.wants_okta() {
         let api = okta_address(&event)?;
         let token = token_of_environment();
+        is_token_typed = token.is_none();
         let token = token.or_else(|| terminal.ask_secret("API token of an Okta super administrator"));
         let okta = token.and_then(|token| Okta::new(&environment.http, &api, &token));
         Some(okta.ok_or(SetupError::NoOktaToken)?)
@@ -278,6 +345,8 @@ async fn context<'a>(
         rate_limits: config.rate_limits.iter().map(|limit| limit.key().to_owned()).collect(),
         uses_lookup: variables.optional("LOOKUP_FIELDS").is_some(),
         header: variables.optional("AUTH_HEADER").unwrap_or_else(|| "auth_secret".to_owned()),
+        source: service_app::Source::of(&event)?,
+        revokes_token: options.token.revokes(is_token_typed),
     })
 }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     failure::Failure,
     okta::{
-        OktaError,
+        Okta, OktaError,
         hooks::{EVENTS, EventHook, InlineHook, Status, Target},
     },
     terminal::Terminal,
@@ -40,6 +40,10 @@ pub(super) struct State {
     /// The same, if ours has replaced it.
     replaced: Option<SafeId>,
     events: Option<(EventHook, Fit)>,
+    /// Whether event hooks of this org can have filters.
+    has_filters: bool,
+    /// What the phone authenticator offers. `None`: the org has none, or does not show it.
+    phone: Option<&'static str>,
 }
 
 /// Whether a hook is as it must be. Okta does not return its secret, so that is proved by use only.
@@ -82,7 +86,10 @@ impl State {
             let fit = fit(hook.status, has_events && has_header(hook.channel.header()));
             (hook, fit)
         });
-        Ok(Self { telephony, other, deactivated, replaced, events })
+        let is_right = events.as_ref().is_some_and(|(_, fit)| *fit == Fit::Fits);
+        let has_filters = context.wants(Part::Events) && !is_right && has_filters(context.okta()?).await?;
+        let phone = phone_authenticator(context.okta()?).await;
+        Ok(Self { telephony, other, deactivated, replaced, events, has_filters, phone })
     }
 
     /// What is there of the things that a run creates.
@@ -110,6 +117,31 @@ fn action(fit: Option<Fit>) -> Action {
     }
 }
 
+/// Whether the event hook can have a filter. Without the right to read features, it gets none.
+async fn has_filters(okta: &Okta) -> Result<bool, SetupError> {
+    match okta.has_event_filters().await {
+        Err(OktaError::Forbidden { .. } | OktaError::NotFound) => Ok(false),
+        filters => Ok(filters?),
+    }
+}
+
+/// What the phone authenticator offers, in words. It is only reported: enrolment policies decide who sees it.
+async fn phone_authenticator(okta: &Okta) -> Option<&'static str> {
+    let authenticators = okta.authenticators().await.ok()?;
+    let phone = authenticators.iter().find(|authenticator| authenticator.is_phone());
+    let Some(phone) = phone.filter(|phone| phone.status == Status::Active) else {
+        return Some("the phone authenticator, which is not active: no user is asked for a code by phone");
+    };
+    let methods = okta.methods(phone).await.ok()?;
+    let is_on = |kind: &str| methods.iter().any(|method| method.kind == kind && method.status == Status::Active);
+    Some(match (is_on("sms"), is_on("voice")) {
+        (true, true) => "the phone authenticator, which is active with SMS and voice calls",
+        (true, false) => "the phone authenticator, which is active with SMS, and without voice calls",
+        (false, true) => "the phone authenticator, which is active with voice calls, and without SMS",
+        (false, false) => "the phone authenticator, whose SMS and voice calls are off",
+    })
+}
+
 /// Adds Okta's lines.
 pub(super) fn plan(state: &State, context: &Context<'_>, plan: &mut Plan) {
     if context.wants(Part::Telephony) {
@@ -117,6 +149,9 @@ pub(super) fn plan(state: &State, context: &Context<'_>, plan: &mut Plan) {
     }
     if context.wants(Part::Events) {
         plan_events(state, plan);
+    }
+    if let Some(phone) = state.phone {
+        plan.add(Step::PhoneAuthenticator, Action::Keep, phone);
     }
 }
 
@@ -144,7 +179,12 @@ fn plan_telephony(state: &State, plan: &mut Plan) {
 
 fn plan_events(state: &State, plan: &mut Plan) {
     let events = action(state.events.as_ref().map(|(_, fit)| *fit));
-    plan.add(Step::EventHook, events, "event hook with the URL of event-hook");
+    let filter = match (events, state.has_filters) {
+        (Action::Keep, _) => "",
+        (_, true) => ", and a filter that leaves out failures",
+        (_, false) => ", without a filter, which this org does not offer",
+    };
+    plan.add(Step::EventHook, events, format!("event hook with the URL of event-hook{filter}"));
     let is_verified = state.events.as_ref().is_some_and(|(hook, fit)| hook.is_verified() && *fit == Fit::Fits);
     let verification = if is_verified { Action::Keep } else { Action::Change };
     plan.add(Step::Verification, verification, "the event hook is verified");
@@ -166,7 +206,7 @@ pub(super) async fn apply_telephony(
     }
     terminal.progress("Setting up the telephony hook");
     let url = output(context, "TelephonyUrl")?;
-    let target = Target { name: TELEPHONY_NAME, url, header: &context.header, secret };
+    let target = Target { name: TELEPHONY_NAME, url, header: &context.header, secret, is_filtered: false };
     replace_active(state, &target, context).await
 }
 
@@ -186,8 +226,16 @@ pub(super) async fn apply_events(
     }
     terminal.progress("Setting up the event hook");
     let url = output(context, "EventsUrl")?;
-    let target = Target { name: EVENTS_NAME, url, header: &context.header, secret };
-    let hook = event_hook(state, &target, plan, context).await?;
+    let target = Target { name: EVENTS_NAME, url, header: &context.header, secret, is_filtered: state.has_filters };
+    let hook = match event_hook(state, &target, plan, context).await {
+        Err(Failure::Setup(SetupError::Okta { error: OktaError::Refused { status: 400, .. } }))
+            if target.is_filtered =>
+        {
+            terminal.progress("Okta refuses the filter, so the event hook has none");
+            event_hook(state, &Target { is_filtered: false, ..target }, plan, context).await?
+        }
+        hook => hook?,
+    };
     if !hook.is_verified() {
         terminal.progress("Verifying the event hook");
         verify(&hook, context).await?;

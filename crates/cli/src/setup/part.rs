@@ -11,4 +11,6 @@ pub(crate) enum Part {
     Telephony,
     /// Okta's event hook
     Events,
+    /// The service app with which event-hook reads users, if it does
+    ServiceApp,
 }

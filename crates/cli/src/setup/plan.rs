@@ -22,6 +22,14 @@ pub(super) enum Step {
     EventHook,
     Verification,
     SecretFields,
+    ServiceApp,
+    ServiceKey,
+    OrphanServiceKey,
+    Scope,
+    Role,
+    ResourceSet,
+    PhoneAuthenticator,
+    OktaToken,
 }
 
 /// What happens to it.

@@ -15,6 +15,7 @@ use super::{
     memory::{self, Memory, Thing, Trace},
     plan::{Action, Closing, Plan, Step},
     secret::{self, HooksFields},
+    service_app,
 };
 use crate::{
     aws::Aws,
@@ -34,14 +35,7 @@ const CLOSING: Closing =
     Closing { nothing: "Nothing that setup has made is left.", applied: "Removed, and read again." };
 
 /// The tags of the things that this command removes.
-const THINGS: [Thing; 6] = [
-    Thing::VerifyService,
-    Thing::TwilioKey,
-    Thing::TelephonyHook,
-    Thing::EventHook,
-    Thing::DeactivatedHook,
-    Thing::PreviousHook,
-];
+const THINGS: [Thing; 9] = Thing::ALL;
 
 /// The options of `teardown`.
 #[derive(Debug, Args)]
@@ -67,6 +61,8 @@ struct Context<'a> {
     stack: Stack,
     twilio: Twilio,
     okta: Okta,
+    /// Name or ARN of the Okta secret, if event-hook has one.
+    okta_secret: Option<String>,
     reactivates: bool,
 }
 
@@ -74,6 +70,7 @@ struct Context<'a> {
 struct State {
     telephony_hook: Option<SafeId>,
     event_hook: Option<SafeId>,
+    service_app: service_app::Left,
     /// The telephony hook that was active before, if it can become active again.
     previous: Option<SafeId>,
     secret_fields: Vec<&'static str>,
@@ -91,6 +88,14 @@ impl State {
         let memory = Memory::read(context.aws, &context.stack).await?;
         let (telephony_hook, previous) = telephony(context, &memory).await?;
         let event_hook = event_hook(context, &memory).await?;
+        let service_app = service_app::Left::read(
+            &context.okta,
+            context.aws,
+            context.okta_secret.as_deref(),
+            &context.stack,
+            &memory,
+        )
+        .await?;
         let service = service(context, &secret, &memory).await?;
         let keys = keys(service.as_ref().map(|(service, _)| service), context, &memory).await?;
         let is_own = |(service, is_own): &(Service, bool)| is_own.then(|| Sid::parse(&service.sid, "VA")).flatten();
@@ -107,6 +112,7 @@ impl State {
         Ok(Self {
             telephony_hook,
             event_hook,
+            service_app,
             previous: previous.filter(|_| context.reactivates),
             secret_fields,
             keys,
@@ -128,6 +134,7 @@ impl State {
         if let Some(hook) = &self.event_hook {
             plan.add(Step::EventHook, Action::Delete, format!("event hook {hook}"));
         }
+        self.service_app.plan(&mut plan);
         if !self.secret_fields.is_empty() {
             let what = format!("the hooks secret, without {}", self.secret_fields.join(", "));
             plan.add(Step::SecretFields, Action::Change, what);
@@ -167,6 +174,8 @@ impl State {
             context.okta.delete_event_hook(hook).await.map_err(SetupError::from)?;
             interrupts.check().await?;
         }
+        self.service_app.remove(&context.okta, context.aws, context.okta_secret.as_deref(), terminal).await?;
+        interrupts.check().await?;
         if !self.secret_fields.is_empty() {
             terminal.progress("Removing fields of the hooks secret");
             secret::remove(aws, stack, &self.secret_fields).await?;
@@ -238,7 +247,8 @@ async fn context<'a>(
     let token = token.or_else(|| terminal.ask_secret("API token of an Okta super administrator"));
     let okta = token.and_then(|token| Okta::new(&environment.http, &api, &token)).ok_or(SetupError::NoOktaToken)?;
     let twilio = Twilio::new(&environment.http, &addresses, credentials);
-    Ok(Context { aws, stack, twilio, okta, reactivates: !options.no_reactivate })
+    let okta_secret = event.variable("OKTA_SECRET_ID").filter(|id| !id.trim().is_empty());
+    Ok(Context { aws, stack, twilio, okta, okta_secret, reactivates: !options.no_reactivate })
 }
 
 /// Our telephony hook, and the one that was active before, if it is inactive and no third one is active.

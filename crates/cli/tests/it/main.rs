@@ -19,6 +19,7 @@ mod prompts;
 mod report;
 mod rotate;
 mod send_to_me;
+mod service_app;
 mod setup;
 mod setup_broken_off;
 mod teardown;

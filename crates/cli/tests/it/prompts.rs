@@ -79,9 +79,18 @@ fn setup_changes_nothing_before_a_yes() {
         assert_eq!(fresh.counts(), [0; 4]);
     }
     let token = fresh.world.environment.remove("OKTA_API_TOKEN").unwrap();
+    let kept = [&arguments[..], &["--keep-token", "--only", "twilio,telephony"]].concat();
+    let output = run(&fresh.world, &kept, &[("API token", &token), ("Apply this plan?", "y")]);
+    assert_eq!((output.status, fresh.counts()), (0, [1, 1, 1, 0]), "{}", output.stdout);
     let output = run(&fresh.world, &arguments, &[("API token", &token), ("Apply this plan?", "y")]);
     assert_eq!((output.status, fresh.counts()), (0, [1, 1, 1, 1]), "{}", output.stdout);
     assert!(!output.stdout.contains(&token), "{}", output.stdout);
+    assert!(output.stdout.contains("the API token of this run"), "{}", output.stdout);
+    assert_ne!(
+        fresh.world.okta.change(|org| org.options.api_token.clone()),
+        token,
+        "a token that was typed is revoked"
+    );
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn a_hook_that_cannot_come_back_is_named_with_the_command_that_brings_it_back() 
     let fresh = start();
     let scope = "okta.inlineHooks.manage";
     // The other hook goes, and then the role is lost.
-    fresh.world.okta.change(|org| org.refuses_after = Some(3));
+    fresh.world.okta.change(|org| org.refuses_after = Some(6));
     let output = fresh.world.run(&SETUP);
     assert_eq!((output.status, active(&fresh)), (2, vec![false]), "{}", output.stderr);
     assert!(output.stderr.contains("/api/v1/inlineHooks/calsandbox00000other/lifecycle/activate"), "{}", output.stderr);

@@ -40,11 +40,17 @@ pub(super) fn describe(account: &Account, call: &Call) -> Result<Response, Refus
     Ok(protocol::json_body(&json!({"ARN": id, "LastChangedDate": changed, "Tags": tags})))
 }
 
-/// Stores a version. Only one that has its own label is expected: the tool must not write the current one directly.
+/// Stores a version. Only one that has its own label is expected: the tool must not write the current one directly. The
+/// first version of a secret without a value has no label, and is current at once.
 pub(super) fn put(account: &mut Account, call: &Call) -> Result<Response, Refusal> {
     let (secret, value) = (text(call, "SecretId")?.to_owned(), text(call, "SecretString")?.to_owned());
     let token_is_valid = (32..=64).contains(&text(call, "ClientRequestToken")?.len());
     let labels = call.body.get("VersionStages").and_then(Value::as_array).map(Vec::as_slice);
+    if let (None, true, Some(None)) = (labels, token_is_valid, account.secrets.get(&secret)) {
+        let id = version_id(&value);
+        account.secrets.insert(secret, Some(value));
+        return Ok(protocol::json_body(&json!({"VersionId": id, "VersionStages": ["AWSCURRENT"]})));
+    }
     let Some([Value::String(label)]) = labels else { return Err(INVALID) };
     if label == "AWSCURRENT" || !token_is_valid {
         return Err(INVALID);

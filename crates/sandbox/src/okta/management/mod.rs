@@ -4,6 +4,7 @@
 //! It executes and verifies hooks by really calling their URLs. A field or parameter that Okta does not document is
 //! refused. A test changes the org by [`OktaOrg::change`].
 
+mod apps;
 mod call;
 mod filter;
 mod hooks;
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 
 use self::call::Call;
 pub use self::{
+    apps::{AppKey, Named, ServiceApp},
     hooks::{Channel, EventHook, InlineHook},
     settings::{ApiToken, Authenticator},
     system_log::LogEvent,
@@ -56,6 +58,12 @@ pub struct Org {
     pub features: BTreeMap<String, bool>,
     /// What Okta knows of its API tokens.
     pub api_tokens: Vec<ApiToken>,
+    /// The service apps. A test can leave them out, and give one by `options`.
+    pub apps: Vec<ServiceApp>,
+    /// The custom roles.
+    pub roles: Vec<Named>,
+    /// The resource sets.
+    pub resource_sets: Vec<Named>,
     /// The System Log, the oldest first.
     pub log: Vec<LogEvent>,
     /// User ids, by login.
@@ -94,6 +102,9 @@ impl OktaOrg {
             telephony_providers: None,
             features: BTreeMap::new(),
             api_tokens: Vec::new(),
+            apps: Vec::new(),
+            roles: Vec::new(),
+            resource_sets: Vec::new(),
             log: Vec::new(),
             users: BTreeMap::new(),
             denied: BTreeSet::new(),
@@ -208,6 +219,9 @@ impl Org {
             ["api", "v1", "eventHooks", rest @ ..] => self.event_hooks(call, rest),
             ["api", "v1", "logs"] => self.logs(call),
             ["api", "v1", "users", rest @ ..] => self.users(call, rest),
+            ["api", "v1", "apps", rest @ ..] => self.service_apps(call, rest),
+            ["api", "v1", "iam", rest @ ..] => self.iam(call, rest),
+            ["oauth2", "v1", "clients", client, "roles"] => self.client_roles(call, client),
             ["api", "v1", rest @ ..] => self.settings(call, rest),
             _ => Err(OktaError::not_found(&call.path.join("/"))),
         }
@@ -219,7 +233,11 @@ impl Org {
             "SSWS" if *token == self.options.api_token => Ok(()),
             "Bearer" if self.tokens.accepts(token, self.clock.now()) => {
                 // The only scope that the service app can have.
-                if scope == "okta.users.read" { Ok(()) } else { Err(OktaError::access_denied()) }
+                if scope == "okta.users.read" && self.may_read_users() {
+                    Ok(())
+                } else {
+                    Err(OktaError::access_denied())
+                }
             }
             _ => Err(OktaError::invalid_token()),
         }
@@ -283,6 +301,9 @@ fn scope(method: &Method, path: &[&str]) -> Option<&'static str> {
         }
         ["api", "v1", "features", ..] => ("okta.features.read", "okta.features.manage"),
         ["api", "v1", "api-tokens", ..] => ("okta.apiTokens.read", "okta.apiTokens.manage"),
+        ["api", "v1", "apps", _, "grants", ..] => ("okta.appGrants.read", "okta.appGrants.manage"),
+        ["api", "v1", "apps", ..] => ("okta.apps.read", "okta.apps.manage"),
+        ["api", "v1", "iam", ..] | ["oauth2", "v1", "clients", _, "roles"] => ("okta.roles.read", "okta.roles.manage"),
         ["api", "v1", "logs"] if is_read => ("okta.logs.read", "okta.logs.read"),
         ["api", "v1", "users", ..] if is_read => ("okta.users.read", "okta.users.read"),
         _ => return None,
