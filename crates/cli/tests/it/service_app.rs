@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     setup::{Fresh, SETUP, assert_done},
+    setup_broken_off::{ends_at_each_request, kill},
     world::OKTA_SECRET_ARN,
 };
 
@@ -253,4 +254,32 @@ fn a_key_of_a_rotation_that_could_not_be_stored_is_deleted() {
     fresh.world.okta.change(|org| {
         assert!(org.apps[0].keys.len() == 2 && org.apps[0].keys.iter().any(|key| key.jwk["kid"] == kid));
     });
+}
+
+#[test]
+fn a_kill_at_any_request_leaves_nothing_that_the_next_run_does_not_find() {
+    let start = || {
+        let fresh = fresh();
+        assert_done(&fresh.world.run(&["setup", "--brand", "Example", "--only", "twilio", "--yes"]));
+        fresh
+    };
+    let again = ["setup", "--only", "service-app", "--yes"];
+    let requests = ends_at_each_request(start, &again, kill, |fresh, context| {
+        assert_done(&fresh.world.run(&again));
+        assert_whole(fresh, context);
+        assert_done(&fresh.world.run(&["teardown", "--yes"]));
+        fresh.world.okta.change(|org| assert_eq!(counts(org), [0; 6], "{context}"));
+    });
+    assert!(requests > 20, "{requests}");
+}
+
+#[test]
+fn a_kill_at_any_request_of_a_rotation_loses_no_key() {
+    let requests = ends_at_each_request(with_app, &ROTATE, kill, |fresh, context| {
+        let (exit, report) = fresh.world.run_json(&["doctor", "--only", "O7,O8"]);
+        assert_eq!(exit, 0, "{context}: {report}");
+        assert_done(&fresh.world.run(&ROTATE));
+        assert_eq!(keys(fresh), 2, "{context}");
+    });
+    assert!(requests > 8, "{requests}");
 }
