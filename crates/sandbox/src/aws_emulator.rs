@@ -246,6 +246,8 @@ pub fn command(program: &Path, port: u16, mark: &str) -> Command {
         // By default the emulator listens on every interface.
         .env("BIND_HOST", "127.0.0.1")
         .env("GATEWAY_PORT", port.to_string())
+        // Its MQTT broker would listen on every interface all the same.
+        .env("IOT_MTLS_ENABLED", "0")
         .env("LOG_LEVEL", "WARNING")
         // No data may remain from an earlier run, and none may be left on the disk.
         .env("PERSIST_STATE", "0")

@@ -1,6 +1,7 @@
 //! `make dev`: prints example commands, then shows the functions' log and the messages to phones, until Ctrl-C.
 
 use std::{
+    collections::BTreeSet,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -54,12 +55,14 @@ pub(crate) fn run(outside: &Outside, events: &Events, waiter: &Waiter, terminal:
     })
 }
 
-/// Shows the functions' warnings about their variables, because a rule with a misspelt variable has no effect. Both
-/// functions have the same variables, so each warning is shown once.
+/// Shows the functions' warnings about their variables, because a rule with a misspelt variable has no effect.
 fn warn(functions: &Functions, terminal: Terminal) -> Result<(), Error> {
-    let mut warnings: Vec<String> = functions.configuration_warnings().iter().map(warning).collect();
-    warnings.dedup();
-    warnings.iter().try_for_each(|warning| terminal.say(terminal.bad(warning)))
+    warnings(&functions.configuration_warnings()).iter().try_for_each(|warning| terminal.say(terminal.bad(warning)))
+}
+
+/// The texts of warnings. Both functions have the same variables, so each text is there once.
+fn warnings(lines: &[Value]) -> BTreeSet<String> {
+    lines.iter().map(warning).collect()
 }
 
 fn warning(line: &Value) -> String {
@@ -146,4 +149,20 @@ fn show_messages(sandbox: &Sandbox, terminal: Terminal, over: &AtomicBool) -> Re
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_warning_of_both_functions_is_shown_once() {
+        let line = |variable| json!({"variable": variable, "problem": "is unknown", "meant": "BLOCKED_COUNTRIES"});
+        let both = [line("BLOKED_COUNTRIES"), line("COUNTRIES"), line("BLOKED_COUNTRIES"), line("COUNTRIES")];
+        let shown = warnings(&both);
+        assert_eq!(shown.len(), 2, "{shown:?}");
+        assert!(shown.contains("Warning: COUNTRIES: is unknown. Did you mean BLOCKED_COUNTRIES?"), "{shown:?}");
+    }
 }
