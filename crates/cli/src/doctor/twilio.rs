@@ -363,24 +363,32 @@ async fn template(subject: &Subject, report: &mut Report<'_>) {
         report.skip(check, "telephony-hook's variables cannot be read: see A5");
         return;
     };
-    let Some(sid) = &config.template_sid else {
-        report.ok(check, "the hook uses Twilio's own template");
-        return;
-    };
+    let own = config.template_sid.iter().map(|sid| ("VERIFY_TEMPLATE_SID".to_owned(), sid));
+    let by_country = config.country_rules.templates().map(|(country, sid)| (format!("COUNTRY_RULES, {country}"), sid));
+    let used: Vec<_> = own.chain(by_country).collect();
+    if used.is_empty() {
+        return report.ok(check, "the hook uses Twilio's own template");
+    }
     let templates = match subject.reader().templates().await {
         Ok(templates) => templates,
         Err(error) => return unreadable(check, &error, report),
     };
-    let fail = |report: &mut Report<'_>, read: &str| {
+    let faults: Vec<_> =
+        used.iter().filter_map(|(place, sid)| Some(format!("{place}: {}", template_fault(&templates, sid)?))).collect();
+    if faults.is_empty() {
+        report.ok(check, format!("each of {} templates has an approved language", used.len()));
+    } else {
+        let means = "Twilio refuses every SMS with this template.";
         let fix = "Use a template that Twilio Console, Verify, Templates shows as approved for SMS.";
-        report.fail(check, read, "Twilio refuses every SMS of the hook.", fix);
-    };
+        report.fail(check, faults.join("; "), means, fix);
+    }
+}
+
+fn template_fault(templates: &[Template], sid: &Sid) -> Option<&'static str> {
     match templates.iter().find(|template| template.sid == sid.as_str()) {
-        None => fail(report, "the account has no template VERIFY_TEMPLATE_SID"),
-        Some(template) if !template.is_for_sms() => fail(report, "the template VERIFY_TEMPLATE_SID is not for SMS"),
-        Some(template) => match Template::approved(template) {
-            0 => fail(report, "no language of the template VERIFY_TEMPLATE_SID is approved"),
-            languages => report.ok(check, format!("the template has {languages} approved languages")),
-        },
+        None => Some("the account has no such template"),
+        Some(template) if !template.is_for_sms() => Some("the template is not for SMS"),
+        Some(template) if template.approved() == 0 => Some("no language of the template is approved"),
+        Some(_usable) => None,
     }
 }

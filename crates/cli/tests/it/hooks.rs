@@ -90,8 +90,10 @@ fn e2_needs_an_active_hook_and_a_token() {
 #[test]
 fn e3_a_slow_way_to_the_function() {
     let slow = |millis| FrontFault { delay: Duration::from_millis(millis), ..FrontFault::default() };
-    let (status, read) = with_fault("E3", slow(2_600));
-    assert_eq!(status, "warn", "{read}");
+    for (millis, expected) in [(2_600, "warn"), (3_000, "fail")] {
+        let (status, read) = with_fault("E3", slow(millis));
+        assert_eq!(status, expected, "{read}");
+    }
 }
 
 #[test]

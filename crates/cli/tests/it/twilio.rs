@@ -1,6 +1,7 @@
 //! `doctor` finds each fault of the Twilio side.
 
 use sandbox::twilio_account::{Account, Bucket, Key, Power, RateLimit, Service, Template};
+use serde_json::json;
 
 use crate::world::{HOOKS_SECRET_ARN, KEY, SERVICE, World, check, finds, hooks_secret};
 
@@ -133,6 +134,27 @@ fn t7_a_template_that_cannot_be_used() {
     assert_eq!(set(&["sms", "voice"], "approved"), "ok");
     assert_eq!(set(&["voice"], "approved"), "fail");
     assert_eq!(set(&["sms"], "pending"), "fail");
+}
+
+#[test]
+fn t7_a_template_of_a_country_that_cannot_be_used() {
+    const OTHER: &str = "HJ00000000000000000000000000000002";
+    let world = World::healthy();
+    let template = Template { sid: TEMPLATE.to_owned(), channels: vec!["sms"], translations: vec![("en", "approved")] };
+    world.twilio.change(|account| account.templates = vec![template]);
+    let set = |brazil: &str, rest: &str| {
+        let rules = json!({"BR": {"template": brazil}, "FR": {"locale": "fr"}, "*": {"template": rest}});
+        world.set_variable("COUNTRY_RULES", &rules.to_string());
+        let (status, report) = check(&world, "T7");
+        (status, report["checks"][0]["read"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(set(TEMPLATE, TEMPLATE).0, "ok");
+    assert_eq!(
+        set(OTHER, TEMPLATE),
+        ("fail".to_owned(), "COUNTRY_RULES, BR: the account has no such template".to_owned())
+    );
+    let (status, read) = set(TEMPLATE, OTHER);
+    assert!(status == "fail" && read.starts_with("COUNTRY_RULES, *:"), "{read}");
 }
 
 #[test]

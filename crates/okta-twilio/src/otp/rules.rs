@@ -89,6 +89,14 @@ impl CountryRules {
     pub fn of(&self, region: Region) -> &CountryRule {
         self.by_region.get(&region).unwrap_or(&self.rest)
     }
+
+    /// The template of each rule that has one, with the rule's country or `*`.
+    pub fn templates(&self) -> impl Iterator<Item = (String, &Sid)> {
+        let rules = self.by_region.iter().map(|(region, rule)| (region.to_string(), rule));
+        rules
+            .chain([("*".to_owned(), &self.rest)])
+            .filter_map(|(country, rule)| Some((country, rule.template.as_ref()?)))
+    }
 }
 
 impl CountryRule {
