@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sandbox::{Options, Sandbox, SecondCode, dynamodb::DynamoDb};
+use sandbox::{Options, Sandbox, SecondCode, dynamodb::DynamoDb, front::FrontFault};
 use serde_json::Value;
 
 use crate::world::{KEY, SERVICE, World, hooks_secret};
@@ -137,4 +137,47 @@ fn a_refusal_by_twilio_and_a_lost_feedback_are_found() {
         keyboard.type_line("no");
     });
     assert_eq!((&delivery["status"], &delivery["read"]), (&"fail".into(), &"event-hook answered 404".into()));
+}
+
+/// What E4 says where something happens after the code has arrived.
+fn after_the_code(happens: impl FnOnce(&Scene)) -> (String, String) {
+    let scene = Scene::new(Options::default());
+    let (delivery, _) = scene.run(|scene, keyboard| {
+        keyboard.type_line(PHONE);
+        keyboard.type_line("yes");
+        let code = scene.code(0);
+        happens(scene);
+        keyboard.type_line(&code);
+        keyboard.type_line("no");
+    });
+    let text = |name: &str| delivery[name].as_str().unwrap().to_owned();
+    (text("status"), text("read"))
+}
+
+fn event_hook_answers(status: u16) -> (String, String) {
+    let fault = FrontFault { status: Some(status), ..FrontFault::default() };
+    after_the_code(|scene| scene.world.front.as_ref().unwrap().set_fault(fault))
+}
+
+#[test]
+fn feedback_that_does_not_reach_twilio_is_found() {
+    let found = |(status, read): (String, String), text: &str| assert!(status == "fail" && read == text, "{read}");
+    found(event_hook_answers(401), "event-hook refused the caller's secret");
+    found(event_hook_answers(200), "the code arrived, and no feedback is in the log yet");
+    found(after_the_code(|scene| scene.twilio.reset()), "the code arrived, and its feedback failed");
+}
+
+#[test]
+fn without_a_sends_table_the_code_is_what_counts() {
+    let scene = Scene::new(Options::default());
+    scene.world.set_event_variable("SENDS_TABLE", " ");
+    let (delivery, _) = scene.run(|scene, keyboard| {
+        keyboard.type_line(PHONE);
+        keyboard.type_line("yes");
+        keyboard.type_line(&scene.code(0));
+        keyboard.type_line("no");
+    });
+    assert_eq!(delivery["status"], "ok", "{delivery}");
+    assert!(delivery["read"].as_str().unwrap().contains("no sends table"), "{delivery}");
+    assert!(scene.twilio.approved().is_empty());
 }
