@@ -286,6 +286,7 @@ fn keep_picture(browser: &Browser, name: &str) {
     if let Some(folder) = std::env::var_os("SCREENSHOTS").filter(|folder| !folder.is_empty()) {
         browser.script("document.activeElement.blur(); scrollTo(0, 0);", &[]);
         let picture = BASE64_STANDARD.decode(browser.screenshot()).unwrap();
+        std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), picture).unwrap();
     }
 }
