@@ -34,6 +34,7 @@ MODES = {
         "MaxProvisionedConcurrency": "10",
         "TelephonyReservedConcurrency": "50",
         "EventReservedConcurrency": "20",
+        "FeedbackConcurrency": "40",
     },
     "watched": {"AlarmEmail": "on-call@example.com", "MonthlyBudgetUsd": "50", "MetricsStack": "production"},
     "watched by a topic": {"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:alarms", "MonthlyBudgetUsd": "50"},

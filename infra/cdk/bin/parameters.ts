@@ -109,6 +109,7 @@ export function propsFor(scope: Construct, get: Parameters, code: OktaTwilioHook
     maxProvisionedConcurrency: number('MaxProvisionedConcurrency'),
     telephonyReservedConcurrency: number('TelephonyReservedConcurrency'),
     eventReservedConcurrency: number('EventReservedConcurrency'),
+    feedbackConcurrency: number('FeedbackConcurrency'),
     alarmEmail: get('AlarmEmail'),
     alarmTopic: given('AlarmTopicArn', (arn) => sns.Topic.fromTopicArn(scope, 'AlarmTopicArn', arn)),
     monthlyBudgetUsd: number('MonthlyBudgetUsd'),

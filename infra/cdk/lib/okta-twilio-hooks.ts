@@ -352,7 +352,7 @@ export class OktaTwilioHooks extends Construct {
         eventSourceArn: this.feedbackQueue.queueArn,
         batchSize: 10,
         reportBatchItemFailures: true,
-        maxConcurrency: 5,
+        maxConcurrency: props.feedbackConcurrency ?? 5,
       });
       Validations.of(mapping).acknowledge({
         id: 'Serverless-LambdaEventSourceMappingDestination',

@@ -333,6 +333,11 @@ export interface OktaTwilioHooksProps {
    * @default - none
    */
   readonly eventReservedConcurrency?: number;
+  /**
+   * Batches of the feedback queue that event-hook processes at once. Five process about 125 successful codes a second.
+   * @default 5
+   */
+  readonly feedbackConcurrency?: number;
 
   // Monitoring.
 

@@ -86,6 +86,7 @@ impl Trace {
         match value.split_once(' ') {
             Some((CREATING, mark)) => SafeId::parse(mark).map(Self::Creating),
             Some(_) => None,
+            None if value == CREATING => None,
             None => SafeId::parse(value).map(Self::Made),
         }
     }

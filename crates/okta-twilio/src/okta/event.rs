@@ -7,11 +7,17 @@
 //! Okta states no limit for a delivery, so Lambda's 6 MB for an invocation is the only one. Events are parsed one by
 //! one. So memory holds the text, one event, and the data of the relevant events.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+};
 
 use aws_lc_rs::digest;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, value::RawValue};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::field::{as_text, at, items, text};
 use crate::{id::SafeId, json, reason::Reason, time::clock::Timestamp};
@@ -152,7 +158,7 @@ impl EventDelivery {
         let mut delivery = Self::default();
         let mut seen = HashSet::new();
         let look = |event: &RawValue| {
-            let Some(finding) = value_of(event).and_then(|event| look_at(&event, made)) else { return };
+            let Some(finding) = Event::read(event).and_then(|event| look_at(event, made)) else { return };
             let event_uuid = match &finding {
                 Ok(success) => &success.event_uuid,
                 Err(unusable) => &unusable.event_uuid,
@@ -179,13 +185,64 @@ fn value_of(part: &RawValue) -> Option<Value> {
     serde_json::from_str(part.get()).ok()
 }
 
+/// An event of the System Log.
+struct Event<'a> {
+    /// The members that [`look_at`] needs. An event has some twenty, and the others are much larger.
+    needed: Value,
+    raw: &'a RawValue,
+}
+
+impl<'a> Event<'a> {
+    const NEEDED: [&'static str; 7] = ["uuid", "published", "eventType", "actor", "outcome", "target", "debugContext"];
+
+    /// Reads the needed members, and skips the others without parsing them into values.
+    fn read(raw: &'a RawValue) -> Option<Self> {
+        struct Name;
+        impl<'de> DeserializeSeed<'de> for Name {
+            type Value = Option<&'static str>;
+            fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<Self::Value, D::Error> {
+                name.deserialize_str(self)
+            }
+        }
+        impl Visitor<'_> for Name {
+            type Value = Option<&'static str>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Event::NEEDED.into_iter().find(|needed| *needed == name))
+            }
+        }
+        struct Needed;
+        impl<'de> Visitor<'de> for Needed {
+            type Value = Map<String, Value>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an event")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let mut needed = Map::new();
+                while let Some(name) = members.next_key_seed(Name)? {
+                    match name {
+                        Some(name) => drop(needed.insert(name.to_owned(), members.next_value()?)),
+                        None => drop(members.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(needed)
+            }
+        }
+        let needed = serde_json::Deserializer::from_str(raw.get()).deserialize_map(Needed).ok()?;
+        Some(Self { needed: Value::Object(needed), raw })
+    }
+}
+
 /// Parses a phone event. Returns `None` for an event about something else.
-fn look_at(event: &Value, made: Timestamp) -> Option<Result<PhoneSuccess, UnusableEvent>> {
+fn look_at(Event { needed, raw }: Event<'_>, made: Timestamp) -> Option<Result<PhoneSuccess, UnusableEvent>> {
+    let event = &needed;
     let kind = Kind::of_event_type(&text(event, "eventType")?)?;
     if !text(event, "outcome.result")?.eq_ignore_ascii_case("SUCCESS") {
         return None;
     }
-    let unusable = |reason| Some(Err(UnusableEvent { event_uuid: event_uuid(event), reason }));
+    let unusable = |reason| Some(Err(UnusableEvent { event_uuid: event_uuid(event, raw), reason }));
     let Some(channel) = phone_channel(event) else {
         // Okta may have changed its wording, so an admin should know.
         let ambiguous = kind == Kind::Authentication && enrollments(event).any(is_phone);
@@ -193,7 +250,7 @@ fn look_at(event: &Value, made: Timestamp) -> Option<Result<PhoneSuccess, Unusab
     };
     let Some(user_id) = user_id(event) else { return unusable(Reason::EventWithoutUser) };
     Some(Ok(PhoneSuccess {
-        event_uuid: event_uuid(event),
+        event_uuid: event_uuid(event, raw),
         user_id,
         channel: match kind {
             Kind::Authentication => channel,
@@ -266,9 +323,10 @@ fn user_id(event: &Value) -> Option<SafeId> {
     SafeId::parse(&target.or_else(|| text(event, "actor.id"))?)
 }
 
-fn event_uuid(event: &Value) -> SafeId {
+/// The event's uuid. Without one, a digest of the event, which is the same when Okta delivers it again.
+fn event_uuid(event: &Value, raw: &RawValue) -> SafeId {
     text(event, "uuid").as_deref().and_then(SafeId::parse).unwrap_or_else(|| {
-        let digest = digest::digest(&digest::SHA256, event.to_string().as_bytes());
+        let digest = digest::digest(&digest::SHA256, raw.get().as_bytes());
         SafeId::of_digest(digest.as_ref())
     })
 }
@@ -579,7 +637,7 @@ pub(crate) mod tests {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
                 prop::collection::btree_map(name.clone(), inner, 0..6)
-                    .prop_map(|map| Value::from(map.into_iter().collect::<serde_json::Map<_, _>>())),
+                    .prop_map(|map| Value::from(map.into_iter().collect::<Map<_, _>>())),
             ]
         })
     }
