@@ -219,7 +219,7 @@ pub(crate) async fn run(
     let context = context(options, environment, terminal).await?;
     terminal.progress("Reading Twilio and Okta");
     let state = State::read(&context).await?;
-    let plan = state.plan(&context)?;
+    let mut plan = state.plan(&context)?;
     if options.plan || plan.is_done() {
         plan.print(terminal, false, &CLOSING, &state.memory.all_made())?;
         return Ok(ExitCode::SUCCESS);
@@ -232,7 +232,7 @@ pub(crate) async fn run(
             None => return Err(SetupError::NotConfirmed.into()),
         }
     }
-    apply(&state, &plan, &context, environment, terminal).await?;
+    apply(&state, &mut plan, &context, environment, terminal).await?;
     terminal.progress("Reading everything again");
     let after = State::read(&context).await?;
     if !after.plan(&context)?.is_done() {
@@ -250,7 +250,7 @@ pub(crate) async fn run(
 /// Applies the plan step by step. A step is a change and its record, so Ctrl-C ends the command between two steps only.
 async fn apply(
     state: &State,
-    plan: &Plan,
+    plan: &mut Plan,
     context: &Context<'_>,
     environment: &Environment,
     terminal: Terminal,
@@ -282,7 +282,7 @@ async fn apply(
 
 async fn apply_twilio(
     state: &twilio::State,
-    plan: &Plan,
+    plan: &mut Plan,
     context: &Context<'_>,
     interrupts: &mut Interrupts,
     terminal: Terminal,
@@ -295,7 +295,7 @@ async fn apply_twilio(
     twilio::delete_orphan(state, context, terminal).await?;
     interrupts.check().await?;
     if plan.has(Step::Key, Action::Create) {
-        twilio::create_key(&service, context, terminal).await?;
+        twilio::create_key(&service, plan, context, terminal).await?;
         interrupts.check().await?;
     }
     Ok(())

@@ -78,9 +78,15 @@ pub(super) struct Closing {
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     lines: Vec<Line>,
+    /// What did not go as well as planned, and what to do.
+    warnings: Vec<&'static str>,
 }
 
 impl Plan {
+    pub(super) fn warn(&mut self, warning: &'static str) {
+        self.warnings.push(warning);
+    }
+
     pub(super) fn add(&mut self, step: Step, action: Action, what: impl Into<String>) {
         self.lines.push(Line { step, action, what: what.into() });
     }
@@ -111,9 +117,12 @@ impl Plan {
             lines: &'a [Line],
             #[serde(skip_serializing_if = "BTreeMap::is_empty")]
             made: &'a BTreeMap<&'a str, &'a SafeId>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            warnings: &'a [&'static str],
         }
         if terminal.is_json() {
-            return terminal.print_json(&Document { applied: is_applied, lines: &self.lines, made });
+            let (lines, warnings) = (&self.lines, &self.warnings);
+            return terminal.print_json(&Document { applied: is_applied, lines, made, warnings });
         }
         for line in &self.lines {
             let (before, after) = line.action.words();
@@ -121,6 +130,9 @@ impl Plan {
         }
         for (tag, id) in made {
             terminal.print(&format!("  {tag:<29} {id}"))?;
+        }
+        for warning in &self.warnings {
+            terminal.print(&format!("Warning: {warning}"))?;
         }
         if self.is_done() {
             terminal.print(closing.nothing)

@@ -24,6 +24,11 @@ use crate::{
 /// The bucket of a new rate limit: as many sends as Twilio allows for a number.
 const BUCKET: Bucket = Bucket { max: 5, interval: 600 };
 
+/// Twilio gave a key that can do more than the functions need.
+const NOT_RESTRICTED: &str = "Twilio made a Standard key instead of a restricted one. Whoever reads the hooks secret \
+    can send messages and read numbers of the whole account. Create a restricted key in Twilio's Console (docs/set-up.md lists its permissions), \
+    store it with `make secrets`, and delete the Standard key.";
+
 /// Twilio as it is now.
 pub(super) struct State {
     /// The service that the functions use, or will use.
@@ -264,11 +269,17 @@ pub(super) async fn delete_orphan(state: &State, context: &Context<'_>, terminal
     memory::forget(context.aws, &context.stack, &[Thing::TwilioKey]).await
 }
 
-/// Creates a restricted key, and stores it at once: Twilio shows its secret only now.
+/// Creates a restricted key, and stores it at once: Twilio shows its secret only now. Where the account gets no
+/// restricted keys, it is a Standard key, and the plan warns.
 ///
 /// # Errors
 /// Fails if Twilio refuses, or the secret cannot be written.
-pub(super) async fn create_key(service: &Service, context: &Context<'_>, terminal: Terminal) -> Result<(), Failure> {
+pub(super) async fn create_key(
+    service: &Service,
+    plan: &mut Plan,
+    context: &Context<'_>,
+    terminal: Terminal,
+) -> Result<(), Failure> {
     terminal.progress("Creating the API key");
     let account = Sid::parse(&service.account_sid, "AC").ok_or(SetupError::NoSid)?;
     let lookup = context.uses_lookup.then_some(keys::LOOKUP);
@@ -277,8 +288,12 @@ pub(super) async fn create_key(service: &Service, context: &Context<'_>, termina
     let (aws, stack) = (context.aws, &context.stack);
     memory::announce(aws, stack, Thing::TwilioKey, &mark).await?;
     let name = key_name(stack, &mark);
-    let key = context.twilio()?.create_key(&account, &name, &permissions).await.map_err(SetupError::from)?;
+    let twilio = context.twilio()?;
+    let key = twilio.create_key_with_fallback(&account, &name, &permissions).await.map_err(SetupError::from)?;
     memory::remember(aws, stack, Thing::TwilioKey, &key.sid).await?;
+    if !key.is_restricted() {
+        plan.warn(NOT_RESTRICTED);
+    }
     let sid = SecretString::from(key.sid);
     let fields = [("twilio_api_key_sid", &sid), ("twilio_api_key_secret", &key.secret)];
     secret::store(aws, stack, &fields).await

@@ -49,6 +49,16 @@ pub(crate) struct ListedKey {
 pub(crate) struct NewKey {
     pub(crate) sid: String,
     pub(crate) secret: SecretString,
+    /// `None`: the key is not restricted.
+    #[serde(default)]
+    policy: Option<Policy>,
+}
+
+impl NewKey {
+    /// Whether Twilio has restricted the key.
+    pub(crate) fn is_restricted(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| !policy.allow.is_empty())
+    }
 }
 
 /// The name of the key that replaces another one for this hooks secret. It has 62 of 64 characters. The end of an ARN is
@@ -78,6 +88,25 @@ impl Twilio {
             ("Policy", policy.as_str()),
         ];
         self.post((Api::Iam, "/v1/Keys"), &form, "/twilio/iam/api-keys/create").await
+    }
+
+    /// Creates a restricted key, or a Standard key if Twilio refuses the restricted type.
+    ///
+    /// # Errors
+    /// As [`Twilio::create_key`]. Missing rights, rate limits and a missing answer do not lead to a Standard key.
+    pub(crate) async fn create_key_with_fallback(
+        &self,
+        account: &Sid,
+        name: &str,
+        permissions: &[&str],
+    ) -> Result<NewKey, TwilioError> {
+        match self.create_key(account, name, permissions).await {
+            Err(TwilioError::Refused { status: 400, .. }) => {
+                let form = [("AccountSid", account.as_str()), ("FriendlyName", name), ("KeyType", "standard")];
+                self.post((Api::Iam, "/v1/Keys"), &form, "/twilio/iam/api-keys/create").await
+            }
+            result => result,
+        }
     }
 
     /// The API keys of the account.

@@ -14,7 +14,7 @@ use std::{
 
 use sandbox::{
     okta_org::{Channel, InlineHook},
-    twilio_account::{Key, Power, Service},
+    twilio_account::{Key, Power, RestrictedKeys, Service},
 };
 use serde_json::{Value, json};
 
@@ -467,4 +467,43 @@ fn no_secret_is_printed() {
             }
         }
     }
+}
+
+#[test]
+fn an_account_without_restricted_keys_gets_a_standard_key_and_a_warning() {
+    for restricted_keys in [RestrictedKeys::Refused, RestrictedKeys::MadeStandard] {
+        let fresh = Fresh::start();
+        fresh.world.twilio.change(|account| account.restricted_keys = restricted_keys);
+        let (exit, plan) = fresh.world.run_json(&SETUP);
+        assert_eq!(exit, 0, "{plan}");
+        assert_eq!(fresh.counts(), [1, 1, 1, 1], "{restricted_keys:?}");
+        let sid = fresh.secret()["twilio_api_key_sid"].as_str().unwrap().to_owned();
+        assert_eq!(fresh.world.twilio.change(|account| account.keys[&sid].power.clone()), Power::Standard);
+        let warnings = plan["warnings"].as_array().unwrap();
+        assert!(warnings.len() == 1 && warnings[0].as_str().unwrap().contains("restricted key"), "{plan}");
+        let (_, again) = fresh.world.run_json(&SETUP);
+        assert_eq!(again["applied"], false, "{again}");
+
+        let fresh = Fresh::start();
+        fresh.world.twilio.change(|account| account.restricted_keys = restricted_keys);
+        let output = fresh.world.run(&SETUP);
+        assert_done(&output);
+        assert!(output.stdout.contains("Warning: Twilio made a Standard key"), "{}", output.stdout);
+    }
+}
+
+#[test]
+fn a_restricted_key_has_no_warning_and_missing_rights_give_no_standard_key() {
+    let fresh = Fresh::start();
+    let (exit, plan) = fresh.world.run_json(&SETUP);
+    assert!(exit == 0 && plan.get("warnings").is_none(), "{plan}");
+
+    let fresh = Fresh::start();
+    // Twilio grants the list of services and the creation of one, and no more.
+    fresh.world.twilio.change(|account| account.refuses_after = Some(2));
+    assert_ne!(fresh.world.run(&SETUP).status, 0);
+    assert_eq!(fresh.counts()[..2], [1, 0]);
+    let used = fresh.world.twilio.change(|account| account.used.clone());
+    let creations = used.iter().filter(|permission| *permission == "/twilio/iam/api-keys/create").count();
+    assert_eq!(creations, 1, "no second try: {used:?}");
 }

@@ -17,6 +17,17 @@ pub struct Key {
     pub power: Power,
 }
 
+/// What becomes of a restricted key that someone wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestrictedKeys {
+    /// The account gets it.
+    Made,
+    /// Twilio refuses the type.
+    Refused,
+    /// Twilio makes a Standard key, and returns no policy.
+    MadeStandard,
+}
+
 /// What a caller can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Power {
@@ -58,7 +69,11 @@ impl Account {
                 self.check_account(call)?;
                 let power = match call.value("KeyType") {
                     Some("standard") | None => Power::Standard,
-                    Some("restricted") => policy(call)?,
+                    Some("restricted") => match (self.restricted_keys, policy(call)?) {
+                        (RestrictedKeys::Made, power) => power,
+                        (RestrictedKeys::Refused, _) => return Err(TwilioError::invalid_parameter("KeyType")),
+                        (RestrictedKeys::MadeStandard, _) => Power::Standard,
+                    },
                     Some(_) => return Err(TwilioError::invalid_parameter("KeyType")),
                 };
                 let sid = self.sid("SK");

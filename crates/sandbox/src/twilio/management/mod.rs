@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use self::call::Call;
 pub use self::{
     attempts::Attempt,
-    keys::{Key, Power},
+    keys::{Key, Power, RestrictedKeys},
     services::{Bucket, RateLimit, Service, Template},
     verify_api::VerifyApi,
 };
@@ -53,6 +53,8 @@ pub struct Account {
     pub kind: &'static str,
     /// The API keys, by sid.
     pub keys: BTreeMap<String, Key>,
+    /// What becomes of a restricted key that someone wants.
+    pub restricted_keys: RestrictedKeys,
     /// The Verify services, by sid.
     pub services: BTreeMap<String, Service>,
     /// The message templates.
@@ -83,6 +85,7 @@ impl TwilioAccount {
             status: "active",
             kind: "Full",
             keys: BTreeMap::new(),
+            restricted_keys: RestrictedKeys::Made,
             services: BTreeMap::new(),
             templates: Vec::new(),
             verify: None,
