@@ -45,7 +45,7 @@ ALTERNATIVES := --manifest-path crates/sandbox/alternatives/Cargo.toml --target-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: check-limits help demo dev invoke pause resume test-page build test lint doc fmt bench build-bench simulate measure fuzz notices check-openapi doctor redrive report rotate setup teardown test-infra update-countries tools clean check-arch \
+.PHONY: account check-limits help demo dev invoke pause resume test-page build test lint doc fmt bench build-bench simulate measure fuzz notices check-openapi doctor redrive report rotate setup teardown test-infra update-countries tools clean check-arch \
 	deploy deploy-cdk build-cdk release build-cli check-versions lint-workflows secrets smoke logs test-system test-aws check-reproducible
 
 help: ## List the targets
@@ -58,6 +58,10 @@ demo: $(TOOLS)/local-stack.stamp ## Run both functions here, show six stories, a
 dev: $(TOOLS)/local-stack.stamp ## Run both functions here until Ctrl-C, and rebuild them when the source changes
 	$(BUILD)
 	$(LOCAL_STACK) dev
+
+account: ## Run stand-ins of AWS, Twilio and Okta until Ctrl-C, for the tool's targets with LOCAL=1 (setup, doctor, rotate, teardown)
+	$(BUILD)
+	@$(LOCAL_STACK) account
 
 IS_BUILT = @test -x $(LOCAL_STACK) || { echo "The local stack is not running here: start \`make dev\` in another terminal" >&2; exit 1; }
 
@@ -205,8 +209,9 @@ notices: ## Rewrite THIRD-PARTY-NOTICES.txt, after a change of dependencies
 
 # The command line tool, for the stack of STACK or of deploy.toml.
 DEPLOYED := $(wildcard $(or $(DEPLOY_CONFIG),deploy.toml))
-CLI_NEEDS := $(if $(DEPLOYED),$(TOOLS)/infra.stamp)
-CLI = $(if $(DEPLOYED),$(INFRA_VENV)/bin/python tools/with-stack) "$(TARGET_DIR)/debug/okta-twilio"
+# With LOCAL=1, the stand-ins of `make account` instead of a deployed stack.
+CLI_NEEDS := $(if $(LOCAL),,$(if $(DEPLOYED),$(TOOLS)/infra.stamp))
+CLI = $(if $(LOCAL),tools/with-local-account,$(if $(DEPLOYED),$(INFRA_VENV)/bin/python tools/with-stack)) "$(TARGET_DIR)/debug/okta-twilio"
 
 doctor: $(CLI_NEEDS) ## Check the deployed stack, Twilio and Okta: what is wrong, and what to do (ARGS="--only okta")
 	$(BUILD)
@@ -214,15 +219,15 @@ doctor: $(CLI_NEEDS) ## Check the deployed stack, Twilio and Okta: what is wrong
 
 setup: $(CLI_NEEDS) ## Set Twilio and Okta up for the deployed stack: BRAND="Example" or ADOPT=VA…; PLAN=1 only shows the plan
 	$(BUILD)
-	@$(CLI) setup $(if $(BRAND),--brand "$(BRAND)") $(if $(ADOPT),--adopt "$(ADOPT)") $(if $(PLAN),--plan)
+	@$(CLI) setup $(if $(BRAND),--brand "$(BRAND)") $(if $(ADOPT),--adopt "$(ADOPT)") $(if $(PLAN),--plan) $(ARGS)
 
 teardown: $(CLI_NEEDS) ## Remove what setup has made, after one question; PLAN=1 only shows the plan
 	$(BUILD)
-	@$(CLI) teardown $(if $(PLAN),--plan)
+	@$(CLI) teardown $(if $(PLAN),--plan) $(ARGS)
 
 rotate: $(CLI_NEEDS) ## Replace a secret of the deployed stack: WHAT=caller or WHAT=twilio-key, later with FINISH=1; PLAN=1 only shows the plan
 	$(BUILD)
-	@$(CLI) rotate $(WHAT) $(if $(FINISH),--finish) $(if $(PLAN),--plan)
+	@$(CLI) rotate $(WHAT) $(if $(FINISH),--finish) $(if $(PLAN),--plan) $(ARGS)
 
 report: $(CLI_NEEDS) ## Report cost, use and suspected pumping of the stack's codes (DAYS=7 BY=country HTML=report.html)
 	$(BUILD)

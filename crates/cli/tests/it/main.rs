@@ -13,6 +13,7 @@ mod doctor;
 mod documentation;
 mod explain;
 mod hooks;
+mod local_account;
 mod offline;
 mod okta;
 mod prompts;

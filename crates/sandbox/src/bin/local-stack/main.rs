@@ -1,10 +1,11 @@
-//! `make demo`, `make dev`, `make invoke`, `make pause` and `make resume`: both functions on this machine, between an
+//! `make demo`, `make dev`, `make invoke`, `make pause`, `make resume` and `make account`: both functions on this machine, between an
 //! AWS emulator and the sandbox.
 //!
 //! It needs no account, and no request leaves 127.0.0.1. See `docs/local-stack.md`.
 
 #![expect(clippy::print_stderr, reason = "a program for a person at a terminal")]
 
+mod account;
 mod child;
 mod demo;
 mod dev;
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
 
 /// Returns the number of unexpected results.
 fn run() -> Result<usize, Error> {
-    const USAGE: &str = "say `demo`, `demo --all`, `dev`, `invoke FILE [--function NAME] [--port PORT]`, `pause NAMES` or `resume`; `make` does, from the top folder";
+    const USAGE: &str = "say `demo`, `demo --all`, `dev`, `invoke FILE [--function NAME] [--port PORT]`, `pause NAMES`, `resume` or `account`; `make` does, from the top folder";
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mode = arguments.iter().map(String::as_str).collect::<Vec<_>>();
     let terminal = Terminal::of_stdout();
@@ -61,6 +62,11 @@ fn run() -> Result<usize, Error> {
         ["demo"] => (true, false),
         ["demo", "--all"] => (true, true),
         ["dev"] => (false, false),
+        ["account"] => {
+            let (events, waiter) = events::channel();
+            events.take_signals().map_err(Error::Signals)?;
+            return account::run(&waiter, terminal).map(|()| 0);
+        }
         _ => return Err(Error::Usage(USAGE)),
     };
     let (events, waiter) = events::channel();
