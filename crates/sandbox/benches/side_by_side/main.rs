@@ -1,5 +1,6 @@
 //! What a cold and a warm request of each function cost, side by side with other ways to write the same. `make bench`
-//! runs it; `--quick` takes fewer rounds. `--limits` compares counts and sizes with the recorded ones instead.
+//! runs it; `--quick` takes fewer rounds. `--limits` compares counts and sizes with the recorded ones instead,
+//! and `--quotas` measures with the processor's share of Lambda's memory sizes only.
 //!
 //! Everything is a release binary between stand-ins on the loopback interface, behind TLS. The functions run in turns,
 //! and a ratio is the median of the ratios of one turn, so a machine that is busy for a while slows both sides of it.
@@ -15,6 +16,7 @@
 mod counts;
 mod functions;
 mod limits;
+mod quotas;
 mod run;
 mod table;
 
@@ -46,6 +48,10 @@ fn main() -> ExitCode {
     if has("--limits") {
         return limits::check();
     }
+    if has("--quotas") {
+        quotas::print(&Surroundings::start(Duration::ZERO));
+        return ExitCode::SUCCESS;
+    }
     for line in functions::missing() {
         println!("left out: {line}");
     }
@@ -63,6 +69,7 @@ fn main() -> ExitCode {
         }
         table::times(effort, &variants, &runs);
     }
+    quotas::print(&Surroundings::start(Duration::ZERO));
     counts::print(&Surroundings::start(Duration::ZERO));
     ExitCode::SUCCESS
 }

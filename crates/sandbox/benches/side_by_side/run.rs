@@ -1,6 +1,6 @@
 //! One process: its start, its first answer, and warm ones.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use sandbox::lambda::{Function, Outcome};
 
@@ -22,7 +22,17 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn measure(variant: &Variant, surroundings: &Surroundings, warm_requests: usize) -> Run {
-    let function = variant.builder(surroundings, None).spawn();
+    measure_program(variant, surroundings, None, warm_requests)
+}
+
+/// The same, with a program that stands for the function's own.
+pub(crate) fn measure_program(
+    variant: &Variant,
+    surroundings: &Surroundings,
+    program: Option<&Path>,
+    warm_requests: usize,
+) -> Run {
+    let function = variant.builder(surroundings, program).spawn();
     let ready = function.wait_until_ready(Duration::from_secs(20)).expect("the function starts");
     let answer = || ask(variant, surroundings, &function).unwrap_or_else(|problem| panic!("{problem}"));
     let first = answer();

@@ -81,7 +81,7 @@ pub(crate) fn compressed(path: &Path) -> usize {
     gzip.map(|gzip| gzip.stdout.len()).unwrap_or_default()
 }
 
-fn millis(duration: Duration) -> f64 {
+pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn median(values: Vec<f64>) -> f64 {
     clippy::cast_precision_loss,
     reason = "the index is within a short list"
 )]
-fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let index = ((values.len().saturating_sub(1)) as f64 * share).round() as usize;
     values.get(index).copied().unwrap_or(f64::NAN)
