@@ -128,6 +128,15 @@ impl Terminal {
         Some(SecretString::from(answer.trim().to_owned())).filter(|answer| !answer.expose_secret().is_empty())
     }
 
+    /// Asks for a text. `None` without a terminal, or if nothing was entered.
+    pub(crate) fn ask_text(self, question: &str) -> Option<String> {
+        if self.is_json || !io::stdin().is_terminal() || !dialoguer::console::user_attended_stderr() {
+            return None;
+        }
+        let answer = dialoguer::Input::<String>::new().with_prompt(question).allow_empty(true).interact_text().ok()?;
+        Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty())
+    }
+
     /// Asks a question. The answer is no unless the person says yes. `None` without a terminal.
     pub(crate) fn confirm(self, question: &str) -> Option<bool> {
         if self.is_json || !io::stdin().is_terminal() || !dialoguer::console::user_attended_stderr() {

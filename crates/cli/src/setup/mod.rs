@@ -25,7 +25,9 @@ use okta_twilio::{
     id::Sid,
     okta::client::OktaConfig,
     otp::config::SendConfig,
+    secrets::TwilioCredentials,
 };
+use url::Url;
 
 pub(crate) use self::error::SetupError;
 use self::{
@@ -54,7 +56,8 @@ const CLOSING: Closing = Closing {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Credentials come from the environment: TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or TWILIO_API_KEY \
-    and TWILIO_API_SECRET of a Main key), and OKTA_API_TOKEN of a super administrator."
+    and TWILIO_API_SECRET of a Main key), and OKTA_API_TOKEN of a super administrator. At a terminal, what is missing is \
+    asked for."
 )]
 pub(crate) struct SetupOptions {
     /// The brand that stands in every message. It names a new Verify service, with at most 30 characters
@@ -66,6 +69,12 @@ pub(crate) struct SetupOptions {
     /// Set up only these parts, with commas between
     #[arg(long, value_enum, value_name = "PARTS", value_delimiter = ',')]
     only: Vec<Part>,
+    /// URL of telephony-hook, for example on a domain of your own [default: the stack's output `TelephonyUrl`]
+    #[arg(long, value_name = "URL")]
+    telephony_url: Option<Url>,
+    /// URL of event-hook [default: the stack's output `EventsUrl`]
+    #[arg(long, value_name = "URL")]
+    events_url: Option<Url>,
     /// Print the plan, and change nothing
     #[arg(long)]
     plan: bool,
@@ -104,6 +113,8 @@ struct Context<'a> {
     okta: Option<Okta>,
     stack: Stack,
     options: &'a SetupOptions,
+    /// The name of a new Verify service.
+    brand: Option<String>,
     /// The service of the functions' variables, which nothing in the secret can replace.
     fixed_service: Option<Sid>,
     /// The rate limits that telephony-hook fills.
@@ -216,7 +227,11 @@ pub(crate) async fn run(
     environment: &Environment,
     terminal: Terminal,
 ) -> Result<ExitCode, Failure> {
-    let context = context(options, environment, terminal).await?;
+    let mut context = context(options, environment, terminal).await?;
+    if context.brand.is_none() && needs_brand(&context).await? {
+        context.brand = terminal.ask_text("Brand, which stands in every message (at most 30 characters)");
+    }
+    let context = context;
     terminal.progress("Reading Twilio and Okta");
     let state = State::read(&context).await?;
     let mut plan = state.plan(&context)?;
@@ -320,7 +335,8 @@ async fn context<'a>(
     }
     let addresses = Addresses::new(common.verify_url).map_err(SetupError::Config)?;
     let twilio = if options.wants(Part::Twilio) {
-        Some(credentials_of_environment().ok_or(SetupError::NoTwilioCredentials)?)
+        let credentials = credentials_of_environment().or_else(|| ask_for_credentials(terminal));
+        Some(credentials.ok_or(SetupError::NoTwilioCredentials)?)
     } else {
         None
     };
@@ -341,6 +357,7 @@ async fn context<'a>(
         okta,
         stack,
         options,
+        brand: options.brand.clone(),
         fixed_service: common.verify_service_sid,
         rate_limits: config.rate_limits.iter().map(|limit| limit.key().to_owned()).collect(),
         uses_lookup: variables.optional("LOOKUP_FIELDS").is_some(),
@@ -350,8 +367,24 @@ async fn context<'a>(
     })
 }
 
+/// Whether a new Verify service has to be named.
+async fn needs_brand(context: &Context<'_>) -> Result<bool, Failure> {
+    if !context.wants(Part::Twilio) || context.options.adopt.is_some() || context.fixed_service.is_some() {
+        return Ok(false);
+    }
+    let memory = Memory::read(context.aws, &context.stack).await?;
+    let secret = HooksFields::read(context.aws, &context.stack).await?;
+    Ok(secret.service.is_none() && memory.made(Thing::VerifyService).is_none())
+}
+
+fn ask_for_credentials(terminal: Terminal) -> Option<TwilioCredentials> {
+    let account = terminal.ask_text("SID of the Twilio account (AC…)")?;
+    let token = terminal.ask_secret("Auth token of the Twilio account")?;
+    Some(TwilioCredentials::new(account, token))
+}
+
 /// Okta's address: event-hook's, or that of this program's environment.
-fn okta_address(event: &FunctionConfiguration) -> Result<url::Url, SetupError> {
+fn okta_address(event: &FunctionConfiguration) -> Result<Url, SetupError> {
     let lookup = |name: &str| {
         let value = event.variable(name).filter(|value| !value.trim().is_empty());
         let value = value.or_else(|| okta_twilio::config::environment(name));

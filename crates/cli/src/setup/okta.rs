@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use okta_twilio::{hooks::auth::HeaderName, id::SafeId};
 use secrecy::SecretString;
+use url::Url;
 
 use super::{
     Context, SetupError,
@@ -106,7 +107,11 @@ impl State {
 }
 
 fn output<'a>(context: &'a Context<'_>, name: &'static str) -> Result<&'a str, SetupError> {
-    context.stack.output(name).ok_or(SetupError::NoOutput(name))
+    let given = match name {
+        "TelephonyUrl" => context.options.telephony_url.as_ref(),
+        _ => context.options.events_url.as_ref(),
+    };
+    given.map(Url::as_str).or_else(|| context.stack.output(name)).ok_or(SetupError::NoOutput(name))
 }
 
 fn action(fit: Option<Fit>) -> Action {

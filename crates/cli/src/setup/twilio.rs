@@ -78,7 +78,7 @@ impl State {
         let Some(mark) = memory.creating(Thing::VerifyService) else { return Ok(None) };
         let services = context.twilio()?.services().await?;
         let own = services.into_iter().find(|service| memory::mark_of(&service.friendly_name) == mark.as_str());
-        match (&own, &context.options.brand) {
+        match (&own, &context.brand) {
             (Some(own), Some(brand)) if own.friendly_name != *brand => Err(SetupError::OtherBrand(own.sid.clone())),
             _ => Ok(own),
         }
@@ -109,8 +109,7 @@ impl State {
 
     async fn without_service(context: &Context<'_>) -> Result<Self, SetupError> {
         let services = context.twilio()?.services().await?;
-        let namesake =
-            services.into_iter().find(|service| Some(&service.friendly_name) == context.options.brand.as_ref());
+        let namesake = services.into_iter().find(|service| Some(&service.friendly_name) == context.brand.as_ref());
         let namesake = namesake.map(|service| service.sid);
         Ok(Self { service: None, missing_limits: context.rate_limits.clone(), namesake, orphan_key: None })
     }
@@ -166,7 +165,7 @@ pub(super) fn plan(
     context: &Context<'_>,
     plan: &mut Plan,
 ) -> Result<(), SetupError> {
-    match (&state.service, &context.options.brand, &state.namesake) {
+    match (&state.service, &context.brand, &state.namesake) {
         (Some(service), ..) => {
             let is_stored = context.fixed_service.is_some()
                 || secret.service.as_ref().is_some_and(|stored| stored.as_str() == service.sid);
@@ -207,7 +206,7 @@ pub(super) async fn apply_service(
     context: &Context<'_>,
     terminal: Terminal,
 ) -> Result<Service, Failure> {
-    let service = match (&state.service, &context.options.brand) {
+    let service = match (&state.service, &context.brand) {
         (Some(service), _) => service.clone(),
         (None, Some(brand)) => {
             terminal.progress("Creating the Verify service");

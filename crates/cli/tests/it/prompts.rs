@@ -94,6 +94,23 @@ fn setup_changes_nothing_before_a_yes() {
 }
 
 #[test]
+fn setup_asks_for_what_it_cannot_know() {
+    let mut fresh = Fresh::start();
+    let mut take = |name| fresh.world.environment.remove(name).unwrap();
+    let (okta, account, twilio) = (take("OKTA_API_TOKEN"), take("TWILIO_ACCOUNT_SID"), take("TWILIO_AUTH_TOKEN"));
+    let answers = [
+        ("SID of the Twilio account", account.as_str()),
+        ("Auth token of the Twilio account", &twilio),
+        ("API token", &okta),
+        ("Brand", "Example"),
+        ("Apply this plan?", "y"),
+    ];
+    let output = run(&fresh.world, &["setup"], &answers);
+    assert_eq!((output.status, fresh.counts()), (0, [1, 1, 1, 1]), "{}", output.stdout);
+    assert!(!output.stdout.contains(&okta) && !output.stdout.contains(&twilio), "{}", output.stdout);
+}
+
+#[test]
 fn teardown_removes_nothing_before_a_yes() {
     let fresh = Fresh::start();
     assert_eq!(fresh.world.run(&["setup", "--brand", "Example", "--yes"]).status, 0);
