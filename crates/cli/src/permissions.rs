@@ -125,6 +125,7 @@ const SETUP: Permissions = Permissions {
         "okta.appGrants.manage",
         "okta.apps.manage",
         "okta.authenticators.read",
+        "okta.customTelephonyProvider.manage",
         "okta.eventHooks.manage",
         "okta.features.read",
         "okta.inlineHooks.manage",
@@ -157,7 +158,13 @@ const TEARDOWN: Permissions = Permissions {
         "secretsmanager:UntagResource",
         "secretsmanager:UpdateSecretVersionStage",
     ],
-    okta: &["okta.apps.manage", "okta.eventHooks.manage", "okta.inlineHooks.manage", "okta.roles.manage"],
+    okta: &[
+        "okta.apps.manage",
+        "okta.customTelephonyProvider.manage",
+        "okta.eventHooks.manage",
+        "okta.inlineHooks.manage",
+        "okta.roles.manage",
+    ],
     twilio: &[
         "/twilio/iam/api-keys/delete",
         "/twilio/iam/api-keys/read",

@@ -243,7 +243,7 @@ async fn only_one(okta: &Okta, others: &[&InlineHook], report: &mut Report<'_>) 
         report.fail(check, format!("another telephony inline hook is active: {}", other.id), means, fix);
         return;
     }
-    match okta.has_telephony_provider().await {
+    match okta.telephony_providers().await.map(|providers| providers.iter().any(|provider| provider.enabled)) {
         Ok(true) => report.fail(
             check,
             "a telephony provider without a hook is enabled",

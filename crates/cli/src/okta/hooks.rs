@@ -72,7 +72,7 @@ pub(crate) enum Status {
 
 impl Status {
     /// The last part of a path that changes it.
-    fn change(self) -> &'static str {
+    pub(super) fn change(self) -> &'static str {
         match self {
             Self::Active => "activate",
             Self::Inactive => "deactivate",

@@ -1,7 +1,7 @@
 //! The phone authenticator, and telephony providers that need no hook.
 
 use okta_twilio::id::SafeId;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Okta, OktaError, hooks::Status};
 
@@ -44,6 +44,17 @@ impl Organization {
     }
 }
 
+/// A telephony provider without a hook: Okta's built-in connection.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TelephonyProvider {
+    pub(crate) id: SafeId,
+    #[serde(default)]
+    pub(crate) enabled: bool,
+    #[serde(default, rename = "isPrimaryProvider")]
+    is_primary: bool,
+}
+
 impl Okta {
     /// What anybody may know of the org.
     ///
@@ -82,21 +93,30 @@ impl Okta {
         self.list(&format!("/api/v1/authenticators/{}/methods", authenticator.id), &[], AUTHENTICATORS).await
     }
 
-    /// Whether a telephony provider without a hook is enabled. Most orgs do not have this feature.
+    /// The telephony providers without a hook, Okta's built-in connections, the primary one first. Most orgs do not have
+    /// this feature, and then no provider.
     ///
     /// # Errors
     /// Fails if Okta cannot be asked.
-    pub(crate) async fn has_telephony_provider(&self) -> Result<bool, OktaError> {
-        #[derive(Deserialize)]
-        struct Provider {
-            #[serde(default)]
-            enabled: bool,
-        }
+    pub(crate) async fn telephony_providers(&self) -> Result<Vec<TelephonyProvider>, OktaError> {
         let scope = "okta.customTelephonyProvider.read";
-        match self.list::<Provider>("/api/v1/telephony-providers", &[], scope).await {
-            Ok(providers) => Ok(providers.iter().any(|provider| provider.enabled)),
-            Err(OktaError::NotFound) => Ok(false),
+        match self.list::<TelephonyProvider>("/api/v1/telephony-providers", &[], scope).await {
+            Ok(mut providers) => {
+                providers.sort_by_key(|provider| !provider.is_primary);
+                Ok(providers)
+            }
+            Err(OktaError::NotFound) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Switches a telephony provider on or off. Of two, Okta switches the primary one off only after the other.
+    ///
+    /// # Errors
+    /// Fails if Okta refuses.
+    pub(crate) async fn set_telephony_provider(&self, id: &SafeId, status: Status) -> Result<(), OktaError> {
+        let path = format!("/api/v1/telephony-providers/{id}/lifecycle/{}", status.change());
+        let scope = "okta.customTelephonyProvider.manage";
+        self.send::<IgnoredAny>((http::Method::POST, &path), None, scope).await.map(drop)
     }
 }

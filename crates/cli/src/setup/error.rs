@@ -35,7 +35,7 @@ pub(crate) enum SetupError {
     NoService,
     #[error("the hooks secret has no auth_secret that can be used: store it with `make secrets`")]
     NoAuthSecret,
-    #[error("the hooks secret has too many tags: setup needs nine more, of the 50 that a secret can have")]
+    #[error("the hooks secret has too many tags: setup needs eleven more, of the 50 that a secret can have")]
     TooManyTags,
     #[error("the Okta secret is not a JSON object: `okta-twilio doctor --only A4` says more")]
     OktaSecretUnreadable,
@@ -57,6 +57,13 @@ pub(crate) enum SetupError {
         #[from]
         error: OktaError,
     },
+    #[error("{0}. Okta's built-in telephony connection is on again")]
+    ConnectionOnAgain(Box<Failure>),
+    #[error(
+        "{failure}. Okta's built-in telephony connection {connection} is off. Run this command again, or switch it on in the \
+        Admin Console"
+    )]
+    ConnectionOff { failure: Box<Failure>, connection: String },
     #[error("{0}. The hook that was active before is active again")]
     RolledBack(Box<Failure>),
     #[error(

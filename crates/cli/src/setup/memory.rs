@@ -41,10 +41,14 @@ pub(crate) enum Thing {
     Role,
     /// The resource set that setup created for it.
     ResourceSet,
+    /// The built-in telephony connection that setup has switched off.
+    Connection,
+    /// The second one.
+    SecondConnection,
 }
 
 impl Thing {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::VerifyService,
         Self::TwilioKey,
         Self::TelephonyHook,
@@ -54,6 +58,8 @@ impl Thing {
         Self::ServiceApp,
         Self::Role,
         Self::ResourceSet,
+        Self::Connection,
+        Self::SecondConnection,
     ];
 
     /// The key of its tag.
@@ -68,6 +74,8 @@ impl Thing {
             Self::ServiceApp => "okta-twilio:service-app",
             Self::Role => "okta-twilio:role",
             Self::ResourceSet => "okta-twilio:resource-set",
+            Self::Connection => "okta-twilio:connection",
+            Self::SecondConnection => "okta-twilio:second-connection",
         }
     }
 }

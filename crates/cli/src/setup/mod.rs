@@ -3,6 +3,7 @@
 //! It reads everything first, shows one plan, asks once, applies it, and reads everything again. What it creates is
 //! remembered right away, so a second run continues where the first one ended.
 
+mod connection;
 mod error;
 pub(crate) mod interrupts;
 pub(crate) mod memory;

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    Context, SetupError,
+    Context, SetupError, connection,
     memory::{self, Memory, Thing},
     part::Part,
     plan::{Action, Plan, Step},
@@ -34,6 +34,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Okta as it is now.
 pub(super) struct State {
     telephony: Option<(InlineHook, Fit)>,
+    /// The built-in connections that are on.
+    connections: Vec<SafeId>,
     /// The active telephony hook of somebody else.
     other: Option<SafeId>,
     /// The telephony hook of somebody else that a run has deactivated and not replaced yet.
@@ -90,7 +92,9 @@ impl State {
         let is_right = events.as_ref().is_some_and(|(_, fit)| *fit == Fit::Fits);
         let has_filters = context.wants(Part::Events) && !is_right && has_filters(context.okta()?).await?;
         let phone = phone_authenticator(context.okta()?).await;
-        Ok(Self { telephony, other, deactivated, replaced, events, has_filters, phone })
+        let okta = context.okta()?;
+        let connections = if context.wants(Part::Telephony) { connection::active(okta).await? } else { Vec::new() };
+        Ok(Self { telephony, connections, other, deactivated, replaced, events, has_filters, phone })
     }
 
     /// What is there of the things that a run creates.
@@ -161,6 +165,7 @@ pub(super) fn plan(state: &State, context: &Context<'_>, plan: &mut Plan) {
 }
 
 fn plan_telephony(state: &State, plan: &mut Plan) {
+    connection::plan(&state.connections, plan);
     if let Some(other) = &state.other {
         plan.add(
             Step::OtherTelephonyHook,
@@ -206,13 +211,17 @@ pub(super) async fn apply_telephony(
     context: &Context<'_>,
     terminal: Terminal,
 ) -> Result<(), Failure> {
-    if plan.has(Step::TelephonyHook, Action::Keep) && state.other.is_none() {
+    if plan.has(Step::TelephonyHook, Action::Keep) && state.other.is_none() && state.connections.is_empty() {
         return Ok(());
     }
     terminal.progress("Setting up the telephony hook");
     let url = output(context, "TelephonyUrl")?;
     let target = Target { name: TELEPHONY_NAME, url, header: &context.header, secret, is_filtered: false };
-    replace_active(state, &target, context).await
+    connection::switch_off(&state.connections, context).await?;
+    match replace_active(state, &target, context).await {
+        Ok(()) => Ok(()),
+        Err(failure) => Err(connection::switch_on_again(&state.connections, failure, context).await),
+    }
 }
 
 /// Creates or changes the event hook, and has Okta verify it.

@@ -17,6 +17,7 @@ pub(super) enum Step {
     RateLimit,
     OrphanKey,
     Key,
+    Connection,
     OtherTelephonyHook,
     TelephonyHook,
     EventHook,

@@ -11,7 +11,7 @@ use okta_twilio::{
 };
 
 use super::{
-    Interrupts, SetupError,
+    Interrupts, SetupError, connection,
     memory::{self, Memory, Thing, Trace},
     plan::{Action, Closing, Plan, Step},
     secret::{self, HooksFields},
@@ -35,7 +35,7 @@ const CLOSING: Closing =
     Closing { nothing: "Nothing that setup has made is left.", applied: "Removed, and read again." };
 
 /// The tags of the things that this command removes.
-const THINGS: [Thing; 9] = Thing::ALL;
+const THINGS: [Thing; 11] = Thing::ALL;
 
 /// The options of `teardown`.
 #[derive(Debug, Args)]
@@ -71,6 +71,8 @@ struct State {
     telephony_hook: Option<SafeId>,
     event_hook: Option<SafeId>,
     service_app: service_app::Left,
+    /// The built-in connections that were on before.
+    connections: Vec<SafeId>,
     /// The telephony hook that was active before, if it can become active again.
     previous: Option<SafeId>,
     secret_fields: Vec<&'static str>,
@@ -87,6 +89,7 @@ impl State {
         let secret = HooksFields::read(context.aws, &context.stack).await?;
         let memory = Memory::read(context.aws, &context.stack).await?;
         let (telephony_hook, previous) = telephony(context, &memory).await?;
+        let connections = connection::remembered(&context.okta, &memory).await?;
         let event_hook = event_hook(context, &memory).await?;
         let service_app = service_app::Left::read(
             &context.okta,
@@ -111,6 +114,7 @@ impl State {
         }
         Ok(Self {
             telephony_hook,
+            connections: if context.reactivates { connections } else { Vec::new() },
             event_hook,
             service_app,
             previous: previous.filter(|_| context.reactivates),
@@ -130,6 +134,10 @@ impl State {
         if let Some(hook) = &self.previous {
             let what = format!("the telephony hook {hook}, which was active before setup (not with --no-reactivate)");
             plan.add(Step::OtherTelephonyHook, Action::Activate, what);
+        }
+        for connection in &self.connections {
+            let what = format!("Okta's built-in telephony connection {connection} (not with --no-reactivate)");
+            plan.add(Step::Connection, Action::Activate, what);
         }
         if let Some(hook) = &self.event_hook {
             plan.add(Step::EventHook, Action::Delete, format!("event hook {hook}"));
@@ -167,6 +175,10 @@ impl State {
         if let Some(hook) = &self.previous {
             terminal.progress("Activating the telephony hook that was active before");
             context.okta.set_inline_hook(hook, Status::Active).await.map_err(SetupError::from)?;
+        }
+        for connection in &self.connections {
+            terminal.progress("Switching Okta's built-in telephony connection on");
+            context.okta.set_telephony_provider(connection, Status::Active).await.map_err(SetupError::from)?;
         }
         interrupts.check().await?;
         if let Some(hook) = &self.event_hook {

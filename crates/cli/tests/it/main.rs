@@ -9,6 +9,7 @@
 
 mod aws;
 mod commands;
+mod connection;
 mod doctor;
 mod documentation;
 mod explain;

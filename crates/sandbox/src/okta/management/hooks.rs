@@ -344,6 +344,10 @@ impl Org {
         if kind == TELEPHONY && self.inline_hooks.iter().any(is_other) {
             return Err(OktaError::invalid("another telephony hook is active"));
         }
+        let has_connection = self.telephony_providers.iter().flatten().any(|enabled| *enabled);
+        if kind == TELEPHONY && has_connection {
+            return Err(OktaError::invalid("a telephony provider is enabled"));
+        }
         Ok(())
     }
 

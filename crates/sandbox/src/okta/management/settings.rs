@@ -43,15 +43,23 @@ impl Org {
             ("GET", ["telephony-providers"]) => {
                 let providers = self.telephony_providers.as_ref();
                 let providers = providers.ok_or_else(|| OktaError::not_found("telephony-providers"))?;
-                let provider = |(place, enabled): (usize, &bool)| {
-                    json!({
-                        "id": format!("octsandbox{place:010}"), "isPrimaryProvider": place == 0, "enabled": enabled,
-                        "providerCapability": "ALL", "providerName": "TWILIO",
-                        "providerSid": "AC00000000000000000000000000000009",
-                        "providerSettings": { "sms": { "twilioPhoneNumber": "+12025550199" } },
-                    })
-                };
-                done(200, providers.iter().enumerate().map(provider).collect())
+                done(200, providers.iter().enumerate().map(|(place, enabled)| provider(place, *enabled)).collect())
+            }
+            ("POST", ["telephony-providers", id, "lifecycle", change @ ("activate" | "deactivate")]) => {
+                let is_active = *change == "activate";
+                let is_hook_active = self.inline_hooks.iter().any(|hook| hook.is_active);
+                let providers = self.telephony_providers.as_mut().ok_or_else(|| OktaError::not_found(id))?;
+                let place = (0..providers.len()).find(|place| provider_id(*place) == *id);
+                let place = place.ok_or_else(|| OktaError::not_found(id))?;
+                // Of two, the primary one goes last.
+                let is_second_on = providers.iter().skip(1).any(|enabled| *enabled);
+                if (!is_active && place == 0 && is_second_on) || (is_active && is_hook_active) {
+                    return Err(OktaError::invalid("the order of the providers"));
+                }
+                if let Some(enabled) = providers.get_mut(place) {
+                    *enabled = is_active;
+                }
+                done(200, provider(place, is_active))
             }
             ("GET", ["features"]) => {
                 let feature = |(place, (name, is_on)): (usize, (&String, &bool))| {
@@ -83,6 +91,18 @@ impl Org {
             _ => unknown(),
         }
     }
+}
+
+fn provider_id(place: usize) -> String {
+    format!("octsandbox{place:010}")
+}
+
+fn provider(place: usize, enabled: bool) -> Value {
+    json!({
+        "id": provider_id(place), "isPrimaryProvider": place == 0, "enabled": enabled, "providerCapability": "ALL",
+        "providerName": "TWILIO", "providerSid": "AC00000000000000000000000000000009",
+        "providerSettings": { "sms": { "twilioPhoneNumber": "+12025550199" } },
+    })
 }
 
 fn describe(authenticator: &Authenticator) -> Value {
