@@ -225,7 +225,7 @@ teardown: $(CLI_NEEDS) ## Remove what setup has made, after one question; PLAN=1
 	$(BUILD)
 	@$(CLI) teardown $(if $(PLAN),--plan) $(ARGS)
 
-rotate: $(CLI_NEEDS) ## Replace a secret of the deployed stack: WHAT=caller or WHAT=twilio-key, later with FINISH=1; PLAN=1 only shows the plan
+rotate: $(CLI_NEEDS) ## Replace a secret of the deployed stack: WHAT=caller, twilio-key or okta-key, later with FINISH=1; PLAN=1 only shows the plan
 	$(BUILD)
 	@$(CLI) rotate $(WHAT) $(if $(FINISH),--finish) $(if $(PLAN),--plan) $(ARGS)
 

@@ -210,13 +210,25 @@ impl HttpResponse {
 /// Fails if no status line arrived. A response without its body is still a response, because the status says what
 /// happened.
 pub async fn call(request: reqwest::RequestBuilder, timeout: Duration) -> Result<HttpResponse, CallError> {
+    call_up_to(MAX_RESPONSE_BYTES, request, timeout).await
+}
+
+/// As [`call`], with another maximum size of the response body.
+///
+/// # Errors
+/// As [`call`].
+pub async fn call_up_to(
+    max_response_bytes: usize,
+    request: reqwest::RequestBuilder,
+    timeout: Duration,
+) -> Result<HttpResponse, CallError> {
     // Lambda may have frozen the process for a long time. Yield once, so that pooled connections notice a remote close
     // before they are reused.
     tokio::task::yield_now().await;
     let mut response = request.timeout(timeout).send().await.map_err(|error| CallError::of(&error))?;
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
-    Ok(HttpResponse { status, headers, body: read_body(response).await })
+    Ok(HttpResponse { status, headers, body: read_body(response, max_response_bytes).await })
 }
 
 /// Makes a call that is safe to repeat. If the connection could not be opened or was lost, it repeats the call once
@@ -235,10 +247,10 @@ pub async fn call_repeatable(request: reqwest::RequestBuilder, timeout: Duration
     }
 }
 
-async fn read_body(mut response: reqwest::Response) -> Option<Bytes> {
+async fn read_body(mut response: reqwest::Response, max_bytes: usize) -> Option<Bytes> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+        if body.len() + chunk.len() > max_bytes {
             return None;
         }
         body.extend_from_slice(&chunk);

@@ -17,7 +17,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
 use http::{Method, StatusCode};
 use okta_twilio::{
-    aws::{SdkHttpClient, signature::Signer},
+    aws::{SdkHttpClient, json_api, signature::Signer},
     config,
     http_client::CallError,
     id::SafeId,
@@ -150,7 +150,7 @@ impl Aws {
         if let Some(url) = replaced {
             return url.trim_end_matches('/').to_owned();
         }
-        let suffix = if self.region().starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let suffix = json_api::dns_suffix(self.region(), false);
         format!("https://{}.{}.{suffix}", service.host, self.region())
     }
 

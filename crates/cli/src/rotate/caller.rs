@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use okta_twilio::{config::Variables, hooks::auth::AuthMode, id::SafeId, okta::client::OktaConfig, reason::Reason};
+use okta_twilio::{config::Variables, hooks::auth::AuthMode, id::SafeId, reason::Reason, time::clock::Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ use crate::{
     doctor::caller::CodeRequest,
     failure::Failure,
     okta::{Okta, OktaError, hooks::Status, token_of_environment},
-    setup::interrupts::Interrupts,
+    setup::{self, interrupts::Interrupts},
 };
 
 /// Okta sends a request again if the first one got no answer within 3 s. After this time it has sent the last one with
@@ -33,6 +33,9 @@ const IN_FLIGHT: Duration = Duration::from_secs(10);
 /// Okta asks a hook for its challenge within 3 s. A function that starts can take longer, and the next try succeeds.
 const VERIFICATION_TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How far this machine's clock may be off while the hook's log is searched.
+const CLOCK_MARGIN_MS: i64 = 5 * 60 * 1_000;
 
 /// CloudWatch shows a line some seconds after it was written.
 const LOG_WAIT: Duration = Duration::from_secs(60);
@@ -146,9 +149,13 @@ impl Hooks {
         if matches!(AuthMode::from_variables(&Variables::new(&lookup))?, AuthMode::Jwt(_)) {
             return Err(RotateError::Oauth.into());
         }
+        // The proof is a line that this level leaves out.
+        if context.telephony.variable("LOG_LEVEL").is_some_and(|level| level.trim().eq_ignore_ascii_case("error")) {
+            return Err(RotateError::LogLevel.into());
+        }
         let token = token_of_environment();
         let token = token.or_else(|| context.terminal.ask_secret("API token of an Okta administrator"));
-        let api = address(context)?;
+        let api = setup::okta_address(context.event.as_ref())?;
         let okta = token.and_then(|token| Okta::new(&context.environment.http, &api, &token));
         let okta = okta.ok_or(RotateError::NoOktaToken)?;
         context.terminal.progress("Reading Okta");
@@ -203,8 +210,10 @@ impl Hooks {
     /// Has Okta call the telephony hook with an expired code, which is never sent. The hook's log shows whether it got it.
     async fn prove(&self, context: &Context<'_>) -> Result<(), Failure> {
         let clock = &context.environment.clock;
-        let from = clock.now();
-        let request = CodeRequest::expired(from);
+        let now = clock.now();
+        // A clock that is ahead must not hide the line. The id of the event is found once only.
+        let from = Timestamp::from_millis(now.as_millis() - CLOCK_MARGIN_MS);
+        let request = CodeRequest::expired(now);
         match self.okta.execute(&self.telephony, &request.body()).await {
             // What Okta answers if the hook reports an error is not documented, so only the log counts.
             Ok(()) | Err(OktaError::Refused { status: 400, .. }) => {}
@@ -215,7 +224,8 @@ impl Hooks {
         let any_of = vec![("okta_event_id", request.event_id.clone())];
         let started = Instant::now();
         loop {
-            let query = Query { from, to: clock.now(), any_of: any_of.clone() };
+            let to = Timestamp::from_millis(clock.now().as_millis() + CLOCK_MARGIN_MS);
+            let query = Query { from, to, any_of: any_of.clone() };
             let lines = logs::lines(context.aws, &groups, &query).await?;
             let reason = |line: &logs::Line| line.get("reason").and_then(Value::as_str).map(str::to_owned);
             if lines.iter().any(|line| reason(line).as_deref() == Some(Reason::CodeExpired.as_str())) {
@@ -227,18 +237,6 @@ impl Hooks {
             tokio::time::sleep(LOG_PAUSE).await;
         }
     }
-}
-
-/// Okta's address: event-hook's, or that of this program's environment.
-fn address(context: &Context<'_>) -> Result<url::Url, Failure> {
-    let lookup = |name: &str| {
-        let value = context.event.as_ref().and_then(|event| event.variable(name));
-        let value = value.filter(|value| !value.trim().is_empty());
-        let value = value.or_else(|| okta_twilio::config::environment(name));
-        // Hooks need no secret for Okta's API.
-        value.or_else(|| (name == "OKTA_SECRET_ID").then(|| "none".to_owned()))
-    };
-    Ok(OktaConfig::from_variables(&Variables::new(&lookup))?.api_url)
 }
 
 fn list(secrets: &[SecretString]) -> Value {

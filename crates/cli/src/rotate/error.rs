@@ -9,6 +9,8 @@ pub(crate) enum RotateError {
     NoOutput(&'static str),
     #[error("Okta sends an OAuth token (AUTH_MODE=jwt), so there is no caller's secret to rotate")]
     Oauth,
+    #[error("LOG_LEVEL=error hides the line that proves the new secret: deploy with LOG_LEVEL=warn first")]
+    LogLevel,
     #[error("there is no Okta API token here: set OKTA_API_TOKEN")]
     NoOktaToken,
     #[error("there are no Twilio credentials here: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")]

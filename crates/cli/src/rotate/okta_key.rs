@@ -75,7 +75,7 @@ pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Res
         context.terminal.progress("Reading a user with it");
         okta_secret::prove(&state.config, context.aws, context.environment).await?;
     }
-    state.delete_leftovers().await?;
+    state.delete_leftovers(context).await?;
     plan.print(context.terminal, true)?;
     Ok(true)
 }
@@ -108,7 +108,7 @@ pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Re
         context.terminal.progress("Deleting the old key");
         state.okta.delete_app_key(&state.app.id, replaced).await.map_err(RotateError::from)?;
     }
-    state.delete_leftovers().await?;
+    state.delete_leftovers(context).await?;
     plan.print(context.terminal, true)?;
     Ok(true)
 }
@@ -150,9 +150,14 @@ impl State {
         }
     }
 
-    async fn delete_leftovers(&self) -> Result<(), RotateError> {
-        for key in &self.leftovers {
-            self.okta.delete_app_key(&self.app.id, key).await?;
+    /// Deletes what broken-off runs have left, but never the key that another run has stored meanwhile.
+    async fn delete_leftovers(&self, context: &Context<'_>) -> Result<(), Failure> {
+        if self.leftovers.is_empty() {
+            return Ok(());
+        }
+        let stored = OktaFields::read(context.aws, &self.config.secret_id).await?.key_id;
+        for key in self.leftovers.iter().filter(|key| key.kid != stored) {
+            self.okta.delete_app_key(&self.app.id, key).await.map_err(RotateError::from)?;
         }
         Ok(())
     }

@@ -179,7 +179,11 @@ impl State {
         let lookup = uses_lookup.then_some(keys::LOOKUP);
         let permissions: Vec<_> = keys::FUNCTIONS.into_iter().chain(lookup).collect();
         let name = keys::replacement_name(self.stored.id(), &self.in_use);
-        let key = self.twilio.create_key(&self.account, &name, &permissions).await.map_err(RotateError::from)?;
+        let key = self.twilio.create_key_with_fallback(&self.account, &name, &permissions).await;
+        let key = key.map_err(RotateError::from)?;
+        if !key.is_restricted() {
+            context.terminal.progress(keys::NOT_RESTRICTED);
+        }
         let sid = Sid::parse(&key.sid, "SK").ok_or(RotateError::NoSid)?;
         if let Err(error) = self.prove_and_store(&sid, &key, context).await {
             // A write without an answer can have succeeded, so only a key that was surely not stored is deleted.
@@ -231,12 +235,15 @@ impl State {
         }
     }
 
-    /// Deletes what broken-off runs have left. It comes last: if another run has stored such a key meanwhile, then this run
-    /// could not store its own.
-    async fn delete_leftovers(&self, context: &Context<'_>) -> Result<(), RotateError> {
-        for key in &self.leftovers {
+    /// Deletes what broken-off runs have left, but never the key that another run has stored meanwhile.
+    async fn delete_leftovers(&self, context: &Context<'_>) -> Result<(), Failure> {
+        if self.leftovers.is_empty() {
+            return Ok(());
+        }
+        let stored = Stored::read(context.aws, &context.stack).await?.field("twilio_api_key_sid");
+        for key in self.leftovers.iter().filter(|key| stored.as_deref() != Some(key.as_str())) {
             context.terminal.progress("Deleting the API key of a run that was broken off");
-            self.twilio.delete_key(key).await?;
+            self.twilio.delete_key(key).await.map_err(RotateError::from)?;
         }
         Ok(())
     }

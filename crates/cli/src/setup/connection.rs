@@ -27,8 +27,15 @@ pub(super) async fn active(okta: &Okta) -> Result<Vec<SafeId>, SetupError> {
     }
 }
 
-/// Adds a line for each connection that is on.
-pub(super) fn plan(active: &[SafeId], plan: &mut Plan) {
+/// Adds a line for each connection that is on, or that a run has switched off before it was broken off.
+pub(super) fn plan(active: &[SafeId], off: &[SafeId], plan: &mut Plan) {
+    for connection in off {
+        let what = format!(
+            "Okta's built-in telephony connection {connection}, which a run that was broken off has switched off; it stays \
+             off. Okta does not send by it now"
+        );
+        plan.add(Step::Connection, Action::Keep, what);
+    }
     for connection in active {
         let what = format!("Okta's built-in telephony connection {connection}, which sends now; it stays, inactive");
         plan.add(Step::Connection, Action::Deactivate, what);

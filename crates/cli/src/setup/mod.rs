@@ -70,12 +70,6 @@ pub(crate) struct SetupOptions {
     /// Set up only these parts, with commas between
     #[arg(long, value_enum, value_name = "PARTS", value_delimiter = ',')]
     only: Vec<Part>,
-    /// URL of telephony-hook, for example on a domain of your own [default: the stack's output `TelephonyUrl`]
-    #[arg(long, value_name = "URL")]
-    telephony_url: Option<Url>,
-    /// URL of event-hook [default: the stack's output `EventsUrl`]
-    #[arg(long, value_name = "URL")]
-    events_url: Option<Url>,
     /// Print the plan, and change nothing
     #[arg(long)]
     plan: bool,
@@ -187,17 +181,27 @@ impl State {
     }
 
     /// What a run that was broken off has made and could not remember, with its id.
-    fn unremembered(&self) -> Vec<(Thing, String)> {
-        let twilio = self.twilio.iter().flat_map(|twilio| twilio.found(&self.memory));
+    fn unremembered(&self, context: &Context<'_>) -> Vec<(Thing, String)> {
+        // A service that was given by --adopt is somebody else's, whatever its name.
+        let twilio = self.twilio.iter().filter(|_| context.options.adopt.is_none());
+        let twilio = twilio.flat_map(|twilio| twilio.found(&self.memory));
         let okta = self.okta.iter().flat_map(okta::State::found);
         let service_app = self.service_app.iter().flat_map(service_app::State::found);
         twilio.chain(okta).chain(service_app).filter(|(thing, _)| self.memory.creating(*thing).is_some()).collect()
     }
 
+    /// Whether a run has announced a Verify service, and a person now gives another one.
+    fn is_announced_in_vain(&self, context: &Context<'_>) -> bool {
+        context.options.adopt.is_some() && self.memory.creating(Thing::VerifyService).is_some()
+    }
+
     fn plan(&self, context: &Context<'_>) -> Result<Plan, SetupError> {
         let mut plan = Plan::default();
-        if !self.unremembered().is_empty() || self.okta.as_ref().is_some_and(okta::State::has_replaced) {
+        if !self.unremembered(context).is_empty() || self.okta.as_ref().is_some_and(okta::State::has_replaced) {
             plan.add(Step::Memory, Action::Change, "tags of the hooks secret: what a run that was broken off has made");
+        }
+        if self.is_announced_in_vain(context) {
+            plan.add(Step::Memory, Action::Change, "tags of the hooks secret: no Verify service was created");
         }
         if let Some(twilio) = &self.twilio {
             twilio::plan(twilio, &self.secret, context, &mut plan)?;
@@ -237,6 +241,11 @@ pub(crate) async fn run(
     let state = State::read(&context).await?;
     let mut plan = state.plan(&context)?;
     if options.plan || plan.is_done() {
+        if let (Some(app), Some(source), false) = (&state.service_app, &context.source, options.plan)
+            && app.is_whole()
+        {
+            service_app::prove(source, &context, environment).await?;
+        }
         plan.print(terminal, false, &CLOSING, &state.memory.all_made())?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -272,7 +281,10 @@ async fn apply(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let mut interrupts = Interrupts::start()?;
-    for (thing, id) in state.unremembered() {
+    if state.is_announced_in_vain(context) {
+        memory::forget(context.aws, &context.stack, &[Thing::VerifyService]).await?;
+    }
+    for (thing, id) in state.unremembered(context) {
         memory::remember(context.aws, &context.stack, thing, &id).await?;
     }
     if let Some(twilio) = &state.twilio {
@@ -343,7 +355,7 @@ async fn context<'a>(
     };
     let mut is_token_typed = false;
     let okta = if options.wants_okta() {
-        let api = okta_address(&event)?;
+        let api = okta_address(Some(&event))?;
         let token = token_of_environment();
         is_token_typed = token.is_none();
         let token = token.or_else(|| terminal.ask_secret("API token of an Okta super administrator"));
@@ -385,9 +397,12 @@ fn ask_for_credentials(terminal: Terminal) -> Option<TwilioCredentials> {
 }
 
 /// Okta's address: event-hook's, or that of this program's environment.
-fn okta_address(event: &FunctionConfiguration) -> Result<Url, SetupError> {
+///
+/// # Errors
+/// Fails if there is none, or it is no URL.
+pub(crate) fn okta_address(event: Option<&FunctionConfiguration>) -> Result<Url, SetupError> {
     let lookup = |name: &str| {
-        let value = event.variable(name).filter(|value| !value.trim().is_empty());
+        let value = event.and_then(|event| event.variable(name)).filter(|value| !value.trim().is_empty());
         let value = value.or_else(|| okta_twilio::config::environment(name));
         // Hooks need no secret for Okta's API.
         value.or_else(|| (name == "OKTA_SECRET_ID").then(|| "none".to_owned()))

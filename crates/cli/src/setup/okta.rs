@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use okta_twilio::{hooks::auth::HeaderName, id::SafeId};
 use secrecy::SecretString;
-use url::Url;
 
 use super::{
     Context, SetupError, connection,
@@ -36,6 +35,8 @@ pub(super) struct State {
     telephony: Option<(InlineHook, Fit)>,
     /// The built-in connections that are on.
     connections: Vec<SafeId>,
+    /// Those that a run has switched off before it was broken off, and that no hook of ours stands in for yet.
+    connections_off: Vec<SafeId>,
     /// The active telephony hook of somebody else.
     other: Option<SafeId>,
     /// The telephony hook of somebody else that a run has deactivated and not replaced yet.
@@ -94,7 +95,9 @@ impl State {
         let phone = phone_authenticator(context.okta()?).await;
         let okta = context.okta()?;
         let connections = if context.wants(Part::Telephony) { connection::active(okta).await? } else { Vec::new() };
-        Ok(Self { telephony, connections, other, deactivated, replaced, events, has_filters, phone })
+        let is_open = context.wants(Part::Telephony) && !is_ours_active && other.is_none();
+        let connections_off = if is_open { connection::remembered(okta, memory).await? } else { Vec::new() };
+        Ok(Self { telephony, connections, connections_off, other, deactivated, replaced, events, has_filters, phone })
     }
 
     /// What is there of the things that a run creates.
@@ -111,11 +114,7 @@ impl State {
 }
 
 fn output<'a>(context: &'a Context<'_>, name: &'static str) -> Result<&'a str, SetupError> {
-    let given = match name {
-        "TelephonyUrl" => context.options.telephony_url.as_ref(),
-        _ => context.options.events_url.as_ref(),
-    };
-    given.map(Url::as_str).or_else(|| context.stack.output(name)).ok_or(SetupError::NoOutput(name))
+    context.stack.output(name).ok_or(SetupError::NoOutput(name))
 }
 
 fn action(fit: Option<Fit>) -> Action {
@@ -165,7 +164,7 @@ pub(super) fn plan(state: &State, context: &Context<'_>, plan: &mut Plan) {
 }
 
 fn plan_telephony(state: &State, plan: &mut Plan) {
-    connection::plan(&state.connections, plan);
+    connection::plan(&state.connections, &state.connections_off, plan);
     if let Some(other) = &state.other {
         plan.add(
             Step::OtherTelephonyHook,
@@ -220,7 +219,11 @@ pub(super) async fn apply_telephony(
     connection::switch_off(&state.connections, context).await?;
     match replace_active(state, &target, context).await {
         Ok(()) => Ok(()),
-        Err(failure) => Err(connection::switch_on_again(&state.connections, failure, context).await),
+        Err(failure) => {
+            // The primary one first. Those of this run and those of a run before are never the same.
+            let all = [&state.connections[..], &state.connections_off].concat();
+            Err(connection::switch_on_again(&all, failure, context).await)
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     },
     stack::Stack,
     terminal::Terminal,
+    twilio::keys::end_of_arn,
 };
 
 /// What event-hook needs of Okta.
@@ -81,6 +82,11 @@ impl State {
         Ok(Self { fields, app: Some(app), is_stored, has_scope, has_role, orphans })
     }
 
+    /// Whether everything of the app is there, so that only a use can show whether it works.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_stored && self.has_scope && self.has_role
+    }
+
     /// Whether the credentials in the secret are of somebody else.
     fn is_foreign(&self) -> bool {
         self.app.is_none() && self.fields.is_usable
@@ -103,7 +109,7 @@ fn is_orphan(key: &AppKey, stored: Option<&str>) -> bool {
 async fn app(okta: &Okta, stack: &Stack, memory: &Memory) -> Result<Option<App>, SetupError> {
     match memory.get(Thing::ServiceApp) {
         None => Ok(None),
-        Some(memory::Trace::Creating(_)) => Ok(okta.app_of_label(&label(stack)).await?),
+        Some(memory::Trace::Creating(_)) => Ok(okta.app_of_label(&label(stack)?).await?),
         Some(memory::Trace::Made(id)) => match okta.app(id).await {
             Err(OktaError::NotFound) => Ok(None),
             app => Ok(Some(app?)),
@@ -111,9 +117,12 @@ async fn app(okta: &Okta, stack: &Stack, memory: &Memory) -> Result<Option<App>,
     }
 }
 
-/// The name of the app, of its role and of its resource set in Okta.
-pub(super) fn label(stack: &Stack) -> String {
-    format!("okta-twilio {}", stack.name).chars().take(50).collect()
+/// The name of the app, of its role and of its resource set in Okta. The end of the secret's ARN is random, so another stack
+/// with the same name, in another account or region, has another one.
+pub(super) fn label(stack: &Stack) -> Result<String, SetupError> {
+    let secret = stack.output("HooksSecretArn").ok_or(SetupError::NoOutput("HooksSecretArn"))?;
+    let name: String = stack.name.as_str().chars().take(30).collect();
+    Ok(format!("okta-twilio {name} {}", end_of_arn(secret)))
 }
 
 /// Adds the lines of the service app.
@@ -125,7 +134,7 @@ pub(super) fn plan(state: &State, plan: &mut Plan) {
     let action = |is_there: bool| if is_there { Action::Keep } else { Action::Create };
     plan.add(Step::ServiceApp, action(state.app.is_some()), "service app with which event-hook reads users");
     plan.add(Step::ServiceKey, action(state.is_stored), "key of the service app in the Okta secret");
-    if state.orphans > 0 && state.is_stored {
+    if state.orphans > 0 {
         plan.add(Step::OrphanServiceKey, Action::Delete, "keys of the service app that are not in the Okta secret");
     }
     plan.add(Step::Scope, action(state.has_scope), "scope okta.users.read of the service app");
@@ -180,11 +189,19 @@ pub(super) async fn apply(
         let resource_set = named(Iam::ResourceSet, Thing::ResourceSet, source, context).await?;
         okta.assign_role(app.client_id(), &role, &resource_set).await.map_err(SetupError::from)?;
     }
+    prove(source, context, environment).await
+}
+
+/// Reads a user as event-hook does.
+///
+/// # Errors
+/// Fails if users cannot be read.
+pub(super) async fn prove(source: &Source, context: &Context<'_>, environment: &Environment) -> Result<(), Failure> {
     okta_secret::prove(&source.config, context.aws, environment).await
 }
 
 async fn create_app(key: &ServiceKey, context: &Context<'_>) -> Result<App, Failure> {
-    let label = label(&context.stack);
+    let label = label(&context.stack)?;
     memory::announce(context.aws, &context.stack, Thing::ServiceApp, &memory::mark_of(&label)).await?;
     let app = context.okta()?.create_app(&label, &key.public).await.map_err(SetupError::from)?;
     memory::remember(context.aws, &context.stack, Thing::ServiceApp, app.id.as_str()).await?;
@@ -193,7 +210,7 @@ async fn create_app(key: &ServiceKey, context: &Context<'_>) -> Result<App, Fail
 
 /// The role or the resource set of this stack, which is created if it is not there.
 async fn named(kind: Iam, thing: Thing, source: &Source, context: &Context<'_>) -> Result<SafeId, Failure> {
-    let (okta, label) = (context.okta()?, label(&context.stack));
+    let (okta, label) = (context.okta()?, label(&context.stack)?);
     memory::announce(context.aws, &context.stack, thing, &memory::mark_of(&label)).await?;
     let id = match okta.iam_of_label(kind, &label).await.map_err(SetupError::from)? {
         Some(id) => id,
@@ -294,6 +311,6 @@ async fn named_left(
     if memory.get(thing).is_none() {
         return Ok(None);
     }
-    let found = okta.iam_of_label(kind, &label(stack)).await?;
+    let found = okta.iam_of_label(kind, &label(stack)?).await?;
     Ok(found.filter(|id| memory.made(thing).is_none_or(|made| made == id)))
 }

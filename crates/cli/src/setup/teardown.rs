@@ -26,7 +26,7 @@ use crate::{
     terminal::Terminal,
     twilio::{
         Addresses, Twilio, TwilioError, credentials_of_environment,
-        keys::{ListedKey, replacement_name},
+        keys::{ListedKey, replaced_by, replacement_name},
         services::Service,
     },
 };
@@ -88,7 +88,8 @@ impl State {
     async fn read(context: &Context<'_>) -> Result<Self, Failure> {
         let secret = HooksFields::read(context.aws, &context.stack).await?;
         let memory = Memory::read(context.aws, &context.stack).await?;
-        let (telephony_hook, previous) = telephony(context, &memory).await?;
+        let Telephony { ours: telephony_hook, previous, is_other_active } = telephony(context, &memory).await?;
+        let has_place = !is_other_active && previous.is_none();
         let connections = connection::remembered(&context.okta, &memory).await?;
         let event_hook = event_hook(context, &memory).await?;
         let service_app = service_app::Left::read(
@@ -114,7 +115,7 @@ impl State {
         }
         Ok(Self {
             telephony_hook,
-            connections: if context.reactivates { connections } else { Vec::new() },
+            connections: if context.reactivates && has_place { connections } else { Vec::new() },
             event_hook,
             service_app,
             previous: previous.filter(|_| context.reactivates),
@@ -254,7 +255,7 @@ async fn context<'a>(
     let common = CommonConfig::from_variables(&Variables::new(&lookup)).map_err(SetupError::Config)?;
     let addresses = Addresses::new(common.verify_url).map_err(SetupError::Config)?;
     let credentials = credentials_of_environment().ok_or(SetupError::NoTwilioCredentials)?;
-    let api = super::okta_address(&event)?;
+    let api = super::okta_address(Some(&event))?;
     let token = token_of_environment();
     let token = token.or_else(|| terminal.ask_secret("API token of an Okta super administrator"));
     let okta = token.and_then(|token| Okta::new(&environment.http, &api, &token)).ok_or(SetupError::NoOktaToken)?;
@@ -263,8 +264,15 @@ async fn context<'a>(
     Ok(Context { aws, stack, twilio, okta, okta_secret, reactivates: !options.no_reactivate })
 }
 
-/// Our telephony hook, and the one that was active before, if it is inactive and no third one is active.
-async fn telephony(context: &Context<'_>, memory: &Memory) -> Result<(Option<SafeId>, Option<SafeId>), SetupError> {
+/// The telephony hooks that matter.
+struct Telephony {
+    ours: Option<SafeId>,
+    /// The one that was active before, if it is inactive and no third one is active.
+    previous: Option<SafeId>,
+    is_other_active: bool,
+}
+
+async fn telephony(context: &Context<'_>, memory: &Memory) -> Result<Telephony, SetupError> {
     let hooks = context.okta.telephony_hooks().await?;
     let url = context.stack.output("TelephonyUrl").ok_or(SetupError::NoOutput("TelephonyUrl"))?;
     let is_announced = memory.creating(Thing::TelephonyHook).is_some();
@@ -279,7 +287,7 @@ async fn telephony(context: &Context<'_>, memory: &Memory) -> Result<(Option<Saf
         hooks.iter().find(|hook| hook.id == *id && hook.status == Status::Inactive).map(|hook| hook.id.clone())
     };
     let previous = find(Thing::DeactivatedHook).or_else(|| find(Thing::PreviousHook));
-    Ok((ours, previous.filter(|_| !is_other_active)))
+    Ok(Telephony { ours, previous: previous.filter(|_| !is_other_active), is_other_active })
 }
 
 async fn event_hook(context: &Context<'_>, memory: &Memory) -> Result<Option<SafeId>, SetupError> {
@@ -329,8 +337,14 @@ async fn keys(service: Option<&Service>, context: &Context<'_>, memory: &Memory)
         },
     };
     let made = memory.made(Thing::TwilioKey);
-    let is_own = |key: &&ListedKey| key.friendly_name == name || made.is_some_and(|made| key.sid == made.as_str());
     let keys = context.twilio.keys(&account).await.map_err(SetupError::from)?;
+    // A rotation that was broken off at its very end has moved the tag to the new key already.
+    let made_key = keys.iter().find(|key| made.is_some_and(|made| key.sid == made.as_str()));
+    let replaced = made_key.and_then(|key| replaced_by(&key.friendly_name, secret));
+    let is_own = |key: &&ListedKey| {
+        let is_replaced = replaced.as_ref().is_some_and(|replaced| key.sid == replaced.as_str());
+        key.friendly_name == name || is_replaced || made.is_some_and(|made| key.sid == made.as_str())
+    };
     Ok(keys.iter().filter(is_own).filter_map(|key| Sid::parse(&key.sid, "SK")).collect())
 }
 

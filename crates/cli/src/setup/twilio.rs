@@ -24,11 +24,6 @@ use crate::{
 /// The bucket of a new rate limit: as many sends as Twilio allows for a number.
 const BUCKET: Bucket = Bucket { max: 5, interval: 600 };
 
-/// Twilio gave a key that can do more than the functions need.
-const NOT_RESTRICTED: &str = "Twilio made a Standard key instead of a restricted one. Whoever reads the hooks secret \
-    can send messages and read numbers of the whole account. Create a restricted key in Twilio's Console (docs/set-up.md lists its permissions), \
-    store it with `make secrets`, and delete the Standard key.";
-
 /// Twilio as it is now.
 pub(super) struct State {
     /// The service that the functions use, or will use.
@@ -291,7 +286,9 @@ pub(super) async fn create_key(
     let key = twilio.create_key_with_fallback(&account, &name, &permissions).await.map_err(SetupError::from)?;
     memory::remember(aws, stack, Thing::TwilioKey, &key.sid).await?;
     if !key.is_restricted() {
-        plan.warn(NOT_RESTRICTED);
+        // At once, because a later step can fail, and then there is no summary.
+        terminal.progress(keys::NOT_RESTRICTED);
+        plan.warn(keys::NOT_RESTRICTED);
     }
     let sid = SecretString::from(key.sid);
     let fields = [("twilio_api_key_sid", &sid), ("twilio_api_key_secret", &key.secret)];

@@ -15,6 +15,11 @@ pub(crate) const FUNCTIONS: [&str; 2] = ["/twilio/verify/verification/create", "
 /// What they need for Lookup as well.
 pub(crate) const LOOKUP: &str = "/twilio/lookup/phone-numbers/read";
 
+/// Twilio gave a key that can do more than the functions need.
+pub(crate) const NOT_RESTRICTED: &str = "Twilio made a Standard key instead of a restricted one. Whoever reads the hooks secret \
+    can send messages and read numbers of the whole account. Create a restricted key in Twilio's Console (docs/set-up.md lists its permissions), \
+    store it with `make secrets`, and delete the Standard key.";
+
 /// An API key.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Key {
@@ -64,9 +69,19 @@ impl NewKey {
 /// The name of the key that replaces another one for this hooks secret. It has 62 of 64 characters. The end of an ARN is
 /// random, so another stack with the same key has another name.
 pub(crate) fn replacement_name(secret: &str, replaced: &Sid) -> String {
+    format!("okta-twilio {} replaces {}", end_of_arn(secret), replaced.as_str())
+}
+
+/// The key that a key of this name replaces, if it does so for this hooks secret.
+pub(crate) fn replaced_by(name: &str, secret: &str) -> Option<Sid> {
+    let replaced = name.strip_prefix(&format!("okta-twilio {} replaces ", end_of_arn(secret)))?;
+    Sid::parse(replaced, "SK")
+}
+
+/// The six random characters at the end of a secret's ARN.
+pub(crate) fn end_of_arn(secret: &str) -> String {
     let end: Vec<char> = secret.chars().rev().take(6).collect();
-    let end: String = end.into_iter().rev().collect();
-    format!("okta-twilio {end} replaces {}", replaced.as_str())
+    end.into_iter().rev().collect()
 }
 
 impl Twilio {

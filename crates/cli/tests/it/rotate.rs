@@ -518,3 +518,13 @@ fn ctrl_c_leaves_no_hook_unverified() {
     assert!(world.okta.change(|org| org.event_hooks[0].is_verified));
     traffic.assert_accepted("interrupted");
 }
+
+#[test]
+fn a_log_without_the_line_of_the_proof_is_named_before_anything_is_changed() {
+    let world = World::healthy();
+    world.set_variable("LOG_LEVEL", "error");
+    let before = secret(&world);
+    let output = world.run(&BEGIN);
+    assert!(output.status == 2 && output.stderr.contains("LOG_LEVEL=warn"), "{}", output.stderr);
+    assert_eq!(secret(&world), before);
+}

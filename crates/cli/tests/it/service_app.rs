@@ -1,6 +1,6 @@
 //! `setup` makes the service app with which event-hook reads users, only where it does, and `teardown` removes it.
 
-use sandbox::okta_org::Org;
+use sandbox::okta_org::{Named, Org};
 use serde_json::{Value, json};
 
 use crate::{
@@ -282,4 +282,30 @@ fn a_kill_at_any_request_of_a_rotation_loses_no_key() {
         assert_eq!(keys(fresh), 2, "{context}");
     });
     assert!(requests > 8, "{requests}");
+}
+
+#[test]
+fn an_app_that_stopped_working_is_named() {
+    let fresh = fresh();
+    assert_done(&fresh.world.run(&SETUP));
+    fresh.world.okta.change(|org| org.requires_dpop = true);
+    let output = fresh.world.run(&["setup"]);
+    assert!(output.status == 2 && output.stderr.contains("cannot read users yet"), "{}", output.stderr);
+}
+
+#[test]
+fn the_role_of_another_stack_with_the_same_name_is_not_touched() {
+    let fresh = fresh();
+    let other = |id: &str| Named { id: id.to_owned(), label: "okta-twilio okta-twilio ZzYyXx".to_owned() };
+    fresh.world.okta.change(|org| {
+        org.roles.push(other("cr0other"));
+        org.resource_sets.push(other("iamother"));
+    });
+    assert_done(&fresh.world.run(&SETUP));
+    fresh.world.okta.change(|org| assert_eq!(counts(org), [1, 1, 1, 1, 2, 2]));
+    assert_done(&fresh.world.run(&["teardown", "--yes"]));
+    fresh.world.okta.change(|org| {
+        assert_eq!((org.roles[0].id.as_str(), org.resource_sets[0].id.as_str()), ("cr0other", "iamother"));
+        assert_eq!(counts(org), [0, 0, 0, 0, 1, 1]);
+    });
 }

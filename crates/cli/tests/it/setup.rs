@@ -183,23 +183,6 @@ fn a_second_run_changes_nothing() {
 }
 
 #[test]
-fn hooks_can_be_at_another_url_than_that_of_the_stack() {
-    let fresh = Fresh::start();
-    let (_, events) = fresh.world.aws.change(|account| {
-        let outputs = &account.stack.as_ref().unwrap().outputs;
-        (outputs["TelephonyUrl"].clone(), outputs["EventsUrl"].clone())
-    });
-    let given = ["--telephony-url", "https://codes.example.com/telephony", "--events-url", &events];
-    assert_done(&fresh.world.run(&[&SETUP[..], &given].concat()));
-    let uri = fresh.world.okta.change(|org| org.inline_hooks[0].channel.uri.clone());
-    assert_eq!(uri, "https://codes.example.com/telephony");
-    let (_, plan) = fresh.world.run_json(&[&["setup", "--plan"][..], &given].concat());
-    assert!(plan["lines"].as_array().unwrap().iter().all(|line| line["action"] == "keep"), "{plan}");
-    let output = fresh.world.run(&[&SETUP[..], &["--telephony-url", "codes"]].concat());
-    assert_eq!(output.status, 2, "{}", output.stderr);
-}
-
-#[test]
 fn it_uses_the_printed_permissions_only() {
     let fresh = Fresh::start();
     fresh.other_hook();

@@ -197,3 +197,17 @@ fn it_removes_what_a_killed_setup_has_left() {
     let requests = ends_at_each_request(among_others, &SETUP, kill, assert_removes);
     assert!(requests > 30, "{requests}");
 }
+
+#[test]
+fn a_service_that_was_adopted_stays_whatever_a_tag_announces() {
+    let fresh = Fresh::start();
+    // A first run was refused, and a person has made the service by hand.
+    fresh.world.twilio.change(|account| account.refuses_after = Some(1));
+    assert_eq!(fresh.world.run(&SETUP).status, 2);
+    fresh.world.twilio.change(|account| account.refuses_after = None);
+    let service = Service { friendly_name: "Example".to_owned(), ..Service::default() };
+    fresh.world.twilio.change(|account| account.services.insert(SERVICE.to_owned(), service));
+    assert_done(&fresh.world.run(&["setup", "--adopt", SERVICE, "--yes"]));
+    assert_done(&fresh.world.run(&["teardown", "--yes"]));
+    assert_eq!(fresh.counts(), [1, 0, 0, 0]);
+}

@@ -22,6 +22,9 @@ use crate::{
     time::pauses::Pauses,
 };
 
+/// Maximum size of a response body. A page of DynamoDB has up to 1 MB of items, and more as JSON.
+const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
+
 /// The pause before a retry.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -97,7 +100,9 @@ impl JsonApi {
     async fn attempt(&self, operation: &str, body: Bytes, timeout: Duration) -> Result<Bytes, AwsFailure> {
         let request = self.request(operation, body).await?;
         let request = reqwest::RequestBuilder::from_parts(self.http.clone(), request);
-        let response = http_client::call(request, timeout).await.map_err(|_call_error| AwsFailure::Unavailable)?;
+        let response = http_client::call_up_to(MAX_RESPONSE_BYTES, request, timeout)
+            .await
+            .map_err(|_call_error| AwsFailure::Unavailable)?;
         if response.status.is_success() {
             response.body.ok_or(AwsFailure::Unavailable)
         } else {
@@ -138,15 +143,20 @@ fn regional_endpoint(service: Service, region: &Region, sdk: &SdkConfig) -> Stri
     let (name, region) = (service.name, region.as_ref());
     // In GovCloud, the ordinary endpoint is the FIPS endpoint.
     let is_fips = sdk.use_fips() == Some(true) && !region.starts_with("us-gov-");
-    let suffix = match (sdk.use_dual_stack() == Some(true), region.split('-').next()) {
+    let suffix = dns_suffix(region, sdk.use_dual_stack() == Some(true));
+    format!("https://{name}{}.{region}.{suffix}/", if is_fips { "-fips" } else { "" })
+}
+
+/// The end of an endpoint's name, which depends on the partition of the region.
+pub fn dns_suffix(region: &str, is_dual_stack: bool) -> &'static str {
+    match (is_dual_stack, region.split('-').next()) {
         (false, Some("cn")) => "amazonaws.com.cn",
         (true, Some("cn")) => "api.amazonwebservices.com.cn",
         (false, Some("eusc")) => "amazonaws.eu",
         (true, Some("eusc")) => "api.amazonwebservices.eu",
         (false, _) => "amazonaws.com",
         (true, _) => "api.aws",
-    };
-    format!("https://{name}{}.{region}.{suffix}/", if is_fips { "-fips" } else { "" })
+    }
 }
 
 /// Reads the error code, which is in a header or in the body. The text of the service is dropped.

@@ -424,7 +424,7 @@ impl SendsTable {
             #[serde(rename = "Items")]
             items: Vec<Item>,
         }
-        // One page is enough: the items of a user within 15 minutes are far below 1 MB.
+        // One page is enough: it has some thousand items, and DynamoDB deletes expired ones within days.
         let query = Query {
             table_name: &self.name,
             consistent_read: true,
