@@ -163,6 +163,13 @@ pub enum PrivateValue {
 }
 
 impl PrivateValue {
+    /// A value of unknown kind. A few digits are a code, which can stand in a random id by chance: a test run has thousands
+    /// of those.
+    pub fn of(value: &str) -> Self {
+        let is_code = value.len() <= 8 && value.bytes().all(|byte| byte.is_ascii_digit());
+        if is_code { Self::Code(value.to_owned()) } else { Self::Text("value", value.to_owned()) }
+    }
+
     /// The kind of value.
     pub fn kind(&self) -> &'static str {
         match self {
