@@ -163,8 +163,8 @@ pub enum PrivateValue {
 }
 
 impl PrivateValue {
-    /// A value of unknown kind. A few digits are a code, which can stand in a random id by chance: a test run has thousands
-    /// of those.
+    /// A value whose kind is not given. A few digits are a code. The functions print thousands of random ids in a run of
+    /// all tests, and one of them can hold these digits by chance.
     pub fn of(value: &str) -> Self {
         let is_code = value.len() <= 8 && value.bytes().all(|byte| byte.is_ascii_digit());
         if is_code { Self::Code(value.to_owned()) } else { Self::Text("value", value.to_owned()) }

@@ -69,6 +69,10 @@ impl State {
         let fields = OktaFields::read(context.aws, &source.config.secret_id).await?;
         let app = app(context.okta()?, &context.stack, memory).await?;
         let Some(app) = app else {
+            // An app of ours that was deleted by hand leaves credentials that no app stands behind.
+            let remembered = memory.made(Thing::ServiceApp).map(SafeId::as_str);
+            let is_orphaned = remembered.is_some() && fields.client_id.as_deref() == remembered;
+            let fields = if is_orphaned { OktaFields::default() } else { fields };
             let (has_scope, has_role) = (false, false);
             return Ok(Self { fields, app: None, is_stored: false, has_scope, has_role, orphans: 0 });
         };
@@ -82,14 +86,14 @@ impl State {
         Ok(Self { fields, app: Some(app), is_stored, has_scope, has_role, orphans })
     }
 
-    /// Whether everything of the app is there, so that only a use can show whether it works.
-    pub(super) fn is_whole(&self) -> bool {
-        self.is_stored && self.has_scope && self.has_role
-    }
-
     /// Whether the credentials in the secret are of somebody else.
     fn is_foreign(&self) -> bool {
         self.app.is_none() && self.fields.is_usable
+    }
+
+    /// Whether everything of the app is there, so that only a use can show whether it works.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_stored && self.has_scope && self.has_role
     }
 
     /// What a run that was broken off has made, with its id.
@@ -254,6 +258,11 @@ impl Left {
         let role = named_left(Iam::Role, Thing::Role, okta, stack, memory).await?;
         let resource_set = named_left(Iam::ResourceSet, Thing::ResourceSet, okta, stack, memory).await?;
         Ok(Self { app, is_stored, role, resource_set })
+    }
+
+    /// Whether the app is still there.
+    pub(super) fn has_app(&self) -> bool {
+        self.app.is_some()
     }
 
     /// Adds a line for each of them.

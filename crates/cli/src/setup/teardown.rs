@@ -34,9 +34,6 @@ use crate::{
 const CLOSING: Closing =
     Closing { nothing: "Nothing that setup has made is left.", applied: "Removed, and read again." };
 
-/// The tags of the things that this command removes.
-const THINGS: [Thing; 11] = Thing::ALL;
-
 /// The options of `teardown`.
 #[derive(Debug, Args)]
 #[command(
@@ -81,6 +78,8 @@ struct State {
     service: Option<Sid>,
     /// The service of the functions, if setup did not create it.
     foreign_service: Option<Sid>,
+    /// What the tags remember and is not there.
+    missing: Vec<SafeId>,
     has_tags: bool,
 }
 
@@ -113,6 +112,15 @@ impl State {
         if secret.service.is_some() && secret.service == remembered {
             secret_fields.push("verify_service_sid");
         }
+        let is_there = [
+            (Thing::TelephonyHook, telephony_hook.is_some()),
+            (Thing::EventHook, event_hook.is_some()),
+            (Thing::ServiceApp, service_app.has_app()),
+            (Thing::TwilioKey, !keys.is_empty()),
+            (Thing::VerifyService, own_service.is_some()),
+        ];
+        let missing = is_there.into_iter().filter(|(_, is_there)| !is_there);
+        let missing = missing.filter_map(|(thing, _)| memory.made(thing).cloned()).collect();
         Ok(Self {
             telephony_hook,
             connections: if context.reactivates && has_place { connections } else { Vec::new() },
@@ -123,7 +131,8 @@ impl State {
             keys,
             foreign_service: secret.service.filter(|service| Some(service) != remembered.as_ref()),
             service: own_service,
-            has_tags: THINGS.iter().any(|thing| memory.get(*thing).is_some()),
+            missing,
+            has_tags: Thing::ALL.iter().any(|thing| memory.get(*thing).is_some()),
         })
     }
 
@@ -158,6 +167,10 @@ impl State {
         if let Some(service) = &self.foreign_service {
             let what = format!("Verify service {}, which setup did not create", service.as_str());
             plan.add(Step::VerifyService, Action::Keep, what);
+        }
+        for id in &self.missing {
+            let what = format!("{id}, which is not there: deleted already, or in another org or account than this one");
+            plan.add(Step::Memory, Action::Keep, what);
         }
         if self.has_tags {
             plan.add(Step::Memory, Action::Delete, "tags of the hooks secret: what setup has made");
@@ -204,7 +217,7 @@ impl State {
             context.twilio.delete_service(service).await.map_err(SetupError::from)?;
             interrupts.check().await?;
         }
-        if self.has_tags { memory::forget(aws, stack, &THINGS).await } else { Ok(()) }
+        if self.has_tags { memory::forget(aws, stack, &Thing::ALL).await } else { Ok(()) }
     }
 }
 

@@ -309,3 +309,12 @@ fn the_role_of_another_stack_with_the_same_name_is_not_touched() {
         assert_eq!(counts(org), [0, 0, 0, 0, 1, 1]);
     });
 }
+
+#[test]
+fn an_app_that_was_deleted_by_hand_is_made_again() {
+    let fresh = fresh();
+    assert_done(&fresh.world.run(&SETUP));
+    fresh.world.okta.change(|org| org.apps.clear());
+    assert_done(&fresh.world.run(&["setup", "--yes"]));
+    assert_whole(&fresh, "after the app was deleted");
+}

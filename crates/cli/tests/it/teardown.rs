@@ -211,3 +211,14 @@ fn a_service_that_was_adopted_stays_whatever_a_tag_announces() {
     assert_done(&fresh.world.run(&["teardown", "--yes"]));
     assert_eq!(fresh.counts(), [1, 0, 0, 0]);
 }
+
+#[test]
+fn what_is_not_in_this_org_is_named_before_its_tag_goes() {
+    let fresh = Fresh::start();
+    assert_done(&fresh.world.run(&SETUP));
+    let hook = fresh.world.okta.change(|org| org.inline_hooks.remove(0).id);
+    let output = fresh.world.run(&["teardown", "--plan"]);
+    assert!(output.stdout.contains(&format!("keep         {hook}, which is not there")), "{}", output.stdout);
+    assert_done(&fresh.world.run(&TEARDOWN));
+    assert_eq!((fresh.counts(), fresh.tags().len()), ([0; 4], 0));
+}
