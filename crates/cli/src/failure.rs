@@ -53,6 +53,8 @@ pub(crate) enum Failure {
     Setup(#[from] SetupError),
     #[error(transparent)]
     Explain(#[from] ExplainError),
+    #[error("there is no terminal to ask: give --yes to apply the plan, or --plan to see it")]
+    NotConfirmed,
     #[error("standard output cannot be written")]
     Output,
 }

@@ -11,6 +11,7 @@ mod manual;
 mod okta;
 mod pause;
 mod permissions;
+mod plan;
 mod redrive;
 mod report;
 mod rotate;

@@ -38,6 +38,14 @@ impl Hook {
             Self::Event => "event-hook",
         }
     }
+
+    /// The output of the stack with the URL of the function.
+    pub(crate) fn url_output(self) -> &'static str {
+        match self {
+            Self::Telephony => "TelephonyUrl",
+            Self::Event => "EventsUrl",
+        }
+    }
 }
 
 /// A stack that exists.

@@ -1,10 +1,9 @@
 //! Okta's side of a call: its secret, and its request.
 
 use http::{HeaderName, HeaderValue};
-use okta_twilio::{config::Variables, hooks::auth::AuthMode, secrets::HooksSecret, time::clock::Timestamp};
+use okta_twilio::{config::Variables, hooks::auth::AuthMode, secrets::caller_secrets, time::clock::Timestamp};
 use reqwest::RequestBuilder;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::{doctor::facts::Facts, stack::Hook};
@@ -30,10 +29,13 @@ impl Caller {
         }
         let header = variables.optional("AUTH_HEADER").unwrap_or_else(|| "auth_secret".to_owned());
         let header = HeaderName::try_from(header).map_err(|_no_name| "AUTH_HEADER is no name of a header")?;
-        let (Some(Ok(secret)), Ok(Some(text))) = (facts.hooks_secret(), &facts.hooks_text) else {
+        let (Some(Ok(_)), Ok(Some(text))) = (facts.hooks_secret(), &facts.hooks_text) else {
             return Err("the hooks secret cannot be used");
         };
-        let secret = first_secret(text, &secret).ok_or("the hooks secret has no secret of a caller")?;
+        let secret = caller_secrets(text).ok().and_then(|secrets| secrets.into_iter().next());
+        let secret = secret.and_then(|secret| HeaderValue::try_from(secret.expose_secret()).ok());
+        let mut secret = secret.ok_or("the hooks secret has no secret of a caller that fits into a header")?;
+        secret.set_sensitive(true);
         Ok(Self { header, secret })
     }
 
@@ -41,29 +43,6 @@ impl Caller {
     pub(super) fn authenticate(&self, request: RequestBuilder) -> RequestBuilder {
         request.header(self.header.clone(), self.secret.clone()).header("content-type", "application/json")
     }
-}
-
-fn first_secret(text: &SecretString, secret: &HooksSecret) -> Option<HeaderValue> {
-    #[derive(Deserialize)]
-    struct Fields {
-        auth_secret: Texts,
-    }
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Texts {
-        Several(Vec<SecretString>),
-        One(SecretString),
-    }
-    let fields: Fields = serde_json::from_str(text.expose_secret()).ok()?;
-    let texts = match fields.auth_secret {
-        Texts::Several(texts) => texts,
-        // The console of Secrets Manager stores only texts, so an array can be inside a text.
-        Texts::One(text) => serde_json::from_str(text.expose_secret()).unwrap_or_else(|_one_secret| vec![text]),
-    };
-    let usable = texts.iter().map(|text| text.expose_secret().trim()).find(|text| secret.accepts(text.as_bytes()))?;
-    let mut value = HeaderValue::try_from(usable).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 /// A request for a code, as Okta makes it.

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use crate::{
     aws::{Aws, AwsError, lambda::FunctionConfiguration, secrets_manager, sts},
     environment::Environment,
+    setup::memory::Memory,
     stack::{Hook, Stack},
 };
 
@@ -25,6 +26,8 @@ pub(crate) struct Facts {
     pub(crate) hooks_text: Result<Option<SecretString>, AwsError>,
     /// The text of the Okta secret.
     pub(crate) okta_text: Result<Option<SecretString>, AwsError>,
+    /// What `setup` has remembered, if that can be read.
+    memory: Memory,
 }
 
 impl Facts {
@@ -38,16 +41,25 @@ impl Facts {
         let stack = Stack::find(aws, &environment.stack_name).await;
         let Ok(Some(known)) = &stack else {
             let (telephony, event, hooks_text, okta_text) = (Ok(None), Ok(None), Ok(None), Ok(None));
-            return Self { account, stack, telephony, event, hooks_text, okta_text };
+            return Self { account, stack, telephony, event, hooks_text, okta_text, memory: Memory::default() };
         };
         let telephony = known.function(aws, Hook::Telephony).await;
         let event = known.function(aws, Hook::Event).await;
         let hooks_text = hooks_text(aws, known).await;
-        let mut facts = Self { account, stack, telephony, event, hooks_text, okta_text: Ok(None) };
+        let memory = Memory::default();
+        let mut facts = Self { account, stack, telephony, event, hooks_text, okta_text: Ok(None), memory };
         if let Some(id) = facts.variable("OKTA_SECRET_ID") {
             facts.okta_text = secrets_manager::value(aws, &id).await;
         }
         facts
+    }
+
+    /// Reads what `setup` remembers. Without the right to do so, a URL that it was given is not known, and the stack's
+    /// is compared.
+    pub(super) async fn remember(&mut self, environment: &Environment) {
+        if let (Ok(aws), Ok(Some(stack))) = (&environment.aws, &self.stack) {
+            self.memory = Memory::read(aws, stack).await.unwrap_or_default();
+        }
     }
 
     fn unreadable(error: &AwsError) -> Self {
@@ -58,12 +70,13 @@ impl Facts {
             event: Err(error.clone()),
             hooks_text: Err(error.clone()),
             okta_text: Err(error.clone()),
+            memory: Memory::default(),
         }
     }
 
-    /// The value of an output of the stack.
-    pub(crate) fn output(&self, name: &str) -> Option<&str> {
-        self.stack.as_ref().ok()?.as_ref()?.output(name)
+    /// Where Okta finds a function: at the stack's URL, or at another one that `setup` was given.
+    pub(crate) fn url(&self, hook: Hook) -> Option<&str> {
+        self.memory.url(self.stack.as_ref().ok()?.as_ref()?, hook)
     }
 
     /// The configuration of a function, if the stack has it and it could be read.

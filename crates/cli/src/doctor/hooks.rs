@@ -61,8 +61,7 @@ struct Urls<'a> {
 
 impl<'a> Urls<'a> {
     fn of(facts: &'a Facts) -> Self {
-        let output = |name| facts.stack.as_ref().ok()?.as_ref()?.output(name);
-        Self { telephony: output("TelephonyUrl"), events: output("EventsUrl") }
+        Self { telephony: facts.url(Hook::Telephony), events: facts.url(Hook::Event) }
     }
 
     fn all(&self) -> impl Iterator<Item = (Hook, &'a str)> {
@@ -220,7 +219,7 @@ pub(super) async fn through_okta(
     if !report.includes(check) {
         return;
     }
-    let (Some(url), Ok(aws)) = (facts.output("TelephonyUrl"), environment.aws()) else {
+    let (Some(url), Ok(aws)) = (facts.url(Hook::Telephony), environment.aws()) else {
         return report.skip(check, "the stack could not be read, or has no telephony-hook");
     };
     let hooks = match okta.telephony_hooks().await {

@@ -98,7 +98,8 @@ pub(crate) async fn run(
     let mut report = Report::new(|check| options.includes(check));
     let wait = Duration::from_secs(options.wait);
     terminal.progress("Reading the stack");
-    let facts = Facts::gather(environment).await;
+    let mut facts = Facts::gather(environment).await;
+    facts.remember(environment).await;
     aws::check(&facts, environment, &mut report).await;
     terminal.progress("Reading Twilio");
     twilio::check(&facts, environment, &mut report).await;

@@ -178,7 +178,7 @@ fn unreadable(check: Check, error: &OktaError, report: &mut Report<'_>) {
 }
 
 async fn telephony(okta: &Okta, facts: &Facts, report: &mut Report<'_>) {
-    let url = facts.output("TelephonyUrl");
+    let url = facts.url(Hook::Telephony);
     let hooks = okta.telephony_hooks().await;
     let (Some(url), Ok(hooks)) = (url, &hooks) else {
         for check in [Check::TelephonyHook, Check::OnlyOneHook] {
@@ -259,7 +259,7 @@ async fn only_one(okta: &Okta, others: &[&InlineHook], report: &mut Report<'_>) 
 }
 
 async fn events(okta: &Okta, facts: &Facts, report: &mut Report<'_>) {
-    let url = facts.output("EventsUrl");
+    let url = facts.url(Hook::Event);
     let hooks = okta.event_hooks().await;
     let (Some(url), Ok(hooks)) = (url, &hooks) else {
         for check in [Check::EventHook, Check::EventFilter] {

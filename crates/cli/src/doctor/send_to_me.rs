@@ -88,8 +88,8 @@ impl<'a> Circle<'a> {
             http: &environment.http,
             aws: environment.aws.as_ref().map_err(|_no_credentials| UNREADABLE)?,
             clock,
-            telephony: facts.output("TelephonyUrl").ok_or(UNREADABLE)?,
-            events: facts.output("EventsUrl"),
+            telephony: facts.url(Hook::Telephony).ok_or(UNREADABLE)?,
+            events: facts.url(Hook::Event),
             caller: Caller::of(facts)?,
             user_id: format!("00udoctor{}", clock.now().as_millis()),
         })

@@ -4,7 +4,10 @@
 //! to Okta. The second run gives it to Okta again, since Okta shows it to nobody, and then removes the old one. So it is
 //! safe wherever the first run has ended.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use okta_twilio::{config::Variables, hooks::auth::AuthMode, id::SafeId, reason::Reason, time::clock::Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -12,7 +15,6 @@ use serde_json::Value;
 
 use super::{
     Context, RotateError, RotateOptions,
-    plan::{Action, Plan},
     secret::{SHORT, Stored},
 };
 use crate::{
@@ -23,16 +25,14 @@ use crate::{
     doctor::caller::CodeRequest,
     failure::Failure,
     okta::{Okta, OktaError, hooks::Status, token_of_environment},
-    setup::{self, interrupts::Interrupts},
+    plan::{Action, Answer, Closing, Plan, Step},
+    setup::{self, interrupts::Interrupts, memory::Memory},
+    stack::Hook,
 };
 
 /// Okta sends a request again if the first one got no answer within 3 s. After this time it has sent the last one with
 /// the secret that it had before.
 const IN_FLIGHT: Duration = Duration::from_secs(10);
-
-/// Okta asks a hook for its challenge within 3 s. A function that starts can take longer, and the next try succeeds.
-const VERIFICATION_TRIES: usize = 3;
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// How far this machine's clock may be off while the hook's log is searched.
 const CLOCK_MARGIN_MS: i64 = 5 * 60 * 1_000;
@@ -42,8 +42,10 @@ const LOG_WAIT: Duration = Duration::from_secs(60);
 const LOG_PAUSE: Duration = Duration::from_secs(2);
 
 const NEXT: &str = "Both secrets are accepted. When codes go out as before: `okta-twilio rotate caller --finish`.";
-const DONE: &str = "Only the new secret is accepted.";
-const NOTHING: &str = "There is nothing to finish: one secret is accepted.";
+const CLOSING: Closing = Closing {
+    nothing: "There is nothing to finish: one secret is accepted.",
+    applied: "Only the new secret is accepted.",
+};
 
 /// The hooks at Okta.
 struct Hooks {
@@ -53,36 +55,40 @@ struct Hooks {
     events: Option<SafeId>,
 }
 
-/// The first run. Returns whether the plan was applied or nothing had to be done.
+/// The first run. Returns the status of the command.
 ///
 /// # Errors
 /// Fails if a step fails. Both secrets are accepted then, and the next run continues.
-pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Result<bool, Failure> {
+pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Result<ExitCode, Failure> {
     let hooks = Hooks::read(context).await?;
     let mut stored = Stored::read(context.aws, &context.stack).await?;
     let mut secrets = stored.callers()?;
     let is_new = secrets.len() == 1;
     let full = context.ttl * 2;
     let wait = if is_new { full } else { stored.wait(context.ttl)? };
-    let mut plan = Plan::new(NEXT);
+    let mut plan = Plan::new(Closing { nothing: NEXT, applied: NEXT });
     if is_new {
-        plan.add(Action::Create, "a second secret of the caller in the hooks secret, before the one in use");
+        plan.add(
+            Step::CallerSecret,
+            Action::Create,
+            "a second secret of the caller in the hooks secret, before the one in use",
+        );
     } else {
-        plan.add(Action::Keep, "the newest secret of a rotation that is not finished");
+        plan.add(Step::CallerSecret, Action::Keep, "the newest secret of a rotation that is not finished");
     }
     if !wait.is_zero() {
         let seconds = wait.as_millis().div_ceil(1_000);
         plan.add(
+            Step::Pause,
             Action::Wait,
             format!("{seconds} s, until every function accepts it. You can stop and run this again"),
         );
     }
     hooks.plan(&mut plan);
-    plan.add(Action::Keep, "the old secret, until --finish");
-    match context.confirm(&plan, options)? {
-        None => return Ok(true),
-        Some(false) => return Ok(false),
-        Some(true) => {}
+    plan.add(Step::CallerSecret, Action::Keep, "the old secret, until --finish");
+    match context.confirm(&plan, &options.decision)? {
+        Answer::Yes => {}
+        other => return Ok(other.exit_code()),
     }
     if is_new {
         context.terminal.progress("Storing a new secret next to the old one");
@@ -95,39 +101,41 @@ pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Res
     // Ctrl-C must not leave the event hook unverified.
     let _interrupts = Interrupts::start()?;
     hooks.hand_over(newest, context).await?;
-    plan.print(context.terminal, true)?;
-    Ok(true)
+    context.print(&plan)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// The second run. Returns whether the plan was applied or nothing had to be done.
+/// The second run. Returns the status of the command.
 ///
 /// # Errors
 /// Fails if it is too early or a step fails. Both secrets are accepted then.
-pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Result<bool, Failure> {
+pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Result<ExitCode, Failure> {
     let stored = Stored::read(context.aws, &context.stack).await?;
     let secrets = stored.callers()?;
     let Some((newest, old)) = secrets.split_first().filter(|(_, old)| !old.is_empty()) else {
-        let mut plan = Plan::new(NOTHING);
-        plan.add(Action::Keep, "the secret of the caller");
-        plan.print(context.terminal, false)?;
-        return Ok(true);
+        let mut plan = Plan::new(CLOSING);
+        plan.add(Step::CallerSecret, Action::Keep, "the secret of the caller");
+        return Ok(context.confirm(&plan, &options.decision)?.exit_code());
     };
     let hooks = Hooks::read(context).await?;
     let wait = stored.wait(context.ttl)?;
-    if wait > SHORT && !options.plan {
+    if wait > SHORT && !options.decision.plan {
         return Err(RotateError::TooEarly(wait.as_secs() + 1).into());
     }
-    let mut plan = Plan::new(DONE);
+    let mut plan = Plan::new(CLOSING);
     if !wait.is_zero() {
-        plan.add(Action::Wait, format!("{} s, until every function accepts the new secret", wait.as_secs() + 1));
+        plan.add(
+            Step::Pause,
+            Action::Wait,
+            format!("{} s, until every function accepts the new secret", wait.as_secs() + 1),
+        );
     }
     hooks.plan(&mut plan);
     let old = if old.len() == 1 { "the old secret".to_owned() } else { format!("{} old secrets", old.len()) };
-    plan.add(Action::Delete, format!("{old} in the hooks secret"));
-    match context.confirm(&plan, options)? {
-        None => return Ok(true),
-        Some(false) => return Ok(false),
-        Some(true) => {}
+    plan.add(Step::CallerSecret, Action::Delete, format!("{old} in the hooks secret"));
+    match context.confirm(&plan, &options.decision)? {
+        Answer::Yes => {}
+        other => return Ok(other.exit_code()),
     }
     let mut interrupts = Interrupts::start()?;
     context.wait(wait, "Until every function accepts the new secret").await;
@@ -138,8 +146,8 @@ pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Re
     context.terminal.progress("Removing the old secret");
     let newest = Value::from(newest.expose_secret());
     stored.replace(context.aws, &[("auth_secret", Some(newest))]).await?;
-    plan.print(context.terminal, true)?;
-    Ok(true)
+    context.print(&plan)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Hooks {
@@ -159,13 +167,17 @@ impl Hooks {
         let okta = token.and_then(|token| Okta::new(&context.environment.http, &api, &token));
         let okta = okta.ok_or(RotateError::NoOktaToken)?;
         context.terminal.progress("Reading Okta");
-        let url = context.output("TelephonyUrl")?;
+        let memory = Memory::read(context.aws, &context.stack).await?;
+        let url = |hook: Hook| {
+            memory.url(&context.stack, hook).ok_or_else(|| Failure::from(RotateError::NoOutput(hook.url_output())))
+        };
+        let telephony_url = url(Hook::Telephony)?;
         let all = okta.telephony_hooks().await.map_err(RotateError::from)?;
-        let ours = all.into_iter().find(|hook| hook.channel.is_at(url) && hook.status == Status::Active);
+        let ours = all.into_iter().find(|hook| hook.channel.is_at(telephony_url) && hook.status == Status::Active);
         let telephony = ours.ok_or(RotateError::NoHook("telephony-hook"))?.id;
         let mut events = None;
         if context.event.is_some() {
-            let url = context.output("EventsUrl")?;
+            let url = url(Hook::Event)?;
             let all = okta.event_hooks().await.map_err(RotateError::from)?;
             let ours = all.into_iter().find(|hook| hook.channel.is_at(url) && hook.status == Status::Active);
             events = Some(ours.ok_or(RotateError::NoHook("event-hook"))?.id);
@@ -174,9 +186,17 @@ impl Hooks {
     }
 
     fn plan(&self, plan: &mut Plan) {
-        plan.add(Action::Change, "the secret of the telephony hook in Okta, proved by a request that sends no code");
+        plan.add(
+            Step::TelephonyHook,
+            Action::Change,
+            "the secret of the telephony hook in Okta, proved by a request that sends no code",
+        );
         if self.events.is_some() {
-            plan.add(Action::Change, "the secret of the event hook in Okta, which Okta then verifies again");
+            plan.add(
+                Step::EventHook,
+                Action::Change,
+                "the secret of the event hook in Okta, which Okta then verifies again",
+            );
         }
     }
 
@@ -187,24 +207,12 @@ impl Hooks {
         if let Some(events) = &self.events {
             self.okta.set_event_secret(events, secret).await.map_err(RotateError::from)?;
             // Until it is verified, Okta delivers no events.
-            self.verify(events).await?;
+            if !self.okta.verify_event_hook(events).await.map_err(RotateError::from)? {
+                return Err(RotateError::NotVerified.into());
+            }
         }
         context.terminal.progress("Waiting for Okta's request in the hook's log");
         self.prove(context).await
-    }
-
-    async fn verify(&self, events: &SafeId) -> Result<(), RotateError> {
-        for attempt in 1..=VERIFICATION_TRIES {
-            match self.okta.verify_event_hook(events).await {
-                Ok(hook) if hook.is_verified() => return Ok(()),
-                Ok(_) | Err(OktaError::Refused { status: 400, .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-            if attempt < VERIFICATION_TRIES {
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-        Err(RotateError::NotVerified)
     }
 
     /// Has Okta call the telephony hook with an expired code, which is never sent. The hook's log shows whether it got it.

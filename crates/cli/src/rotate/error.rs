@@ -50,6 +50,4 @@ pub(crate) enum RotateError {
     UnknownKey,
     #[error("Twilio's response has no usable sid")]
     NoSid,
-    #[error("there is no terminal to ask: give --yes to apply the plan, or --plan to see it")]
-    NotConfirmed,
 }

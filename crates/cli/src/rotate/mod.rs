@@ -7,11 +7,11 @@
 mod caller;
 mod error;
 mod okta_key;
-mod plan;
 mod secret;
 mod twilio_key;
 
 use std::{
+    collections::BTreeMap,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -20,11 +20,11 @@ use clap::{Args, ValueEnum};
 use okta_twilio::config::{CommonConfig, Variables};
 
 pub(crate) use self::error::RotateError;
-use self::plan::Plan;
 use crate::{
     aws::{Aws, lambda::FunctionConfiguration},
     environment::Environment,
     failure::Failure,
+    plan::{Answer, Decision, Plan},
     stack::{Hook, Stack},
     terminal::Terminal,
 };
@@ -42,12 +42,8 @@ pub(crate) struct RotateOptions {
     /// Remove the old secret, once every function has read the new one
     #[arg(long)]
     finish: bool,
-    /// Print the plan, and change nothing
-    #[arg(long)]
-    plan: bool,
-    /// Do not ask before the plan is applied
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    decision: Decision,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -74,22 +70,13 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn output(&self, name: &'static str) -> Result<&str, RotateError> {
-        self.stack.output(name).ok_or(RotateError::NoOutput(name))
+    fn confirm(&self, plan: &Plan, decision: &Decision) -> Result<Answer, Failure> {
+        plan.confirm(decision, "Apply this plan?", &BTreeMap::new(), self.terminal)
     }
 
-    /// Whether to apply the plan. `None` if the command ends here with success.
-    fn confirm(&self, plan: &Plan, options: &RotateOptions) -> Result<Option<bool>, Failure> {
-        if options.plan || plan.is_done() {
-            plan.print(self.terminal, false)?;
-            return Ok(None);
-        }
-        if options.yes {
-            return Ok(Some(true));
-        }
-        plan.print(self.terminal, false)?;
-        let answer = self.terminal.confirm("Apply this plan?").ok_or(RotateError::NotConfirmed)?;
-        Ok(Some(answer))
+    /// Prints what was done.
+    fn print(&self, plan: &Plan) -> Result<(), Failure> {
+        plan.print(self.terminal, true, &BTreeMap::new())
     }
 
     /// Waits, and says how long it still takes.
@@ -120,15 +107,14 @@ pub(crate) async fn run(
     let ttl = [Some(&telephony), event.as_ref()].into_iter().flatten().map(secret_ttl);
     let ttl = ttl.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or_default();
     let context = Context { environment, aws, stack, telephony, event, ttl, terminal };
-    let is_applied = match (options.what, options.finish) {
-        (What::Caller, false) => caller::begin(&context, options).await?,
-        (What::Caller, true) => caller::finish(&context, options).await?,
-        (What::TwilioKey, false) => twilio_key::begin(&context, options).await?,
-        (What::TwilioKey, true) => twilio_key::finish(&context, options).await?,
-        (What::OktaKey, false) => okta_key::begin(&context, options).await?,
-        (What::OktaKey, true) => okta_key::finish(&context, options).await?,
-    };
-    Ok(if is_applied { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    match (options.what, options.finish) {
+        (What::Caller, false) => caller::begin(&context, options).await,
+        (What::Caller, true) => caller::finish(&context, options).await,
+        (What::TwilioKey, false) => twilio_key::begin(&context, options).await,
+        (What::TwilioKey, true) => twilio_key::finish(&context, options).await,
+        (What::OktaKey, false) => okta_key::begin(&context, options).await,
+        (What::OktaKey, true) => okta_key::finish(&context, options).await,
+    }
 }
 
 fn secret_ttl(function: &FunctionConfiguration) -> Result<Duration, Failure> {

@@ -2,13 +2,12 @@
 //!
 //! The id of a new key says which key it replaces, so Okta and the Okta secret themselves say where a rotation stands.
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use okta_twilio::{config::Variables, id::SafeId, okta::client::OktaConfig};
 
 use super::{
     Context, RotateError, RotateOptions,
-    plan::{Action, Plan},
     secret::{self, SHORT},
 };
 use crate::{
@@ -19,6 +18,7 @@ use crate::{
         apps::{App, AppKey},
         token_of_environment,
     },
+    plan::{Action, Answer, Closing, Plan, Step},
     setup::{
         interrupts::Interrupts,
         okta_secret::{self, OktaFields},
@@ -44,26 +44,25 @@ struct State {
     age: Option<Duration>,
 }
 
-/// The first run. Returns whether the plan was applied or nothing had to be done.
+/// The first run. Returns the status of the command.
 ///
 /// # Errors
 /// Fails if a step fails. The old key is valid then, and the next run continues.
-pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Result<bool, Failure> {
+pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Result<ExitCode, Failure> {
     let state = State::read(context).await?;
-    let mut plan = Plan::new(NEXT);
+    let mut plan = Plan::new(Closing { nothing: NEXT, applied: NEXT });
     let is_new = state.replaced.is_none();
     if is_new {
-        plan.add(Action::Create, "key of the service app");
-        plan.add(Action::Change, "the key in the Okta secret; then users are read with it");
-        plan.add(Action::Keep, "the old key, until --finish");
+        plan.add(Step::ServiceKey, Action::Create, "key of the service app");
+        plan.add(Step::ServiceKey, Action::Change, "the key in the Okta secret; then users are read with it");
+        plan.add(Step::ServiceKey, Action::Keep, "the old key, until --finish");
     } else {
-        plan.add(Action::Keep, "the key of a rotation that is not finished");
+        plan.add(Step::ServiceKey, Action::Keep, "the key of a rotation that is not finished");
     }
     state.plan_leftovers(&mut plan);
-    match context.confirm(&plan, options)? {
-        None => return Ok(true),
-        Some(false) => return Ok(false),
-        Some(true) => {}
+    match context.confirm(&plan, &options.decision)? {
+        Answer::Yes => {}
+        other => return Ok(other.exit_code()),
     }
     let mut interrupts = Interrupts::start()?;
     if is_new {
@@ -76,30 +75,29 @@ pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Res
         okta_secret::prove(&state.config, context.aws, context.environment).await?;
     }
     state.delete_leftovers(context).await?;
-    plan.print(context.terminal, true)?;
-    Ok(true)
+    context.print(&plan)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// The second run. Returns whether the plan was applied or nothing had to be done.
+/// The second run. Returns the status of the command.
 ///
 /// # Errors
 /// Fails if it is too early or a step fails. The old key is valid then.
-pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Result<bool, Failure> {
+pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Result<ExitCode, Failure> {
     let state = State::read(context).await?;
-    let mut plan = Plan::new(if state.replaced.is_some() { DONE } else { NOTHING });
+    let mut plan = Plan::new(Closing { nothing: NOTHING, applied: DONE });
     match &state.replaced {
-        Some(_) => plan.add(Action::Delete, "the old key of the service app"),
-        None => plan.add(Action::Keep, "the key of the service app"),
+        Some(_) => plan.add(Step::ServiceKey, Action::Delete, "the old key of the service app"),
+        None => plan.add(Step::ServiceKey, Action::Keep, "the key of the service app"),
     }
     state.plan_leftovers(&mut plan);
     let wait = secret::wait(context.ttl, state.age)?;
-    if state.replaced.is_some() && wait > SHORT && !options.plan {
+    if state.replaced.is_some() && wait > SHORT && !options.decision.plan {
         return Err(RotateError::TooEarly(wait.as_secs() + 1).into());
     }
-    match context.confirm(&plan, options)? {
-        None => return Ok(true),
-        Some(false) => return Ok(false),
-        Some(true) => {}
+    match context.confirm(&plan, &options.decision)? {
+        Answer::Yes => {}
+        other => return Ok(other.exit_code()),
     }
     if let Some(replaced) = &state.replaced {
         context.wait(wait, "Until event-hook uses the new key").await;
@@ -109,8 +107,8 @@ pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Re
         state.okta.delete_app_key(&state.app.id, replaced).await.map_err(RotateError::from)?;
     }
     state.delete_leftovers(context).await?;
-    plan.print(context.terminal, true)?;
-    Ok(true)
+    context.print(&plan)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl State {
@@ -146,7 +144,11 @@ impl State {
 
     fn plan_leftovers(&self, plan: &mut Plan) {
         if !self.leftovers.is_empty() {
-            plan.add(Action::Delete, "keys of the service app that a run has left which was broken off");
+            plan.add(
+                Step::OrphanServiceKey,
+                Action::Delete,
+                "keys of the service app that a run has left which was broken off",
+            );
         }
     }
 

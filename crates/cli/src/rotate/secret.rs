@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use okta_twilio::{json, secrets::HooksSecret};
+use okta_twilio::{json, secrets::caller_secrets};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -67,29 +67,7 @@ impl Stored {
     /// # Errors
     /// Fails if the functions could not use them.
     pub(super) fn callers(&self) -> Result<Vec<SecretString>, Failure> {
-        let text = self.text()?;
-        let fields = Fields::parse(&text).ok_or(Failure::HooksSecretUnreadable)?;
-        let list = |json: &str| match serde_json::from_str(json) {
-            Ok(Value::Array(secrets)) => {
-                secrets.into_iter().map(|secret| secret.as_str().map(|text| text.trim().to_owned())).collect()
-            }
-            _ => None::<Vec<String>>,
-        };
-        let json = fields.get("auth_secret").ok_or(Failure::HooksSecretUnusable)?.get();
-        let secrets = list(json).or_else(|| {
-            let text = serde_json::from_str::<String>(json).ok()?;
-            // The console of Secrets Manager stores only texts, so an array can be inside a text.
-            Some(list(&text).unwrap_or_else(|| vec![text.trim().to_owned()]))
-        });
-        let secrets = secrets.ok_or(Failure::HooksSecretUnusable)?;
-        // The functions' own parser decides, so that both mean the same.
-        let service = okta_twilio::id::Sid::parse(&format!("VA{:032}", 0), "VA");
-        let parsed = HooksSecret::read(&SecretString::from(text.into_owned()), service.as_ref());
-        let accepts_all = parsed.is_ok_and(|parsed| secrets.iter().all(|secret| parsed.accepts(secret.as_bytes())));
-        if !accepts_all || secrets.is_empty() {
-            return Err(Failure::HooksSecretUnusable);
-        }
-        Ok(secrets.into_iter().map(SecretString::from).collect())
+        caller_secrets(&self.version.text).map_err(|_secret_error| Failure::HooksSecretUnusable)
     }
 
     /// Stores new values of fields, or removes them. Every other field stays as it was written.

@@ -3,7 +3,7 @@
 //! The name of a new key says which key it replaces, and for which hooks secret. So Twilio itself remembers where a
 //! rotation stands, from the moment at which the key exists.
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use okta_twilio::{
     config::{CommonConfig, Variables},
@@ -15,11 +15,11 @@ use serde_json::Value;
 
 use super::{
     Context, RotateError, RotateOptions,
-    plan::{Action, Plan},
     secret::{SHORT, Stored},
 };
 use crate::{
     failure::Failure,
+    plan::{Action, Answer, Closing, Plan, Step},
     setup::{
         interrupts::Interrupts,
         memory::{self, Memory, Thing},
@@ -52,26 +52,29 @@ struct State {
     leftovers: Vec<Sid>,
 }
 
-/// The first run. Returns whether the plan was applied or nothing had to be done.
+/// The first run. Returns the status of the command.
 ///
 /// # Errors
 /// Fails if a step fails. The old key is valid then, and the next run continues.
-pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Result<bool, Failure> {
+pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Result<ExitCode, Failure> {
     let state = State::read(context).await?;
-    let mut plan = Plan::new(NEXT);
+    let mut plan = Plan::new(Closing { nothing: NEXT, applied: NEXT });
     let is_new = state.replaced.is_none();
     if is_new {
-        plan.add(Action::Create, "API key, restricted to what the functions need, proved before it is stored");
-        plan.add(Action::Change, "the key in the hooks secret");
-        plan.add(Action::Keep, format!("{}, until --finish", state.in_use.as_str()));
+        plan.add(
+            Step::Key,
+            Action::Create,
+            "API key, restricted to what the functions need, proved before it is stored",
+        );
+        plan.add(Step::Key, Action::Change, "the key in the hooks secret");
+        plan.add(Step::Key, Action::Keep, format!("{}, until --finish", state.in_use.as_str()));
     } else {
-        plan.add(Action::Keep, format!("{} of a rotation that is not finished", state.in_use.as_str()));
+        plan.add(Step::Key, Action::Keep, format!("{} of a rotation that is not finished", state.in_use.as_str()));
     }
     state.plan_leftovers(&mut plan);
-    match context.confirm(&plan, options)? {
-        None => return Ok(true),
-        Some(false) => return Ok(false),
-        Some(true) => {}
+    match context.confirm(&plan, &options.decision)? {
+        Answer::Yes => {}
+        other => return Ok(other.exit_code()),
     }
     // Ctrl-C must not come between a new key and its record.
     let mut interrupts = Interrupts::start()?;
@@ -80,41 +83,39 @@ pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Res
         interrupts.check().await?;
     }
     state.delete_leftovers(context).await?;
-    plan.print(context.terminal, true)?;
-    Ok(true)
+    context.print(&plan)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// The second run. Returns whether the plan was applied or nothing had to be done.
+/// The second run. Returns the status of the command.
 ///
 /// # Errors
 /// Fails if it is too early or a step fails. The old key is valid then.
-pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Result<bool, Failure> {
+pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Result<ExitCode, Failure> {
     let state = State::read(context).await?;
-    let next = match &state.replaced {
+    let applied = match &state.replaced {
         Some(replaced) if replaced.as_str().starts_with("AC") => {
             "Only the new key is used. The account's auth token is still valid: replace it in Twilio's Console."
         }
-        Some(_) => "Only the new key is valid.",
-        None => NOTHING,
+        _ => "Only the new key is valid.",
     };
-    let mut plan = Plan::new(next);
+    let mut plan = Plan::new(Closing { nothing: NOTHING, applied });
     match &state.replaced {
         Some(replaced) if replaced.as_str().starts_with("AC") => {
-            plan.add(Action::Delete, "the account's auth token in the hooks secret");
-            plan.add(Action::Keep, "the account's auth token at Twilio");
+            plan.add(Step::Key, Action::Delete, "the account's auth token in the hooks secret");
+            plan.add(Step::Key, Action::Keep, "the account's auth token at Twilio");
         }
-        Some(replaced) => plan.add(Action::Delete, format!("API key {}", replaced.as_str())),
-        None => plan.add(Action::Keep, format!("{} in the hooks secret", state.in_use.as_str())),
+        Some(replaced) => plan.add(Step::Key, Action::Delete, format!("API key {}", replaced.as_str())),
+        None => plan.add(Step::Key, Action::Keep, format!("{} in the hooks secret", state.in_use.as_str())),
     }
     state.plan_leftovers(&mut plan);
     let wait = state.stored.wait(context.ttl)?;
-    if state.replaced.is_some() && wait > SHORT && !options.plan {
+    if state.replaced.is_some() && wait > SHORT && !options.decision.plan {
         return Err(RotateError::TooEarly(wait.as_secs() + 1).into());
     }
-    match context.confirm(&plan, options)? {
-        None => return Ok(true),
-        Some(false) => return Ok(false),
-        Some(true) => {}
+    match context.confirm(&plan, &options.decision)? {
+        Answer::Yes => {}
+        other => return Ok(other.exit_code()),
     }
     if let Some(replaced) = &state.replaced {
         context.wait(wait, "Until every function uses the new key").await;
@@ -130,8 +131,8 @@ pub(super) async fn finish(context: &Context<'_>, options: &RotateOptions) -> Re
         }
     }
     state.delete_leftovers(context).await?;
-    plan.print(context.terminal, true)?;
-    Ok(true)
+    context.print(&plan)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl State {
@@ -168,7 +169,7 @@ impl State {
     fn plan_leftovers(&self, plan: &mut Plan) {
         for key in &self.leftovers {
             let what = format!("API key {}, which a run that was broken off has created and not stored", key.as_str());
-            plan.add(Action::Delete, what);
+            plan.add(Step::OrphanKey, Action::Delete, what);
         }
     }
 

@@ -5,11 +5,11 @@ use okta_twilio::id::SafeId;
 use super::{
     Context, SetupError,
     memory::{self, Memory, Thing},
-    plan::{Action, Plan, Step},
 };
 use crate::{
     failure::Failure,
     okta::{Okta, OktaError, hooks::Status},
+    plan::{Action, Plan, Step},
 };
 
 /// The tags of the connections that setup has switched off, the primary one first. Okta has two at most.

@@ -1,6 +1,6 @@
 //! Why `setup` stopped.
 
-use okta_twilio::config::ConfigError;
+use okta_twilio::{config::ConfigError, http_client::CallError};
 
 use crate::{failure::Failure, okta::OktaError, stack::Hook, twilio::TwilioError};
 
@@ -15,6 +15,16 @@ pub(crate) enum SetupError {
     Config(ConfigError),
     #[error("AUTH_MODE=jwt needs an authorization server, which docs/set-up.md sets up by hand")]
     Oauth,
+    #[error(
+        "{}'s URL answers {status} to a request without the secret, where 401 is right: `okta-twilio doctor --only E1` says \
+        more. If something lets Okta pass and this machine not, give --no-url-check", .hook.name()
+    )]
+    NotOurHook { hook: Hook, status: u16 },
+    #[error(
+        "{}'s URL cannot be reached from here ({error}): check its domain and certificate. If only this machine may not \
+        reach it, give --no-url-check", .hook.name()
+    )]
+    HookUnreachable { hook: Hook, error: CallError },
     #[error("there are no Twilio credentials here: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")]
     NoTwilioCredentials,
     #[error("the hooks secret has no Verify service or no credentials for it yet: set the part twilio up first")]
@@ -35,7 +45,7 @@ pub(crate) enum SetupError {
     NoService,
     #[error("the hooks secret has no auth_secret that can be used: store it with `make secrets`")]
     NoAuthSecret,
-    #[error("the hooks secret has too many tags: setup needs eleven more, of the 50 that a secret can have")]
+    #[error("the hooks secret has too many tags: setup needs thirteen more, of the 50 that a secret can have")]
     TooManyTags,
     #[error("the Okta secret is not a JSON object: `okta-twilio doctor --only A4` says more")]
     OktaSecretUnreadable,
@@ -74,12 +84,35 @@ pub(crate) enum SetupError {
     NotRolledBack { failure: Box<Failure>, hook: String },
     #[error("Okta could not verify the event hook: run this command again, or verify it in the Admin Console")]
     NotVerified,
-    #[error("there is no terminal to ask: give --yes to apply the plan, or --plan to see it")]
-    NotConfirmed,
     #[error("this process cannot handle signals")]
     NoSignals,
     #[error("stopped between two steps: run this command again to continue")]
     Interrupted,
     #[error("something is not as planned after all changes: run `okta-twilio doctor`")]
     NotAsPlanned,
+}
+
+impl SetupError {
+    /// Whether the other system has surely not done what it was asked for.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Twilio { error } => match error {
+                TwilioError::Refused { status, .. } => (400..500).contains(status),
+                TwilioError::NoResponse(_) | TwilioError::NotUnderstood => false,
+                TwilioError::Unauthorized
+                | TwilioError::Forbidden { .. }
+                | TwilioError::NotFound
+                | TwilioError::RateLimited => true,
+            },
+            Self::Okta { error } => match error {
+                OktaError::Refused { status, .. } => (400..500).contains(status),
+                OktaError::NoResponse(_) | OktaError::NotUnderstood => false,
+                OktaError::Unauthorized
+                | OktaError::Forbidden { .. }
+                | OktaError::NotFound
+                | OktaError::RateLimited => true,
+            },
+            _ => false,
+        }
+    }
 }

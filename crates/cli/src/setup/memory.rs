@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use okta_twilio::id::SafeId;
 
-use super::SetupError;
+use super::{SetupError, url::HookUrl};
 use crate::{
     aws::{Aws, secrets_manager},
     failure::Failure,
-    stack::Stack,
+    stack::{Hook, Stack},
 };
 
 /// Tags that a secret can have. Source: AWS, "`TagResource`" of Secrets Manager.
@@ -48,7 +48,7 @@ pub(crate) enum Thing {
 }
 
 impl Thing {
-    pub(crate) const ALL: [Self; 11] = [
+    const ALL: [Self; 11] = [
         Self::VerifyService,
         Self::TwilioKey,
         Self::TelephonyHook,
@@ -108,10 +108,24 @@ impl Trace {
     }
 }
 
+/// The key of the tag with a URL that was given.
+fn url_tag(hook: Hook) -> &'static str {
+    match hook {
+        Hook::Telephony => "okta-twilio:telephony-url",
+        Hook::Event => "okta-twilio:events-url",
+    }
+}
+
+fn keys() -> impl Iterator<Item = &'static str> {
+    Thing::ALL.into_iter().map(Thing::tag).chain(Hook::ALL.into_iter().map(url_tag))
+}
+
 /// Everything that is remembered.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     traces: BTreeMap<Thing, Trace>,
+    /// The URLs that setup was given.
+    urls: Vec<(Hook, HookUrl)>,
     /// How many tags the secret has besides.
     others: usize,
 }
@@ -123,10 +137,12 @@ impl Memory {
     /// Fails if they cannot be read.
     pub(crate) async fn read(aws: &Aws, stack: &Stack) -> Result<Self, Failure> {
         let tags = secrets_manager::tags(aws, secret_id(stack)?).await?;
-        let others = tags.keys().filter(|key| Thing::ALL.iter().all(|thing| thing.tag() != *key));
+        let others = tags.keys().filter(|key| keys().all(|own| own != *key));
         let others = others.filter(|key| !key.starts_with("aws:")).count();
         let trace = |thing: Thing| Some((thing, Trace::parse(tags.get(thing.tag())?)?));
-        Ok(Self { traces: Thing::ALL.into_iter().filter_map(trace).collect(), others })
+        let url = |hook: Hook| Some((hook, HookUrl::parse(tags.get(url_tag(hook))?).ok()?));
+        let (traces, urls) = (Thing::ALL.into_iter().filter_map(trace), Hook::ALL.into_iter().filter_map(url));
+        Ok(Self { traces: traces.collect(), urls: urls.collect(), others })
     }
 
     /// Whether everything can be remembered.
@@ -134,7 +150,18 @@ impl Memory {
     /// # Errors
     /// Fails if the secret has so many other tags that setup cannot add its own.
     pub(crate) fn check_room(&self) -> Result<(), SetupError> {
-        if self.others + Thing::ALL.len() > MAX_TAGS { Err(SetupError::TooManyTags) } else { Ok(()) }
+        if self.others + keys().count() > MAX_TAGS { Err(SetupError::TooManyTags) } else { Ok(()) }
+    }
+
+    /// Whether nothing is remembered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.traces.is_empty() && self.urls.is_empty()
+    }
+
+    /// Where Okta finds a function: at the URL that setup was given, or at the stack's. `None` if there is neither.
+    pub(crate) fn url<'a>(&'a self, stack: &'a Stack, hook: Hook) -> Option<&'a str> {
+        let given = self.urls.iter().find(|(of, _)| *of == hook);
+        given.map(|(_, url)| url.as_str()).or_else(|| stack.output(hook.url_output()))
     }
 
     /// What is remembered of a thing.
@@ -189,6 +216,27 @@ pub(crate) async fn remember(aws: &Aws, stack: &Stack, thing: Thing, id: &str) -
 pub(crate) async fn forget(aws: &Aws, stack: &Stack, things: &[Thing]) -> Result<(), Failure> {
     let keys: Vec<_> = things.iter().map(|thing| thing.tag()).collect();
     Ok(secrets_manager::untag(aws, secret_id(stack)?, &keys).await?)
+}
+
+/// Forgets everything.
+///
+/// # Errors
+/// As [`forget`].
+pub(crate) async fn forget_all(aws: &Aws, stack: &Stack) -> Result<(), Failure> {
+    Ok(secrets_manager::untag(aws, secret_id(stack)?, &keys().collect::<Vec<_>>()).await?)
+}
+
+/// Remembers the URL of a hook. That of the stack itself needs no tag.
+///
+/// # Errors
+/// Fails if the tag cannot be written or removed.
+pub(crate) async fn remember_url(aws: &Aws, stack: &Stack, hook: Hook, url: &HookUrl) -> Result<(), Failure> {
+    let (id, key) = (secret_id(stack)?, url_tag(hook));
+    if stack.output(hook.url_output()) == Some(url.as_str()) {
+        Ok(secrets_manager::untag(aws, id, &[key]).await?)
+    } else {
+        Ok(secrets_manager::tag(aws, id, key, url.as_str()).await?)
+    }
 }
 
 async fn write(aws: &Aws, stack: &Stack, thing: Thing, trace: &Trace) -> Result<(), Failure> {

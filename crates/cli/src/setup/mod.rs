@@ -10,15 +10,16 @@ pub(crate) mod memory;
 mod okta;
 pub(crate) mod okta_secret;
 mod part;
-mod plan;
 mod secret;
 mod service_app;
 pub(crate) mod service_key;
 pub(crate) mod teardown;
 mod twilio;
+pub(crate) mod url;
 
 use std::process::ExitCode;
 
+use ::url::Url;
 use clap::Args;
 use okta_twilio::{
     config::{CommonConfig, Variables},
@@ -28,21 +29,21 @@ use okta_twilio::{
     otp::config::SendConfig,
     secrets::TwilioCredentials,
 };
-use url::Url;
 
 pub(crate) use self::error::SetupError;
 use self::{
     interrupts::Interrupts,
     memory::{Memory, Thing},
     part::Part,
-    plan::{Action, Closing, Plan, Step},
     secret::HooksFields,
+    url::HookUrl,
 };
 use crate::{
     aws::{Aws, lambda::FunctionConfiguration},
     environment::Environment,
     failure::Failure,
     okta::{Okta, token_of_environment},
+    plan::{Action, Answer, Closing, Decision, Plan, Step},
     stack::{Hook, Stack},
     terminal::Terminal,
     twilio::{Addresses, Twilio, credentials_of_environment},
@@ -70,14 +71,35 @@ pub(crate) struct SetupOptions {
     /// Set up only these parts, with commas between
     #[arg(long, value_enum, value_name = "PARTS", value_delimiter = ',')]
     only: Vec<Part>,
-    /// Print the plan, and change nothing
-    #[arg(long)]
-    plan: bool,
-    /// Do not ask before the plan is applied
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    urls: UrlOptions,
+    #[command(flatten)]
+    decision: Decision,
     #[command(flatten)]
     token: TokenOptions,
+}
+
+/// Where Okta finds the functions.
+#[derive(Debug, Args)]
+struct UrlOptions {
+    /// The URL at which Okta reaches telephony-hook, if it is not the stack's: of a proxy, for example. Later runs know it
+    #[arg(long, value_name = "URL", value_parser = HookUrl::parse)]
+    telephony_url: Option<HookUrl>,
+    /// The same for event-hook
+    #[arg(long, value_name = "URL", value_parser = HookUrl::parse)]
+    events_url: Option<HookUrl>,
+    /// Do not call the URLs first: for a machine that may not reach them
+    #[arg(long)]
+    no_url_check: bool,
+}
+
+impl UrlOptions {
+    fn get(&self, hook: Hook) -> Option<&HookUrl> {
+        match hook {
+            Hook::Telephony => self.telephony_url.as_ref(),
+            Hook::Event => self.events_url.as_ref(),
+        }
+    }
 }
 
 /// What becomes of the Okta API token.
@@ -134,6 +156,44 @@ impl Context<'_> {
 
     fn okta(&self) -> Result<&Okta, SetupError> {
         self.okta.as_ref().ok_or(SetupError::NoOktaToken)
+    }
+
+    /// Creates a thing, and remembers it before and after.
+    ///
+    /// # Errors
+    /// Fails if it is not created, or a tag cannot be written. What was surely not created is not remembered.
+    async fn create<T, E: Into<SetupError>>(
+        &self,
+        (thing, mark): (Thing, &str),
+        creation: impl Future<Output = Result<T, E>>,
+        id: impl Fn(&T) -> &str,
+    ) -> Result<T, Failure> {
+        memory::announce(self.aws, &self.stack, thing, mark).await?;
+        match creation.await.map_err(Into::into) {
+            Ok(made) => {
+                memory::remember(self.aws, &self.stack, thing, id(&made)).await?;
+                Ok(made)
+            }
+            Err(error) => {
+                if error.is_refusal() {
+                    // A tag that stays harms nothing: the next run looks for the thing.
+                    let _ = memory::forget(self.aws, &self.stack, &[thing]).await;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The hooks that are set up.
+    fn hooks(&self) -> impl Iterator<Item = Hook> {
+        let parts = [(Part::Telephony, Hook::Telephony), (Part::Events, Hook::Event)];
+        parts.into_iter().filter(|(part, _)| self.wants(*part)).map(|(_, hook)| hook)
+    }
+
+    /// Where Okta finds a function: at the URL that was given now or before, or at the stack's.
+    fn url<'a>(&'a self, memory: &'a Memory, hook: Hook) -> Result<&'a str, SetupError> {
+        let given = self.options.urls.get(hook).map(HookUrl::as_str);
+        given.or_else(|| memory.url(&self.stack, hook)).ok_or(SetupError::NoOutput(hook.url_output()))
     }
 }
 
@@ -195,8 +255,18 @@ impl State {
         context.options.adopt.is_some() && self.memory.creating(Thing::VerifyService).is_some()
     }
 
+    /// The URLs that were given now and are not remembered.
+    fn new_urls<'a>(&self, context: &'a Context<'_>) -> Vec<(Hook, &'a HookUrl)> {
+        let given = Hook::ALL.into_iter().filter_map(|hook| Some((hook, context.options.urls.get(hook)?)));
+        given.filter(|(hook, url)| self.memory.url(&context.stack, *hook) != Some(url.as_str())).collect()
+    }
+
     fn plan(&self, context: &Context<'_>) -> Result<Plan, SetupError> {
-        let mut plan = Plan::default();
+        let mut plan = Plan::new(CLOSING);
+        for (hook, url) in self.new_urls(context) {
+            let what = format!("tags of the hooks secret: {} is at {}", hook.name(), url.as_str());
+            plan.add(Step::Memory, Action::Change, what);
+        }
         if !self.unremembered(context).is_empty() || self.okta.as_ref().is_some_and(okta::State::has_replaced) {
             plan.add(Step::Memory, Action::Change, "tags of the hooks secret: what a run that was broken off has made");
         }
@@ -239,36 +309,39 @@ pub(crate) async fn run(
     let context = context;
     terminal.progress("Reading Twilio and Okta");
     let state = State::read(&context).await?;
-    let mut plan = state.plan(&context)?;
-    if options.plan || plan.is_done() {
-        if let (Some(app), Some(source), false) = (&state.service_app, &context.source, options.plan)
-            && app.is_whole()
-        {
-            service_app::prove(source, &context, environment).await?;
+    if !options.urls.no_url_check {
+        terminal.progress("Calling the hooks without the secret");
+        for hook in context.hooks() {
+            url::check(&environment.http, hook, context.url(&state.memory, hook)?).await?;
         }
-        plan.print(terminal, false, &CLOSING, &state.memory.all_made())?;
-        return Ok(ExitCode::SUCCESS);
     }
-    if !options.yes {
-        plan.print(terminal, false, &CLOSING, &state.memory.all_made())?;
-        match terminal.confirm("Apply this plan?") {
-            Some(true) => {}
-            Some(false) => return Ok(ExitCode::FAILURE),
-            None => return Err(SetupError::NotConfirmed.into()),
-        }
+    let mut plan = state.plan(&context)?;
+    if let (Some(app), Some(source), true) = (&state.service_app, &context.source, plan.is_done())
+        && !options.decision.plan
+        && app.is_whole()
+    {
+        service_app::prove(source, &context, environment).await?;
+    }
+    match plan.confirm(&options.decision, "Apply this plan?", &state.memory.all_made(), terminal)? {
+        Answer::Yes => {}
+        other => return Ok(other.exit_code()),
     }
     apply(&state, &mut plan, &context, environment, terminal).await?;
     terminal.progress("Reading everything again");
     let after = State::read(&context).await?;
     if !after.plan(&context)?.is_done() {
-        plan.print(terminal, true, &CLOSING, &after.memory.all_made())?;
+        plan.print(terminal, true, &after.memory.all_made())?;
         return Err(SetupError::NotAsPlanned.into());
     }
     if plan.has(Step::OktaToken, Action::Delete) {
         terminal.progress("Revoking the API token");
-        context.okta()?.revoke_own_token().await.map_err(SetupError::NotRevoked)?;
+        if let Err(error) = context.okta()?.revoke_own_token().await {
+            plan.remove(Step::OktaToken);
+            plan.print(terminal, true, &after.memory.all_made())?;
+            return Err(SetupError::NotRevoked(error).into());
+        }
     }
-    plan.print(terminal, true, &CLOSING, &after.memory.all_made())?;
+    plan.print(terminal, true, &after.memory.all_made())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -281,6 +354,9 @@ async fn apply(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let mut interrupts = Interrupts::start()?;
+    for (hook, url) in state.new_urls(context) {
+        memory::remember_url(context.aws, &context.stack, hook, url).await?;
+    }
     if state.is_announced_in_vain(context) {
         memory::forget(context.aws, &context.stack, &[Thing::VerifyService]).await?;
     }

@@ -1,7 +1,5 @@
 //! Okta's side of `setup`: both hooks.
 
-use std::time::Duration;
-
 use okta_twilio::{hooks::auth::HeaderName, id::SafeId};
 use secrecy::SecretString;
 
@@ -9,14 +7,15 @@ use super::{
     Context, SetupError, connection,
     memory::{self, Memory, Thing},
     part::Part,
-    plan::{Action, Plan, Step},
 };
 use crate::{
     failure::Failure,
     okta::{
         Okta, OktaError,
-        hooks::{EVENTS, EventHook, InlineHook, Status, Target},
+        hooks::{Channel, EVENTS, EventHook, InlineHook, Status, Target},
     },
+    plan::{Action, Plan, Step},
+    stack::Hook,
     terminal::Terminal,
 };
 
@@ -26,12 +25,12 @@ const EVENTS_NAME: &str = "Twilio Verify feedback";
 /// A hook is found again by its URL.
 const HOOK_MARK: &str = "hook";
 
-/// Okta asks a hook for its challenge within 3 s. A function that starts can take longer, and the next try succeeds.
-const VERIFICATION_TRIES: usize = 3;
-const PAUSE: Duration = Duration::from_secs(1);
-
 /// Okta as it is now.
 pub(super) struct State {
+    /// Where Okta finds telephony-hook.
+    telephony_url: String,
+    /// Where Okta finds event-hook.
+    events_url: String,
     telephony: Option<(InlineHook, Fit)>,
     /// The built-in connections that are on.
     connections: Vec<SafeId>,
@@ -64,7 +63,11 @@ impl State {
     /// # Errors
     /// Fails if Okta does not return them, or the stack has no URL.
     pub(super) async fn read(context: &Context<'_>, memory: &Memory) -> Result<Self, SetupError> {
-        let (telephony_url, events_url) = (output(context, "TelephonyUrl")?, output(context, "EventsUrl")?);
+        let (telephony_url, events_url) = (context.url(memory, Hook::Telephony)?, context.url(memory, Hook::Event)?);
+        // One that setup has created is ours wherever it is: the URL can be a new one.
+        let is_ours = |channel: &Channel, id: &SafeId, url: &str, thing: Thing| {
+            channel.is_at(url) || memory.made(thing) == Some(id)
+        };
         let wanted = HeaderName::parse(&context.header);
         let has_header = |header: Option<&str>| header.and_then(HeaderName::parse) == wanted;
         let fit = |status: Status, is_right: bool| match (status, is_right) {
@@ -73,9 +76,11 @@ impl State {
             (Status::Active, true) => Fit::Fits,
         };
         let hooks = context.okta()?.telephony_hooks().await?;
-        let (ours, others): (Vec<_>, Vec<_>) = hooks.into_iter().partition(|hook| hook.channel.is_at(telephony_url));
+        let (ours, others): (Vec<_>, Vec<_>) =
+            hooks.into_iter().partition(|hook| is_ours(&hook.channel, &hook.id, telephony_url, Thing::TelephonyHook));
         let telephony = ours.into_iter().min_by_key(|hook| hook.status != Status::Active).map(|hook| {
-            let fit = fit(hook.status, has_header(hook.channel.header()));
+            let is_right = hook.channel.is_at(telephony_url) && has_header(hook.channel.header());
+            let fit = fit(hook.status, is_right);
             (hook, fit)
         });
         let remembered = memory.made(Thing::DeactivatedHook);
@@ -84,10 +89,12 @@ impl State {
         let remembered = remembered.filter(|_| is_off && other.is_none()).cloned();
         let is_ours_active = telephony.as_ref().is_some_and(|(hook, _)| hook.status == Status::Active);
         let (replaced, deactivated) = if is_ours_active { (remembered, None) } else { (None, remembered) };
-        let hooks = context.okta()?.event_hooks().await?.into_iter().filter(|hook| hook.channel.is_at(events_url));
-        let events = hooks.min_by_key(|hook| hook.status != Status::Active).map(|hook| {
+        let hooks = context.okta()?.event_hooks().await?.into_iter();
+        let ours = hooks.filter(|hook| is_ours(&hook.channel, &hook.id, events_url, Thing::EventHook));
+        let events = ours.min_by_key(|hook| hook.status != Status::Active).map(|hook| {
             let has_events = EVENTS.iter().all(|event| hook.events.items.iter().any(|item| item == event));
-            let fit = fit(hook.status, has_events && has_header(hook.channel.header()));
+            let is_right = hook.channel.is_at(events_url) && has_events && has_header(hook.channel.header());
+            let fit = fit(hook.status, is_right);
             (hook, fit)
         });
         let is_right = events.as_ref().is_some_and(|(_, fit)| *fit == Fit::Fits);
@@ -97,7 +104,20 @@ impl State {
         let connections = if context.wants(Part::Telephony) { connection::active(okta).await? } else { Vec::new() };
         let is_open = context.wants(Part::Telephony) && !is_ours_active && other.is_none();
         let connections_off = if is_open { connection::remembered(okta, memory).await? } else { Vec::new() };
-        Ok(Self { telephony, connections, connections_off, other, deactivated, replaced, events, has_filters, phone })
+        let (telephony_url, events_url) = (telephony_url.to_owned(), events_url.to_owned());
+        Ok(Self {
+            telephony_url,
+            events_url,
+            telephony,
+            connections,
+            connections_off,
+            other,
+            deactivated,
+            replaced,
+            events,
+            has_filters,
+            phone,
+        })
     }
 
     /// What is there of the things that a run creates.
@@ -111,10 +131,6 @@ impl State {
     pub(super) fn has_replaced(&self) -> bool {
         self.replaced.is_some()
     }
-}
-
-fn output<'a>(context: &'a Context<'_>, name: &'static str) -> Result<&'a str, SetupError> {
-    context.stack.output(name).ok_or(SetupError::NoOutput(name))
 }
 
 fn action(fit: Option<Fit>) -> Action {
@@ -214,7 +230,7 @@ pub(super) async fn apply_telephony(
         return Ok(());
     }
     terminal.progress("Setting up the telephony hook");
-    let url = output(context, "TelephonyUrl")?;
+    let url = state.telephony_url.as_str();
     let target = Target { name: TELEPHONY_NAME, url, header: &context.header, secret, is_filtered: false };
     connection::switch_off(&state.connections, context).await?;
     match replace_active(state, &target, context).await {
@@ -242,7 +258,7 @@ pub(super) async fn apply_events(
         return Ok(());
     }
     terminal.progress("Setting up the event hook");
-    let url = output(context, "EventsUrl")?;
+    let url = state.events_url.as_str();
     let target = Target { name: EVENTS_NAME, url, header: &context.header, secret, is_filtered: state.has_filters };
     let hook = match event_hook(state, &target, plan, context).await {
         Err(Failure::Setup(SetupError::Okta { error: OktaError::Refused { status: 400, .. } }))
@@ -255,7 +271,9 @@ pub(super) async fn apply_events(
     };
     if !hook.is_verified() {
         terminal.progress("Verifying the event hook");
-        verify(&hook, context).await?;
+        if !context.okta()?.verify_event_hook(&hook.id).await.map_err(SetupError::from)? {
+            return Err(SetupError::NotVerified.into());
+        }
     }
     Ok(())
 }
@@ -292,9 +310,8 @@ async fn replace_active(state: &State, target: &Target<'_>, context: &Context<'_
 async fn activate_ours(state: &State, target: &Target<'_>, context: &Context<'_>) -> Result<(), Failure> {
     let okta = context.okta()?;
     let Some((hook, fit)) = &state.telephony else {
-        memory::announce(context.aws, &context.stack, Thing::TelephonyHook, HOOK_MARK).await?;
-        let hook = okta.create_telephony_hook(target).await.map_err(SetupError::from)?;
-        return remember_if_new(state, &hook.id, context).await;
+        let creation = okta.create_telephony_hook(target);
+        return context.create((Thing::TelephonyHook, HOOK_MARK), creation, |hook| hook.id.as_str()).await.map(drop);
     };
     let mut hook = hook.clone();
     if *fit == Fit::Differs {
@@ -357,10 +374,8 @@ async fn event_hook(
     context: &Context<'_>,
 ) -> Result<EventHook, Failure> {
     let Some((hook, fit)) = &state.events else {
-        memory::announce(context.aws, &context.stack, Thing::EventHook, HOOK_MARK).await?;
-        let hook = context.okta()?.create_event_hook(target).await.map_err(SetupError::from)?;
-        memory::remember(context.aws, &context.stack, Thing::EventHook, hook.id.as_str()).await?;
-        return Ok(hook);
+        let creation = context.okta()?.create_event_hook(target);
+        return context.create((Thing::EventHook, HOOK_MARK), creation, |hook| hook.id.as_str()).await;
     };
     let mut hook = hook.clone();
     // Okta does not return the secret, so a hook that cannot be verified gets it again.
@@ -371,18 +386,4 @@ async fn event_hook(
         hook = context.okta()?.activate_event_hook(&hook.id).await.map_err(SetupError::from)?;
     }
     Ok(hook)
-}
-
-async fn verify(hook: &EventHook, context: &Context<'_>) -> Result<(), SetupError> {
-    for attempt in 1..=VERIFICATION_TRIES {
-        match context.okta()?.verify_event_hook(&hook.id).await {
-            Ok(hook) if hook.is_verified() => return Ok(()),
-            Ok(_) | Err(OktaError::Refused { status: 400, .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-        if attempt < VERIFICATION_TRIES {
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-    Err(SetupError::NotVerified)
 }

@@ -1,6 +1,6 @@
 //! The hooks secret, field by field.
 
-use okta_twilio::{id::Sid, json};
+use okta_twilio::{id::Sid, json, secrets::caller_secrets};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -41,7 +41,8 @@ impl HooksFields {
         let key = text("twilio_api_key_sid").and_then(|sid| Sid::parse(sid.trim(), "SK"));
         let has_credentials = (has("twilio_api_key_sid") && has("twilio_api_key_secret"))
             || (has("twilio_account_sid") && has("twilio_auth_token"));
-        let auth_secret = fields.get("auth_secret").and_then(|json| newest(json.get()));
+        let callers = caller_secrets(&version.text).unwrap_or_default();
+        let auth_secret = callers.into_iter().next();
         Ok(Self { auth_secret, service, key, has_credentials })
     }
 
@@ -85,17 +86,4 @@ async fn current(aws: &Aws, stack: &Stack) -> Result<(String, SecretVersion), Fa
     let id = stack.output("HooksSecretArn").ok_or(SetupError::NoOutput("HooksSecretArn"))?;
     let version = secrets_manager::current(aws, id).await?.ok_or(Failure::NoHooksSecret)?;
     Ok((id.to_owned(), version))
-}
-
-/// The newest secret: the text, or the first of an array, which can be inside a text.
-fn newest(json: &str) -> Option<SecretString> {
-    let first = |value: Value| match value {
-        Value::Array(secrets) => secrets.into_iter().next()?.as_str().map(str::to_owned),
-        Value::String(secret) => Some(secret),
-        _ => None,
-    };
-    let text = first(serde_json::from_str(json).ok()?)?;
-    let inner = serde_json::from_str::<Value>(&text).ok().filter(Value::is_array).and_then(first);
-    let secret = inner.unwrap_or(text).trim().to_owned();
-    (secret.chars().count() >= 16).then(|| SecretString::from(secret))
 }

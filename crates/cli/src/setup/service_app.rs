@@ -6,7 +6,6 @@ use super::{
     Context, SetupError,
     memory::{self, Memory, Thing},
     okta_secret::{self, OktaFields},
-    plan::{Action, Plan, Step},
     service_key::{self, ServiceKey},
 };
 use crate::{
@@ -17,6 +16,7 @@ use crate::{
         Okta, OktaError,
         apps::{App, AppKey, Iam},
     },
+    plan::{Action, Plan, Step},
     stack::Stack,
     terminal::Terminal,
     twilio::keys::end_of_arn,
@@ -206,22 +206,20 @@ pub(super) async fn prove(source: &Source, context: &Context<'_>, environment: &
 
 async fn create_app(key: &ServiceKey, context: &Context<'_>) -> Result<App, Failure> {
     let label = label(&context.stack)?;
-    memory::announce(context.aws, &context.stack, Thing::ServiceApp, &memory::mark_of(&label)).await?;
-    let app = context.okta()?.create_app(&label, &key.public).await.map_err(SetupError::from)?;
-    memory::remember(context.aws, &context.stack, Thing::ServiceApp, app.id.as_str()).await?;
-    Ok(app)
+    let creation = context.okta()?.create_app(&label, &key.public);
+    context.create((Thing::ServiceApp, &memory::mark_of(&label)), creation, |app| app.id.as_str()).await
 }
 
 /// The role or the resource set of this stack, which is created if it is not there.
 async fn named(kind: Iam, thing: Thing, source: &Source, context: &Context<'_>) -> Result<SafeId, Failure> {
     let (okta, label) = (context.okta()?, label(&context.stack)?);
-    memory::announce(context.aws, &context.stack, thing, &memory::mark_of(&label)).await?;
-    let id = match okta.iam_of_label(kind, &label).await.map_err(SetupError::from)? {
-        Some(id) => id,
-        None => okta.create_iam(kind, &label, source.org()).await.map_err(SetupError::from)?,
+    let creation = async {
+        match okta.iam_of_label(kind, &label).await? {
+            Some(id) => Ok(id),
+            None => okta.create_iam(kind, &label, source.org()).await,
+        }
     };
-    memory::remember(context.aws, &context.stack, thing, id.as_str()).await?;
-    Ok(id)
+    context.create((thing, &memory::mark_of(&label)), creation, SafeId::as_str).await
 }
 
 /// What is left of the service app that `setup` has made, for `teardown`.

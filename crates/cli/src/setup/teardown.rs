@@ -13,7 +13,6 @@ use okta_twilio::{
 use super::{
     Interrupts, SetupError, connection,
     memory::{self, Memory, Thing, Trace},
-    plan::{Action, Closing, Plan, Step},
     secret::{self, HooksFields},
     service_app,
 };
@@ -22,6 +21,7 @@ use crate::{
     environment::Environment,
     failure::Failure,
     okta::{Okta, hooks::Status, token_of_environment},
+    plan::{Action, Answer, Closing, Decision, Plan, Step},
     stack::{Hook, Stack},
     terminal::Terminal,
     twilio::{
@@ -44,12 +44,8 @@ pub(crate) struct TeardownOptions {
     /// Leave the telephony hook inactive that was active before setup
     #[arg(long)]
     no_reactivate: bool,
-    /// Print the plan, and change nothing
-    #[arg(long)]
-    plan: bool,
-    /// Do not ask before the plan is applied
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    decision: Decision,
 }
 
 /// What every step needs.
@@ -132,12 +128,12 @@ impl State {
             foreign_service: secret.service.filter(|service| Some(service) != remembered.as_ref()),
             service: own_service,
             missing,
-            has_tags: Thing::ALL.iter().any(|thing| memory.get(*thing).is_some()),
+            has_tags: !memory.is_empty(),
         })
     }
 
     fn plan(&self) -> Plan {
-        let mut plan = Plan::default();
+        let mut plan = Plan::new(CLOSING);
         if let Some(hook) = &self.telephony_hook {
             plan.add(Step::TelephonyHook, Action::Delete, format!("telephony inline hook {hook}"));
         }
@@ -217,7 +213,7 @@ impl State {
             context.twilio.delete_service(service).await.map_err(SetupError::from)?;
             interrupts.check().await?;
         }
-        if self.has_tags { memory::forget(aws, stack, &Thing::ALL).await } else { Ok(()) }
+        if self.has_tags { memory::forget_all(aws, stack).await } else { Ok(()) }
     }
 }
 
@@ -235,22 +231,14 @@ pub(crate) async fn run(
     let state = State::read(&context).await?;
     let plan = state.plan();
     let none = BTreeMap::new();
-    if options.plan || plan.is_done() {
-        plan.print(terminal, false, &CLOSING, &none)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if !options.yes {
-        plan.print(terminal, false, &CLOSING, &none)?;
-        match terminal.confirm("Remove all this?") {
-            Some(true) => {}
-            Some(false) => return Ok(ExitCode::FAILURE),
-            None => return Err(SetupError::NotConfirmed.into()),
-        }
+    match plan.confirm(&options.decision, "Remove all this?", &none, terminal)? {
+        Answer::Yes => {}
+        other => return Ok(other.exit_code()),
     }
     state.apply(&context, terminal).await?;
     terminal.progress("Reading everything again");
     let after = State::read(&context).await?.plan();
-    plan.print(terminal, true, &CLOSING, &none)?;
+    plan.print(terminal, true, &none)?;
     if after.is_done() { Ok(ExitCode::SUCCESS) } else { Err(SetupError::NotAsPlanned.into()) }
 }
 
@@ -287,7 +275,7 @@ struct Telephony {
 
 async fn telephony(context: &Context<'_>, memory: &Memory) -> Result<Telephony, SetupError> {
     let hooks = context.okta.telephony_hooks().await?;
-    let url = context.stack.output("TelephonyUrl").ok_or(SetupError::NoOutput("TelephonyUrl"))?;
+    let url = memory.url(&context.stack, Hook::Telephony).ok_or(SetupError::NoOutput("TelephonyUrl"))?;
     let is_announced = memory.creating(Thing::TelephonyHook).is_some();
     let ours = hooks.iter().find(|hook| match memory.made(Thing::TelephonyHook) {
         Some(id) => hook.id == *id,
@@ -304,7 +292,7 @@ async fn telephony(context: &Context<'_>, memory: &Memory) -> Result<Telephony, 
 }
 
 async fn event_hook(context: &Context<'_>, memory: &Memory) -> Result<Option<SafeId>, SetupError> {
-    let url = context.stack.output("EventsUrl").ok_or(SetupError::NoOutput("EventsUrl"))?;
+    let url = memory.url(&context.stack, Hook::Event).ok_or(SetupError::NoOutput("EventsUrl"))?;
     let is_announced = memory.creating(Thing::EventHook).is_some();
     let hooks = context.okta.event_hooks().await?;
     let ours = hooks.into_iter().find(|hook| match memory.made(Thing::EventHook) {

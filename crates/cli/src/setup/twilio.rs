@@ -6,12 +6,12 @@ use secrecy::SecretString;
 use super::{
     Context, SetupError,
     memory::{self, Memory, Thing},
-    plan::{Action, Plan, Step},
     secret::{self, HooksFields},
 };
 use crate::{
     aws::secrets_manager,
     failure::Failure,
+    plan::{Action, Plan, Step},
     stack::Stack,
     terminal::Terminal,
     twilio::{
@@ -186,8 +186,12 @@ pub(super) fn plan(
         let what = format!("API key {}, which a run that was broken off has created and not stored", key.as_str());
         plan.add(Step::OrphanKey, Action::Delete, what);
     }
-    let action = if secret.has_credentials { Action::Keep } else { Action::Create };
-    plan.add(Step::Key, action, "API key in the hooks secret, restricted to what the functions need");
+    if secret.has_credentials {
+        // Whether it is a restricted one is not known here. `doctor` finds out.
+        plan.add(Step::Key, Action::Keep, "credentials for Twilio in the hooks secret");
+    } else {
+        plan.add(Step::Key, Action::Create, "API key in the hooks secret, restricted to what the functions need");
+    }
     Ok(())
 }
 
@@ -205,11 +209,9 @@ pub(super) async fn apply_service(
         (Some(service), _) => service.clone(),
         (None, Some(brand)) => {
             terminal.progress("Creating the Verify service");
-            let (aws, stack) = (context.aws, &context.stack);
-            memory::announce(aws, stack, Thing::VerifyService, &memory::mark_of(brand)).await?;
-            let service = context.twilio()?.create_service(brand).await.map_err(SetupError::from)?;
-            memory::remember(aws, stack, Thing::VerifyService, &service.sid).await?;
-            service
+            let creation = context.twilio()?.create_service(brand);
+            let mark = memory::mark_of(brand);
+            context.create((Thing::VerifyService, &mark), creation, |service| service.sid.as_str()).await?
         }
         (None, None) => return Err(SetupError::NoBrand.into()),
     };
@@ -279,12 +281,9 @@ pub(super) async fn create_key(
     let lookup = context.uses_lookup.then_some(keys::LOOKUP);
     let permissions: Vec<_> = keys::FUNCTIONS.into_iter().chain(lookup).collect();
     let mark = format!("key-{}", secrets_manager::random_hex()?.chars().take(16).collect::<String>());
-    let (aws, stack) = (context.aws, &context.stack);
-    memory::announce(aws, stack, Thing::TwilioKey, &mark).await?;
-    let name = key_name(stack, &mark);
-    let twilio = context.twilio()?;
-    let key = twilio.create_key_with_fallback(&account, &name, &permissions).await.map_err(SetupError::from)?;
-    memory::remember(aws, stack, Thing::TwilioKey, &key.sid).await?;
+    let name = key_name(&context.stack, &mark);
+    let creation = context.twilio()?.create_key_with_fallback(&account, &name, &permissions);
+    let key = context.create((Thing::TwilioKey, &mark), creation, |key| key.sid.as_str()).await?;
     if !key.is_restricted() {
         // At once, because a later step can fail, and then there is no summary.
         terminal.progress(keys::NOT_RESTRICTED);
@@ -292,7 +291,7 @@ pub(super) async fn create_key(
     }
     let sid = SecretString::from(key.sid);
     let fields = [("twilio_api_key_sid", &sid), ("twilio_api_key_secret", &key.secret)];
-    secret::store(aws, stack, &fields).await
+    secret::store(context.aws, &context.stack, &fields).await
 }
 
 fn sid_of(service: &Service) -> Result<Sid, SetupError> {

@@ -30,7 +30,7 @@ fn start() -> World {
     world
 }
 
-fn secret(world: &World) -> Value {
+pub(crate) fn secret(world: &World) -> Value {
     let text = world.aws.change(|account| account.secrets[HOOKS_SECRET_ARN].clone());
     serde_json::from_str(&text.unwrap()).unwrap()
 }
@@ -50,12 +50,17 @@ fn at_okta(world: &World) -> [String; 2] {
         .change(|org| [&org.inline_hooks[0].channel, &org.event_hooks[0].channel].map(|channel| channel.secret.clone()))
 }
 
-fn assert_done(output: &Output) {
+pub(crate) fn assert_done(output: &Output) {
     assert_eq!(output.status, 0, "{}{}", output.stdout, output.stderr);
 }
 
 /// Sends one request as Okta does, and returns the status.
 pub(crate) fn send(method: &str, channel: &Channel, more: &str, body: &str) -> u16 {
+    exchange(method, channel, more, body).split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// The same, and returns the whole response.
+pub(crate) fn exchange(method: &str, channel: &Channel, more: &str, body: &str) -> String {
     let (host, path) = channel.uri.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let (header, secret, length) = (channel.header.as_deref().unwrap(), &channel.secret, body.len());
     let head = format!(
@@ -66,7 +71,7 @@ pub(crate) fn send(method: &str, channel: &Channel, more: &str, body: &str) -> u
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
-    response.split(' ').nth(1).unwrap().parse().unwrap()
+    response
 }
 
 /// A code that has expired, so nothing is sent.
@@ -88,41 +93,57 @@ fn events_status(channel: &Channel) -> u16 {
     send("GET", channel, "x-okta-verification-challenge: challenge\r\n", "")
 }
 
-/// Okta's requests to both hooks, one after the other, with what Okta has at that moment.
-struct Traffic {
+/// Okta's requests, one after the other. Each has a result in words.
+pub(crate) struct Traffic {
     is_over: Arc<AtomicBool>,
-    thread: Option<thread::JoinHandle<Vec<u16>>>,
+    thread: Option<thread::JoinHandle<Vec<String>>>,
 }
 
 impl Traffic {
+    /// Requests to both hooks, with what Okta has at that moment.
     fn start(world: &World) -> Self {
+        let okta = Arc::clone(&world.okta);
+        let mut is_telephony = false;
+        Self::of(move |_number| {
+            is_telephony = !is_telephony;
+            let [telephony, events] =
+                okta.change(|org| [org.inline_hooks[0].channel.clone(), org.event_hooks[0].channel.clone()]);
+            if is_telephony { telephony_status(&telephony) } else { events_status(&events) }.to_string()
+        })
+    }
+
+    /// Requests with the numbers 0, 1 and so on.
+    pub(crate) fn of(mut request: impl FnMut(u32) -> String + Send + 'static) -> Self {
         let is_over = Arc::<AtomicBool>::default();
-        let (over, okta) = (Arc::clone(&is_over), Arc::clone(&world.okta));
+        let over = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
-            let mut statuses = Vec::new();
+            let mut results = Vec::new();
             while !over.load(Ordering::SeqCst) {
-                let [telephony, events] =
-                    okta.change(|org| [org.inline_hooks[0].channel.clone(), org.event_hooks[0].channel.clone()]);
-                statuses.extend([telephony_status(&telephony), events_status(&events)]);
-                thread::sleep(Duration::from_millis(50));
+                results.push(request(u32::try_from(results.len()).unwrap()));
+                thread::sleep(Duration::from_millis(25));
             }
-            statuses
+            results
         });
         Self { is_over, thread: Some(thread) }
     }
 
-    /// Ends the traffic. No request was refused.
-    fn assert_accepted(mut self, context: &str) {
+    /// Ends the traffic. Each request had the status 200.
+    fn assert_accepted(self, context: &str) {
+        self.assert_results("200", context);
+    }
+
+    /// Ends the traffic. Each request had this result.
+    pub(crate) fn assert_results(mut self, expected: &str, context: &str) {
         self.is_over.store(true, Ordering::SeqCst);
-        let statuses = self.thread.take().unwrap().join().unwrap();
-        assert!(statuses.len() > 20, "{} requests: {context}", statuses.len());
-        let refused: Vec<_> = statuses.iter().filter(|status| **status != 200).collect();
-        assert!(refused.is_empty(), "{} of {} refused, {refused:?}: {context}", refused.len(), statuses.len());
+        let results = self.thread.take().unwrap().join().unwrap();
+        assert!(results.len() > 20, "{} requests: {context}", results.len());
+        let others: Vec<_> = results.iter().filter(|result| *result != expected).collect();
+        assert!(others.is_empty(), "{} of {}, {others:?}: {context}", others.len(), results.len());
     }
 }
 
 /// Does something for numbers from 0 on, in several threads, until it returns false. Returns how often it was true.
-fn for_each_number(try_number: impl Fn(u32) -> bool + Sync) -> u32 {
+pub(crate) fn for_each_number(try_number: impl Fn(u32) -> bool + Sync) -> u32 {
     let mut from = 0;
     loop {
         let results: Vec<bool> = thread::scope(|scope| {
@@ -269,7 +290,7 @@ fn set_gate(world: &World, gate: Option<&Gate>) {
 }
 
 /// Waits until the gate holds a request. False if the program ended before.
-fn is_held(child: &mut Child, gate: &Gate) -> bool {
+pub(crate) fn is_held(child: &mut Child, gate: &Gate) -> bool {
     loop {
         if gate.is_holding() {
             return true;
@@ -282,7 +303,7 @@ fn is_held(child: &mut Child, gate: &Gate) -> bool {
 }
 
 /// Kills a run after so many requests, the functions' own included. False if it has fewer.
-fn kill_at(world: &World, arguments: &[&str], number: u32) -> bool {
+pub(crate) fn kill_at(world: &World, arguments: &[&str], number: u32) -> bool {
     let gate = Gate::after(number);
     set_gate(world, Some(&gate));
     let mut child = world.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -308,6 +329,23 @@ fn a_first_run_is_continued_after_a_kill_at_each_request() {
         let both = accepted(&world);
         assert!(both.len() == 2 && (before.len() == 1 || before == both), "{context}");
         assert_eq!(at_okta(&world), [both[0].clone(), both[0].clone()], "{context}");
+        traffic.assert_accepted(&context);
+        true
+    });
+    assert!(requests >= 15, "{requests}");
+}
+
+#[test]
+fn a_second_run_is_continued_after_a_kill_at_each_request() {
+    let requests = for_each_number(|number| {
+        let world = with_two_secrets();
+        let traffic = Traffic::start(&world);
+        if !kill_at(&world, &FINISH, number) {
+            return false;
+        }
+        let context = format!("killed at {number}");
+        assert_done(&world.run(&FINISH));
+        assert_eq!(accepted(&world), ["a-new-secret-by-somebody"], "{context}");
         traffic.assert_accepted(&context);
         true
     });
@@ -383,120 +421,6 @@ fn it_uses_the_printed_permissions_only() {
     permitted(&printed["twilio"]["allow"], used);
     let used = world.okta.change(|org| org.used.iter().map(|scope| scope.replace(".read", ".manage")).collect());
     permitted(&printed["okta"], used);
-}
-
-const KEY_BEGIN: [&str; 3] = ["rotate", "twilio-key", "--yes"];
-const KEY_FINISH: [&str; 4] = ["rotate", "twilio-key", "--finish", "--yes"];
-
-/// A world without functions: none of them has to be asked.
-fn quiet() -> World {
-    let world = World::healthy();
-    world.set_variable("SECRET_TTL_SECONDS", "1");
-    world.aws.change(|account| account.secret_age_days = 1);
-    world
-}
-
-/// The sids of the keys that exist.
-fn keys(world: &World) -> Vec<String> {
-    world.twilio.change(|account| account.keys.keys().cloned().collect())
-}
-
-/// The key in the hooks secret, which has to exist with this secret.
-fn key_in_use(world: &World) -> String {
-    let secret = secret(world);
-    let sid = secret["twilio_api_key_sid"].as_str().unwrap().to_owned();
-    world.twilio.change(|account| assert_eq!(account.keys[&sid].secret, secret["twilio_api_key_secret"]));
-    sid
-}
-
-/// The functions have read the secret again.
-fn pass_time(world: &World) {
-    world.aws.change(|account| account.changed.clear());
-}
-
-#[test]
-fn a_rotation_of_twilios_key_leaves_the_new_key_only() {
-    let world = quiet();
-    let tag = ("okta-twilio:twilio-key".to_owned(), KEY.to_owned());
-    world.aws.change(|account| account.tags.insert(HOOKS_SECRET_ARN.to_owned(), [tag].into()));
-    assert_done(&world.run(&KEY_BEGIN));
-    let new = key_in_use(&world);
-    assert!(new != KEY && keys(&world) == [KEY, new.as_str()]);
-    // A second first run continues the rotation.
-    let (exit, plan) = world.run_json(&KEY_BEGIN);
-    assert_eq!((exit, &plan["applied"], keys(&world).len()), (0, &json!(false), 2));
-    let output = world.run(&KEY_FINISH);
-    assert!(output.status == 2 && output.stderr.contains("too early"), "{}", output.stderr);
-    pass_time(&world);
-    assert_done(&world.run(&KEY_FINISH));
-    assert_eq!((keys(&world), key_in_use(&world)), (vec![new.clone()], new.clone()));
-    let tags = world.aws.change(|account| account.tags[HOOKS_SECRET_ARN].clone());
-    assert_eq!(tags["okta-twilio:twilio-key"], new, "teardown finds the new key");
-    let (exit, plan) = world.run_json(&KEY_FINISH);
-    assert_eq!((exit, &plan["applied"], keys(&world)), (0, &json!(false), vec![new.clone()]));
-    // The next rotation starts from the new key.
-    assert_done(&world.run(&KEY_BEGIN));
-    assert_ne!(key_in_use(&world), new);
-}
-
-#[test]
-fn an_auth_token_is_replaced_by_a_key_and_left_alone_at_twilio() {
-    let world = quiet();
-    let mut value = secret(&world);
-    let fields = value.as_object_mut().unwrap();
-    fields.retain(|name, _| !name.starts_with("twilio_api_key"));
-    fields.insert("twilio_account_sid".to_owned(), world.environment["TWILIO_ACCOUNT_SID"].clone().into());
-    fields.insert("twilio_auth_token".to_owned(), world.environment["TWILIO_AUTH_TOKEN"].clone().into());
-    world.aws.change(|account| account.secrets.insert(HOOKS_SECRET_ARN.to_owned(), Some(value.to_string())));
-    assert_done(&world.run(&KEY_BEGIN));
-    let new = key_in_use(&world);
-    pass_time(&world);
-    let output = world.run(&KEY_FINISH);
-    assert_done(&output);
-    assert!(output.stdout.contains("still valid"), "{}", output.stdout);
-    let secret = secret(&world);
-    assert!(secret.get("twilio_auth_token").is_none() && secret.get("twilio_account_sid").is_none());
-    assert_eq!(keys(&world), [KEY, new.as_str()], "a key that this stack does not use stays");
-}
-
-#[test]
-fn a_rotation_of_twilios_key_is_continued_after_a_refusal_or_a_kill_at_each_request() {
-    let check = |world: &World, context: &str| {
-        key_in_use(world);
-        assert_done(&world.run(&KEY_BEGIN));
-        assert_eq!(keys(world).len(), 2, "nothing is left over: {context}");
-        pass_time(world);
-        for arguments in [&KEY_FINISH, &KEY_FINISH] {
-            assert_done(&world.run(arguments));
-            assert_eq!(keys(world), [key_in_use(world)], "{context}");
-        }
-    };
-    let refusals = for_each_number(|number| {
-        let world = quiet();
-        world.twilio.change(|account| account.refuses_after = Some(number));
-        let output = world.run(&KEY_BEGIN);
-        world.twilio.change(|account| account.refuses_after = None);
-        check(&world, &format!("refused at {number}: {}", output.stderr));
-        output.status != 0
-    });
-    assert!(refusals >= 4, "{refusals}");
-    let kills = for_each_number(|number| {
-        let world = quiet();
-        let is_killed = kill_at(&world, &KEY_BEGIN, number);
-        check(&world, &format!("killed at {number}"));
-        is_killed
-    });
-    assert!(kills >= 12, "{kills}");
-    let kills = for_each_number(|number| {
-        let world = quiet();
-        assert_done(&world.run(&KEY_BEGIN));
-        pass_time(&world);
-        let is_killed = kill_at(&world, &KEY_FINISH, number);
-        assert_done(&world.run(&KEY_FINISH));
-        assert_eq!(keys(&world), [key_in_use(&world)], "killed at {number}");
-        is_killed
-    });
-    assert!(kills >= 10, "{kills}");
 }
 
 #[test]

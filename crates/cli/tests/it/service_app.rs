@@ -1,9 +1,15 @@
 //! `setup` makes the service app with which event-hook reads users, only where it does, and `teardown` removes it.
 
-use sandbox::okta_org::{Named, Org};
+use std::process::Stdio;
+
+use sandbox::{
+    gate::Gate,
+    okta_org::{Named, Org},
+};
 use serde_json::{Value, json};
 
 use crate::{
+    rotate::is_held,
     setup::{Fresh, SETUP, assert_done},
     setup_broken_off::{ends_at_each_request, kill},
     world::OKTA_SECRET_ARN,
@@ -254,6 +260,31 @@ fn a_key_of_a_rotation_that_could_not_be_stored_is_deleted() {
     fresh.world.okta.change(|org| {
         assert!(org.apps[0].keys.len() == 2 && org.apps[0].keys.iter().any(|key| key.jwk["kid"] == kid));
     });
+}
+
+#[test]
+fn a_key_that_another_run_has_stored_meanwhile_is_not_deleted() {
+    let fresh = with_app();
+    fresh.world.aws.change(|account| account.denied.insert("secretsmanager:PutSecretValue"));
+    assert_eq!(fresh.world.run(&ROTATE).status, 2);
+    fresh.world.aws.change(|account| account.denied.clear());
+    fresh.world.aws.change(|account| account.secret_age_days = 1);
+    let mut secret = okta_secret(&fresh);
+    let kids = || fresh.world.okta.change(|org| org.apps[0].keys.iter().map(|key| key.jwk["kid"].clone()).collect());
+    let other = |kids: Vec<Value>| kids.into_iter().find(|kid| *kid != secret["okta_key_id"]).unwrap();
+    let other = other(kids());
+    // The second request to Okta lists the keys. Then the other run stores the one that nobody seems to use.
+    let gate = Gate::after(1);
+    fresh.world.okta.change(|org| org.gate = Some(gate.clone()));
+    let mut command = fresh.world.command(&FINISH);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(is_held(&mut child, &gate));
+    secret["okta_key_id"] = other.clone();
+    fresh.world.set_okta_secret(&secret);
+    gate.open();
+    assert!(child.wait().unwrap().success());
+    let kids: Vec<Value> = kids();
+    assert!(kids.len() == 2 && kids.contains(&other), "{kids:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener},
     process::{Command, Stdio},
     sync::{
@@ -22,23 +22,23 @@ use crate::world::{HOOKS_SECRET_ARN, Output, SERVICE, World, hooks_secret};
 
 pub(crate) const SETUP: [&str; 4] = ["setup", "--brand", "Example", "--yes"];
 
-/// A deployed stack, and nothing at Twilio and Okta. `events` is the server behind the URL of event-hook.
+/// A deployed stack, and nothing at Twilio and Okta. `hooks` is the server behind the URLs of both hooks.
 pub(crate) struct Fresh {
     pub(crate) world: World,
-    events: EventsUrl,
+    hooks: HookServer,
 }
 
 impl Fresh {
     pub(crate) fn start() -> Self {
-        let (world, events) = (World::healthy(), EventsUrl::start());
+        let (world, hooks) = (World::healthy(), HookServer::start());
         let auth_secret = hooks_secret()["auth_secret"].as_str().unwrap().to_owned();
         clear(&world, &auth_secret);
         world.aws.change(|account| {
             let outputs = &mut account.stack.as_mut().unwrap().outputs;
-            outputs.insert("TelephonyUrl".to_owned(), "https://hooks.example.com/telephony".to_owned());
-            outputs.insert("EventsUrl".to_owned(), format!("http://{}/events", events.address));
+            outputs.insert("TelephonyUrl".to_owned(), format!("http://{}/telephony", hooks.address));
+            outputs.insert("EventsUrl".to_owned(), format!("http://{}/events", hooks.address));
         });
-        Self { world, events }
+        Self { world, hooks }
     }
 
     pub(crate) fn secret(&self) -> Value {
@@ -82,13 +82,13 @@ pub(crate) fn clear(world: &World, auth_secret: &str) {
     world.aws.change(|account| account.secrets.insert(HOOKS_SECRET_ARN.to_owned(), Some(secret)));
 }
 
-/// A URL that answers Okta's challenge if the secret is right.
-struct EventsUrl {
+/// The URLs of both hooks. It refuses every request but one: Okta's challenge, if the secret is right.
+pub(crate) struct HookServer {
     address: SocketAddr,
     is_broken: Arc<AtomicBool>,
 }
 
-impl EventsUrl {
+impl HookServer {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, is_broken) = (listener.local_addr().unwrap(), Arc::<AtomicBool>::default());
@@ -96,7 +96,8 @@ impl EventsUrl {
         // The thread ends with the test's process.
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
-                let lines = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+                let mut reader = BufReader::new(&stream);
+                let lines = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty());
                 let headers: Vec<_> = lines
                     .filter_map(|line| {
                         line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()))
@@ -104,6 +105,8 @@ impl EventsUrl {
                     .collect();
                 let header =
                     |name: &str| headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone());
+                let length = header("content-length").map_or(0, |length| length.parse().unwrap());
+                let _ = reader.read_exact(&mut vec![0; length]);
                 let is_okta = header("auth_secret").as_deref() == hooks_secret()["auth_secret"].as_str();
                 let (status, body) = match header("x-okta-verification-challenge") {
                     Some(challenge) if is_okta && !broken.load(Ordering::SeqCst) => {
@@ -259,7 +262,7 @@ fn it_continues_where_a_run_has_ended() {
 }
 
 /// Lets a run fail at each of its requests, and then lets another run finish. Returns how many requests a whole run has.
-fn fails_at_each_request(refuse: impl Fn(&World, Option<u32>)) -> u32 {
+fn fails_at_each_request(refuse: impl Fn(&World, Option<u32>), then: impl Fn(&Fresh)) -> u32 {
     for number in 0..100 {
         let fresh = Fresh::start();
         fresh.world.set_variable("VERIFY_RATE_LIMITS", "okta_user=user_id,okta_address=ip");
@@ -270,6 +273,7 @@ fn fails_at_each_request(refuse: impl Fn(&World, Option<u32>)) -> u32 {
             return number;
         }
         assert_eq!(output.status, 2, "request {number}: {}{}", output.stdout, output.stderr);
+        then(&fresh);
         let output = fresh.world.run(&SETUP);
         assert_eq!(output.status, 0, "after request {number}: {}", output.stderr);
         assert_eq!(fresh.counts(), [1, 1, 1, 1], "after request {number}: nothing is left over");
@@ -280,21 +284,32 @@ fn fails_at_each_request(refuse: impl Fn(&World, Option<u32>)) -> u32 {
     panic!("a run has fewer requests");
 }
 
+/// What was refused was surely not created, so no tag says that it may have been.
+fn assert_no_trace(fresh: &Fresh) {
+    let tags = fresh.tags();
+    assert!(tags.values().all(|value| !value.starts_with("creating")), "{tags:?}");
+}
+
 #[test]
 fn it_continues_after_a_failure_at_any_request_to_twilio() {
-    let requests = fails_at_each_request(|world, after| world.twilio.change(|account| account.refuses_after = after));
+    let requests = fails_at_each_request(
+        |world, after| world.twilio.change(|account| account.refuses_after = after),
+        assert_no_trace,
+    );
     assert!(requests > 10, "{requests}");
 }
 
 #[test]
 fn it_continues_after_a_failure_at_any_request_to_okta() {
-    let requests = fails_at_each_request(|world, after| world.okta.change(|org| org.refuses_after = after));
+    let requests =
+        fails_at_each_request(|world, after| world.okta.change(|org| org.refuses_after = after), assert_no_trace);
     assert!(requests > 6, "{requests}");
 }
 
 #[test]
 fn it_continues_after_a_failure_at_any_request_to_aws() {
-    let requests = fails_at_each_request(|world, after| world.aws.change(|account| account.refuses_after = after));
+    let requests =
+        fails_at_each_request(|world, after| world.aws.change(|account| account.refuses_after = after), |_fresh| {});
     assert!(requests > 15, "{requests}");
 }
 
@@ -441,10 +456,10 @@ fn hooks_that_differ_are_corrected() {
 #[test]
 fn an_event_hook_that_cannot_be_verified_is_verified_by_the_next_run() {
     let fresh = Fresh::start();
-    fresh.events.is_broken.store(true, Ordering::SeqCst);
+    fresh.hooks.is_broken.store(true, Ordering::SeqCst);
     let output = fresh.world.run(&SETUP);
     assert!(output.status == 2 && output.stderr.contains("verify"), "{}", output.stderr);
-    fresh.events.is_broken.store(false, Ordering::SeqCst);
+    fresh.hooks.is_broken.store(false, Ordering::SeqCst);
     assert_done(&fresh.world.run(&SETUP));
     assert!(fresh.world.okta.change(|org| org.event_hooks.len() == 1 && org.event_hooks[0].is_verified));
 }

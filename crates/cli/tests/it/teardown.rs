@@ -76,7 +76,8 @@ fn it_removes_what_setup_has_made_and_nothing_of_others() {
     let fresh = set_up();
     assert_removes(&fresh, "");
     let (exit, plan) = fresh.world.run_json(&["teardown"]);
-    assert_eq!((exit, &plan), (0, &json!({"applied": false, "lines": []})));
+    let next = "Nothing that setup has made is left.";
+    assert_eq!((exit, &plan), (0, &json!({"applied": false, "lines": [], "next": next})));
     assert_done(&fresh.world.run(&SETUP));
     assert_eq!(fresh.counts(), [2, 2, 2, 2], "setup works again");
 }

@@ -84,24 +84,28 @@ impl World {
 
     /// The same, with these variables of the functions' processes.
     pub(crate) fn with_functions(variables: &[(&str, String)]) -> Self {
-        let mut world = Self::healthy();
-        let functions = ["telephony-hook", "event-hook"].map(|name| world.start(name, variables));
-        let (aws, [telephony, events]) = (Arc::clone(&world.aws), functions);
+        Self::healthy().with_processes(variables)
+    }
+
+    /// Starts the real functions, with these variables of their processes.
+    pub(crate) fn with_processes(mut self, variables: &[(&str, String)]) -> Self {
+        let functions = ["telephony-hook", "event-hook"].map(|name| self.start(name, variables));
+        let (aws, [telephony, events]) = (Arc::clone(&self.aws), functions);
         let front = Front::start([("/telephony", telephony), ("/events", events)], move |path, lines| {
             let group = if path == "/telephony" { TELEPHONY_LOG } else { EVENT_LOG };
             aws.change(|account| account.log_groups.get_mut(group).unwrap().lines.extend(lines));
         });
-        world.aws.change(|account| {
+        self.aws.change(|account| {
             let outputs = &mut account.stack.as_mut().unwrap().outputs;
             outputs.insert("TelephonyUrl".to_owned(), front.url("/telephony"));
             outputs.insert("EventsUrl".to_owned(), front.url("/events"));
         });
-        world.okta.change(|org| {
+        self.okta.change(|org| {
             org.inline_hooks[0].channel.uri = front.url("/telephony");
             org.event_hooks[0].channel.uri = front.url("/events");
         });
-        world.front = Some(front);
-        world
+        self.front = Some(front);
+        self
     }
 
     /// Starts a function as Lambda would. It has no queue: nothing here delivers the messages of one.

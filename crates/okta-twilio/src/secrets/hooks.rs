@@ -44,7 +44,8 @@ impl HooksSecret {
     pub fn read(text: &SecretString, verify_service_sid: Option<&Sid>) -> Result<Self, SecretError> {
         let text = readable(text.expose_secret());
         let fields = SecretFields::parse(&text)?;
-        let callers = callers(&fields)?;
+        let digest = |secret: &SecretString| SecretDigest::of(secret.expose_secret().as_bytes());
+        let callers = callers(&fields)?.iter().map(digest).collect();
         let api_key = credentials(&fields, "SK", Field::TwilioApiKeySid, Field::TwilioApiKeySecret)?;
         let account = credentials(&fields, "AC", Field::TwilioAccountSid, Field::TwilioAuthToken)?;
         let twilio = api_key.or(account).ok_or(SecretError::Unusable(Field::TwilioApiKeySid))?;
@@ -70,6 +71,14 @@ impl HooksSecret {
     }
 }
 
+/// Reads the secrets of the caller, the newest first, for a program that gives one of them to Okta.
+///
+/// # Errors
+/// Fails if the functions could not use them.
+pub fn caller_secrets(text: &SecretString) -> Result<Vec<SecretString>, SecretError> {
+    callers(&SecretFields::parse(&readable(text.expose_secret()))?)
+}
+
 impl Secret for HooksSecret {
     const NAME: &'static str = "hooks";
 
@@ -78,8 +87,9 @@ impl Secret for HooksSecret {
     }
 }
 
-/// `auth_secret`: one text, or an array of up to four. Each has at least 16 characters.
-fn callers(fields: &SecretFields<'_>) -> Result<Vec<SecretDigest>, SecretError> {
+/// `auth_secret`: one text, or an array of up to four. Each has at least 16 characters. They are returned without the
+/// blanks around them.
+fn callers(fields: &SecretFields<'_>) -> Result<Vec<SecretString>, SecretError> {
     const UNUSABLE: SecretError = SecretError::Unusable(Field::AuthSecret);
     let list = |json: &str| serde_json::from_str::<Vec<SecretString>>(json).ok();
     let json = fields.json(Field::AuthSecret).ok_or(UNUSABLE)?;
@@ -93,13 +103,13 @@ fn callers(fields: &SecretFields<'_>) -> Result<Vec<SecretDigest>, SecretError> 
     if !(1..=4).contains(&secrets.len()) {
         return Err(UNUSABLE);
     }
-    let digest = |secret: &SecretString| {
+    let usable = |secret: &SecretString| {
         // A header's value arrives without surrounding blanks, and never has a line break.
         let secret = trimmed(secret.expose_secret())?;
         let is_usable = secret.chars().count() >= 16 && !secret.chars().any(char::is_control);
-        is_usable.then(|| SecretDigest::of(secret.as_bytes()))
+        is_usable.then(|| SecretString::from(secret))
     };
-    secrets.iter().map(digest).collect::<Option<_>>().ok_or(UNUSABLE)
+    secrets.iter().map(usable).collect::<Option<_>>().ok_or(UNUSABLE)
 }
 
 /// One of the two credential pairs. An incomplete pair is a configuration error, never "unset".

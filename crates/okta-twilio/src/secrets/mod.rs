@@ -12,7 +12,7 @@ mod twilio;
 pub use authorized::Authorized;
 pub use cached::{Cached, Secret, Warning};
 pub use error::{Field, SecretError};
-pub use hooks::HooksSecret;
+pub use hooks::{HooksSecret, caller_secrets};
 pub use manager::SecretsManager;
 pub use pause::{Pause, UnreadablePause};
 pub use text::UnknownField;
