@@ -6,13 +6,10 @@
 //! number, a code or an id. Everything else is as strict as in `serde_json`: one well-formed value, in UTF-8, without a
 //! byte order mark.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
-use serde::{
-    Deserializer as _,
-    de::{DeserializeOwned, SeqAccess, Visitor},
-};
-use serde_json::value::RawValue;
+use memchr::memchr2;
+use serde::de::DeserializeOwned;
 
 /// Maximum nesting depth of arrays and objects. A deeper text is rejected, because reading it could overflow the stack.
 const MAX_DEPTH: usize = 128;
@@ -29,26 +26,6 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
     let value = T::deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     Some(value)
-}
-
-/// Calls `look` for each item of an array, so that a large array is never in memory as values. Does nothing if `array`
-/// is not an array.
-pub fn for_each_item<'a>(array: &'a RawValue, look: impl FnMut(&'a RawValue)) {
-    struct Items<F>(F);
-    impl<'a, F: FnMut(&'a RawValue)> Visitor<'a> for Items<F> {
-        type Value = ();
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("an array")
-        }
-        fn visit_seq<A: SeqAccess<'a>>(mut self, mut items: A) -> Result<(), A::Error> {
-            while let Some(item) = items.next_element()? {
-                (self.0)(item);
-            }
-            Ok(())
-        }
-    }
-    // A raw value is well-formed already. The only possible error is another type.
-    let _ = serde_json::Deserializer::from_str(array.get()).deserialize_seq(Items(look));
 }
 
 /// Returns the same text with every string and number readable, for readers that borrow from it. Returns `None` if the
@@ -96,10 +73,11 @@ pub fn readable(text: &str) -> Option<Cow<'_, str>> {
 /// Skips to the end of the string that begins at `at`, and replaces half pairs in it.
 fn end_of_string(text: &str, mut at: usize, changed: &mut String, kept: &mut usize) -> usize {
     let bytes = text.as_bytes();
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => match (unit(text, at), unit(text, at + 6)) {
+    while let Some(skipped) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += skipped;
+        match (bytes.get(at), bytes.get(at + 1)) {
+            (Some(b'"'), _) => return at + 1,
+            (_, Some(b'u')) => match (unit(text, at), unit(text, at + 6)) {
                 (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => at += 12,
                 (Some(0xd800..=0xdfff), _) => {
                     changed.push_str(text.get(*kept..at).unwrap_or_default());
@@ -107,13 +85,13 @@ fn end_of_string(text: &str, mut at: usize, changed: &mut String, kept: &mut usi
                     at += 6;
                     *kept = at;
                 }
-                // The escaped character could be a quote.
                 _ => at += 2,
             },
-            _ => at += 1,
+            // The escaped character could be a quote.
+            _ => at += 2,
         }
     }
-    at
+    bytes.len()
 }
 
 /// The UTF-16 unit of the escape `\uXXXX` at this position.

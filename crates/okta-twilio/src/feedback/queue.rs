@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use url::Url;
@@ -347,6 +348,8 @@ pub fn records(event: &str) -> Option<Result<Vec<QueueMessage>, NotABatch>> {
             <&RawValue>::deserialize(deserializer).map(|raw| Self(Some(raw)))
         }
     }
+    // A request can be a megabyte, and has no such member.
+    memmem::find(event.as_bytes(), br#""Records""#)?;
     let records = serde_json::from_str::<Envelope<'_>>(event).ok()?.records.0?;
     let records = json::read::<Vec<Value>>(records.get().as_bytes()).ok_or(NotABatch);
     Some(records.and_then(|records| records.iter().map(QueueMessage::read).collect()))

@@ -46,6 +46,10 @@ const RESPONSE_MARGIN: Duration = Duration::from_millis(250);
 /// How many events are processed in parallel. It is enough for a large delivery, and below Twilio's throttling limit.
 const CONCURRENCY: usize = 8;
 
+/// The same for the users of a batch. A batch has ten messages at most, so five and eight need two rounds both, and five
+/// need fewer connections.
+const BATCH_CONCURRENCY: usize = 5;
+
 /// Time reserved before the Lambda timeout to return the batch response.
 const BATCH_RESPONSE_MARGIN: Duration = Duration::from_millis(1_000);
 
@@ -211,7 +215,7 @@ impl EventHook {
         let mut tally = Tally::default();
         let response = if let Ok(records) = records {
             let work = |group| self.process_group(group, &deadline, log);
-            let groups = stream::iter(groups(records)).map(work).buffer_unordered(CONCURRENCY);
+            let groups = stream::iter(groups(records)).map(work).buffer_unordered(BATCH_CONCURRENCY);
             let worked: Vec<GroupResult> = groups.collect().await;
             let mut failed = Vec::new();
             for mut group in worked {

@@ -7,17 +7,14 @@
 //! Okta states no limit for a delivery, so Lambda's 6 MB for an invocation is the only one. Events are parsed one by
 //! one. So memory holds the text, one event, and the data of the relevant events.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
-};
+use std::{collections::HashSet, fmt};
 
 use aws_lc_rs::digest;
 use serde::{
     Deserialize, Serialize,
-    de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
 use super::field::{as_text, at, items, text};
 use crate::{id::SafeId, json, reason::Reason, time::clock::Timestamp};
@@ -144,105 +141,197 @@ impl EventDelivery {
     pub fn parse(body: &[u8], arrived: Timestamp) -> Result<Self, DeliveryError> {
         let body = std::str::from_utf8(body).map_err(|_not_utf8| DeliveryError::NotJson)?;
         let body = json::readable(body).ok_or(DeliveryError::NotJson)?;
-        let body: Members<'_> = serde_json::from_str(&body).map_err(|_serde_error| DeliveryError::NotJson)?;
-        let data = body.get("data").and_then(|data| serde_json::from_str::<Members<'_>>(data.get()).ok());
-        let events = data.and_then(|data| data.get("events").copied()).filter(|events| events.get().starts_with('['));
-        let field = |name| body.get(name).and_then(|field| as_text(&value_of(field)?));
-        match field(EVENT_TYPE).as_deref() {
+        let mut reader = serde_json::Deserializer::from_str(&body);
+        // `readable` has checked the depth.
+        reader.disable_recursion_limit();
+        let mut found = Found::new(arrived);
+        let is_json = Level { place: Place::Delivery, found: &mut found }.deserialize(&mut reader).is_ok();
+        if !is_json || reader.end().is_err() || !found.is_object {
+            return Err(DeliveryError::NotJson);
+        }
+        match found.event_type.as_deref() {
             Some(DELIVERY_TYPE) => {}
             Some(_) => return Err(DeliveryError::Field(EVENT_TYPE)),
-            None if events.is_some() => {}
+            None if found.has_events => {}
             None => return Err(DeliveryError::Field(EVENTS)),
         }
-        let made = field("eventTime").as_deref().and_then(Timestamp::parse).unwrap_or(arrived);
-        let mut delivery = Self::default();
-        let mut seen = HashSet::new();
-        let look = |event: &RawValue| {
-            let Some(finding) = Event::read(event).and_then(|event| look_at(event, made)) else { return };
-            let event_uuid = match &finding {
-                Ok(success) => &success.event_uuid,
-                Err(unusable) => &unusable.event_uuid,
-            };
-            if seen.insert(event_uuid.clone()) {
-                match finding {
-                    Ok(success) => delivery.phone_successes.push(success),
-                    Err(unusable) => delivery.unusable.push(unusable),
-                }
+        let made = found.event_time.unwrap_or(arrived);
+        let mut delivery = Self { unusable: found.unusable, ..Self::default() };
+        for (mut success, has_time) in found.phone_successes {
+            if !has_time {
+                success.published = made;
             }
-        };
-        if let Some(events) = events {
-            json::for_each_item(events, look);
+            delivery.phone_successes.push(success);
         }
         Ok(delivery)
     }
 }
 
-/// The unparsed members of an object.
-type Members<'a> = BTreeMap<String, &'a RawValue>;
-
-/// Parses a part of a text from [`json::readable`].
-fn value_of(part: &RawValue) -> Option<Value> {
-    serde_json::from_str(part.get()).ok()
+/// What a delivery says, as far as it was read. Only what is needed of an event becomes values, and only until the next.
+struct Found {
+    /// Stands for the time of an event that has none.
+    arrived: Timestamp,
+    is_object: bool,
+    has_events: bool,
+    event_type: Option<String>,
+    /// When Okta made the delivery.
+    event_time: Option<Timestamp>,
+    /// And whether the event has a time. If not, that of the delivery counts, which can come later in the text.
+    phone_successes: Vec<(PhoneSuccess, bool)>,
+    unusable: Vec<UnusableEvent>,
+    seen: HashSet<SafeId>,
 }
 
-/// An event of the System Log.
-struct Event<'a> {
-    /// The members that [`look_at`] needs. An event has some twenty, and the others are much larger.
-    needed: Value,
-    raw: &'a RawValue,
+impl Found {
+    fn new(arrived: Timestamp) -> Self {
+        Self {
+            arrived,
+            is_object: false,
+            has_events: false,
+            event_type: None,
+            event_time: None,
+            phone_successes: Vec::new(),
+            unusable: Vec::new(),
+            seen: HashSet::new(),
+        }
+    }
+
+    fn look_at(&mut self, event: &Value) {
+        match look_at(event, self.arrived) {
+            None => {}
+            Some(Ok(success)) if self.seen.insert(success.event_uuid.clone()) => {
+                self.phone_successes.push((success, time(event, "published").is_some()));
+            }
+            Some(Err(unusable)) if self.seen.insert(unusable.event_uuid.clone()) => self.unusable.push(unusable),
+            Some(_again) => {}
+        }
+    }
 }
 
-impl<'a> Event<'a> {
-    const NEEDED: [&'static str; 7] = ["uuid", "published", "eventType", "actor", "outcome", "target", "debugContext"];
+/// A level of a delivery.
+#[derive(Clone, Copy)]
+enum Place {
+    Delivery,
+    Data,
+    Events,
+    Event,
+}
 
-    /// Reads the needed members, and skips the others without parsing them into values.
-    fn read(raw: &'a RawValue) -> Option<Self> {
-        struct Name;
-        impl<'de> DeserializeSeed<'de> for Name {
-            type Value = Option<&'static str>;
-            fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<Self::Value, D::Error> {
-                name.deserialize_str(self)
-            }
-        }
-        impl Visitor<'_> for Name {
-            type Value = Option<&'static str>;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a name")
-            }
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(Event::NEEDED.into_iter().find(|needed| *needed == name))
-            }
-        }
-        struct Needed;
-        impl<'de> Visitor<'de> for Needed {
-            type Value = Map<String, Value>;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an event")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-                let mut needed = Map::new();
-                while let Some(name) = members.next_key_seed(Name)? {
-                    match name {
-                        Some(name) => drop(needed.insert(name.to_owned(), members.next_value()?)),
-                        None => drop(members.next_value::<IgnoredAny>()?),
-                    }
+/// Reads one level, and skips a value of any other type. So a delivery of a megabyte is read once, and never is in
+/// memory as values.
+struct Level<'a> {
+    place: Place,
+    found: &'a mut Found,
+}
+
+/// The members that [`look_at`] needs. An event has some twenty, and the others are much larger.
+const NEEDED: [&str; 7] = ["uuid", "published", EVENT_TYPE, "actor", "outcome", "target", "debugContext"];
+
+impl<'de> DeserializeSeed<'de> for Level<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Level<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let Self { place, found } = self;
+        let mut event = Map::new();
+        while let Some(name) = members.next_key_seed(Name)? {
+            match (place, name) {
+                (Place::Delivery, Some(EVENT_TYPE)) => found.event_type = as_text(&members.next_value()?),
+                (Place::Delivery, Some("eventTime")) => {
+                    found.event_time = as_text(&members.next_value()?).as_deref().and_then(Timestamp::parse);
                 }
-                Ok(needed)
+                (Place::Delivery, Some("data")) => {
+                    members.next_value_seed(Level { place: Place::Data, found: &mut *found })?;
+                }
+                (Place::Data, Some("events")) => {
+                    members.next_value_seed(Level { place: Place::Events, found: &mut *found })?;
+                }
+                (Place::Event, Some(name)) if NEEDED.contains(&name) => {
+                    event.insert(name.to_owned(), members.next_value()?);
+                }
+                _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }
-        let needed = serde_json::Deserializer::from_str(raw.get()).deserialize_map(Needed).ok()?;
-        Some(Self { needed: Value::Object(needed), raw })
+        match place {
+            Place::Delivery => found.is_object = true,
+            Place::Event => found.look_at(&Value::Object(event)),
+            Place::Data | Place::Events => {}
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let Self { place, found } = self;
+        if let Place::Events = place {
+            found.has_events = true;
+            while items.next_element_seed(Level { place: Place::Event, found: &mut *found })?.is_some() {}
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+/// Reads a name without storing it.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Option<&'static str>;
+    fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<Self::Value, D::Error> {
+        name.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = Option<&'static str>;
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a name")
+    }
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(["eventTime", "data", "events"].into_iter().chain(NEEDED).find(|known| *known == name))
     }
 }
 
 /// Parses a phone event. Returns `None` for an event about something else.
-fn look_at(Event { needed, raw }: Event<'_>, made: Timestamp) -> Option<Result<PhoneSuccess, UnusableEvent>> {
-    let event = &needed;
+fn look_at(event: &Value, made: Timestamp) -> Option<Result<PhoneSuccess, UnusableEvent>> {
     let kind = Kind::of_event_type(&text(event, "eventType")?)?;
     if !text(event, "outcome.result")?.eq_ignore_ascii_case("SUCCESS") {
         return None;
     }
-    let unusable = |reason| Some(Err(UnusableEvent { event_uuid: event_uuid(event, raw), reason }));
+    let unusable = |reason| Some(Err(UnusableEvent { event_uuid: event_uuid(event), reason }));
     let Some(channel) = phone_channel(event) else {
         // Okta may have changed its wording, so an admin should know.
         let ambiguous = kind == Kind::Authentication && enrollments(event).any(is_phone);
@@ -250,7 +339,7 @@ fn look_at(Event { needed, raw }: Event<'_>, made: Timestamp) -> Option<Result<P
     };
     let Some(user_id) = user_id(event) else { return unusable(Reason::EventWithoutUser) };
     Some(Ok(PhoneSuccess {
-        event_uuid: event_uuid(event, raw),
+        event_uuid: event_uuid(event),
         user_id,
         channel: match kind {
             Kind::Authentication => channel,
@@ -323,10 +412,10 @@ fn user_id(event: &Value) -> Option<SafeId> {
     SafeId::parse(&target.or_else(|| text(event, "actor.id"))?)
 }
 
-/// The event's uuid. Without one, a digest of the event, which is the same when Okta delivers it again.
-fn event_uuid(event: &Value, raw: &RawValue) -> SafeId {
+/// The event's uuid. Without one, a digest of what was read of the event, which is the same when Okta delivers it again.
+fn event_uuid(event: &Value) -> SafeId {
     text(event, "uuid").as_deref().and_then(SafeId::parse).unwrap_or_else(|| {
-        let digest = digest::digest(&digest::SHA256, raw.get().as_bytes());
+        let digest = digest::digest(&digest::SHA256, event.to_string().as_bytes());
         SafeId::of_digest(digest.as_ref())
     })
 }
