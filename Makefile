@@ -195,7 +195,8 @@ fuzz: $(CARGO_FUZZ) ## Fuzz the parsers of external bodies, SECONDS_EACH=60
 	@# The sanitizer's flags need a nightly compiler. This allows them for the stable one, for this build only.
 	@for target in telephony_request event_delivery; do \
 		echo "Building $$target with a sanitizer (five minutes the first time), then fuzzing it for $(SECONDS_EACH) s"; \
-		RUSTC_BOOTSTRAP=1 tools/with-progress "building, then fuzzing" $(TOOLS)/bin/cargo-fuzz run --fuzz-dir crates/okta-twilio/fuzz $$target -- -max_total_time=$(SECONDS_EACH) -print_final_stats=1 || exit 1; \
+		RUSTC_BOOTSTRAP=1 tools/with-progress "building $$target" $(TOOLS)/bin/cargo-fuzz build --fuzz-dir crates/okta-twilio/fuzz $$target && \
+		RUSTC_BOOTSTRAP=1 tools/with-progress "fuzzing $$target" $(TOOLS)/bin/cargo-fuzz run --fuzz-dir crates/okta-twilio/fuzz $$target -- -max_total_time=$(SECONDS_EACH) -print_final_stats=1 || exit 1; \
 	done
 
 check-openapi: $(TOOLS)/openapi.stamp $(TOOLS)/local-stack.stamp ## Compare the calls of okta-twilio and the stand-ins' responses with the vendors' OpenAPI documents in SPECS=folder

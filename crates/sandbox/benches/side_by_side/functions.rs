@@ -8,7 +8,7 @@ use std::{
 };
 
 use sandbox::{
-    Options,
+    Options, Status,
     deployment::{AUTH_SECRET, Deployment, TelephonyRequest},
     dynamodb::{DynamoDb, TABLE},
     events::{self, Engine, Okta, PASSWORD, SMS},
@@ -89,10 +89,25 @@ impl Surroundings {
         GatewayEvent::new("POST", "/events").header("auth_secret", AUTH_SECRET).body(body).build().to_string()
     }
 
-    /// A batch of the queue, about verifications that the table knows and that Twilio has pending.
+    /// The event of one right code, whose verification the table knows and Twilio has pending.
+    fn one_event(&self) -> String {
+        self.pending(1);
+        self.delivery(SMS, 1)
+    }
+
+    /// A batch of the queue, about such verifications.
     fn batch(&self, deliver: &Function) -> String {
+        self.pending(BATCH);
+        self.empty_queue();
+        let delivered = deliver.invoke(&self.delivery(SMS, BATCH));
+        assert!(matches!(delivered.outcome, Outcome::Response(_)), "the delivery was not taken");
+        self.queue.receive().expect("a batch").to_string()
+    }
+
+    /// Lets so many users have a code.
+    fn pending(&self, users: usize) {
         self.deployment.twilio.reset();
-        for user in 0..BATCH {
+        for user in 0..users {
             self.deployment.twilio.send_code(&format!("+1202555{:04}", 100 + user), "867530");
         }
         let sent_at = SystemTime::UNIX_EPOCH.elapsed().expect("a clock after 1970").as_millis() - 5_000;
@@ -104,10 +119,11 @@ impl Surroundings {
                 "expires_at": {"N": (sent_at / 1_000 + 900).to_string()},
             }));
         }
-        self.empty_queue();
-        let delivered = deliver.invoke(&self.delivery(SMS, BATCH));
-        assert!(matches!(delivered.outcome, Outcome::Response(_)), "the delivery was not taken");
-        self.queue.receive().expect("a batch").to_string()
+    }
+
+    /// Whether the users' codes are approved.
+    pub(crate) fn are_approved(&self) -> bool {
+        self.deployment.twilio.verifications().iter().all(|verification| verification.status == Status::Approved)
     }
 
     /// Takes everything from the queue, as a working consumer does.
@@ -124,6 +140,7 @@ impl Surroundings {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Question {
     Code,
+    OneEvent,
     Delivery { passwords: bool, count: usize },
     Batch,
 }
@@ -229,7 +246,15 @@ impl Variant {
             variables.extend(surroundings.queue_variables());
             Some(Self { name, reference: None, question, program: Program::Event.path().ok()?, variables })
         });
-        telephony.chain(events).collect()
+        let one = |name, program: Program, reference| {
+            let (variables, program) = (vec![(SENDS.0, SENDS.1.to_owned())], program.path().ok()?);
+            Some(Self { name, reference, question: Question::OneEvent, program, variables })
+        };
+        let one = [
+            one("(b) straight down, one event", Program::Straight, None),
+            one("event-hook, one event", Program::Event, Some("(b) straight down, one event")),
+        ];
+        telephony.chain(one.into_iter().flatten()).chain(events).collect()
     }
 
     /// The function, ready to start. `program` stands for its own, if there is one.
@@ -242,6 +267,7 @@ impl Variant {
     pub(crate) fn event(&self, surroundings: &Surroundings, function: &Function) -> String {
         match self.question {
             Question::Code => surroundings.telephony(),
+            Question::OneEvent => surroundings.one_event(),
             Question::Delivery { passwords, count } => {
                 surroundings.empty_queue();
                 surroundings.delivery(if passwords { PASSWORD } else { SMS }, count)

@@ -52,6 +52,7 @@ pub(crate) fn ask(variant: &Variant, surroundings: &Surroundings, function: &Fun
     let body = answer["body"].as_str().unwrap_or_default();
     let did_its_work = match variant.question {
         Question::Code => body.contains("SUCCESSFUL") || body == "Hello",
+        Question::OneEvent => answer["statusCode"] == 200 && surroundings.are_approved(),
         Question::Delivery { .. } => answer["statusCode"] == 200,
         Question::Batch => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
     };

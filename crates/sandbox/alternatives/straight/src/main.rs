@@ -1,6 +1,6 @@
-//! The telephony hook's HTTPS calls, written straight down with the same crates. It checks the secret and sends the code,
-//! and does nothing else: no policy, no time budget, no retry, no cache, no masking, no metrics. Like the hook, it fetches
-//! the secret and opens the connections before the first request.
+//! The HTTPS calls of both hooks, written straight down with the same crates. It checks the secret, sends the code or
+//! approves the verification of each event, and does nothing else: no policy, no time budget, no retry, no cache, no
+//! masking, no metrics. Like the hooks, it fetches the secret and opens the connections before the first request.
 
 use std::{env, error::Error as StdError};
 
@@ -81,6 +81,9 @@ impl Hook {
             return Ok(json!({ "statusCode": 401 }));
         }
         let request: Value = serde_json::from_str(event["body"].as_str().unwrap_or_default())?;
+        if let Some(events) = request["data"]["events"].as_array() {
+            return self.approve(events).await;
+        }
         let message = &request["data"]["messageProfile"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (number, code) = (text(&message["phoneNumber"]), text(&message["otpCode"]));
@@ -127,6 +130,44 @@ impl Hook {
             "transactionId": sent["sid"], "transactionMetadata": attempt["attempt_sid"],
         }] }] });
         Ok(json!({ "statusCode": 200, "headers": { "content-type": "application/json" }, "body": body.to_string() }))
+    }
+}
+
+impl Hook {
+    /// Approves the verification of each event that says that a code of an SMS was right.
+    async fn approve(&self, events: &[Value]) -> Result<Value, Error> {
+        let (client, table) = self.table.as_ref().ok_or("SENDS_TABLE")?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (key, key_secret) = (&self.secret["twilio_api_key_sid"], &self.secret["twilio_api_key_secret"]);
+        for event in events {
+            let is_right = event["outcome"]["result"] == "SUCCESS"
+                && event["debugContext"]["debugData"]["factor"] == "SMS_FACTOR";
+            if !is_right {
+                continue;
+            }
+            let targets = event["target"].as_array().into_iter().flatten();
+            let user = targets.into_iter().find(|target| target["type"] == "User").ok_or("no user")?;
+            let user = S(text(&user["id"]));
+            let found = client
+                .query()
+                .table_name(table)
+                .consistent_read(true)
+                .key_condition_expression("#user_id = :user_id")
+                .expression_attribute_names("#user_id", "user_id")
+                .expression_attribute_values(":user_id", user.clone())
+                .send()
+                .await?;
+            let newest = found.items().iter().max_by_key(|item| item.get("sent_at").and_then(|at| at.as_n().ok()));
+            let sid = newest.and_then(|item| item.get("verification_sid")?.as_s().ok()).ok_or("no verification")?;
+            let url = format!("{}/{sid}", self.verify);
+            let request = self.http.post(url).basic_auth(text(key), Some(text(key_secret)));
+            let approved = request.form(&[("Status", "approved")]).send().await?;
+            let approved: Value = serde_json::from_slice(&approved.error_for_status()?.bytes().await?)?;
+            println!("{}", json!({ "event": "approved", "sid": approved["sid"] }));
+            let delete = client.delete_item().table_name(table).key("user_id", user);
+            delete.key("verification_sid", S(sid.clone())).send().await?;
+        }
+        Ok(json!({ "statusCode": 200 }))
     }
 }
 

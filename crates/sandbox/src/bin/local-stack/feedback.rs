@@ -45,7 +45,8 @@ pub(crate) fn observe(scene: &Scene<'_>, event: &RecordedEvent<Feedback>) -> Res
     let result = if found.is_empty() && (400..500).contains(&answer.status) {
         logged_rejection(output, position)
     } else if found.is_empty() {
-        "nothing to approve".to_owned()
+        let is_challenge = answer.body.contains("\"verification\"");
+        if is_challenge { "Okta's challenge answered" } else { "nothing to approve" }.to_owned()
     } else {
         found.join(", ")
     };

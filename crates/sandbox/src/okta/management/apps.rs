@@ -268,7 +268,7 @@ impl Org {
                 let app = self.app(client)?;
                 let body = describe(app.roles.len(), &role);
                 app.roles.push(role);
-                done(201, body)
+                done(200, body)
             }
             _ => Err(OktaError::not_found(client)),
         }

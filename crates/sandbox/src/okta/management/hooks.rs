@@ -151,15 +151,18 @@ impl NewChannel {
 }
 
 impl Channel {
+    /// The only channel that an event hook can have.
+    fn describe_http(&self) -> Value {
+        let mut config = json!({ "uri": self.uri, "method": "POST", "headers": [] });
+        if let (Some(header), Some(config)) = (&self.header, config.as_object_mut()) {
+            config.insert("authScheme".to_owned(), json!({ "type": "HEADER", "key": header }));
+        }
+        json!({ "type": "HTTP", "version": "1.0.0", "config": config })
+    }
+
     fn describe(&self) -> Value {
         match &self.header {
-            Some(header) => json!({
-                "type": "HTTP", "version": "1.0.0",
-                "config": {
-                    "uri": self.uri, "method": "POST", "headers": [],
-                    "authScheme": { "type": "HEADER", "key": header },
-                },
-            }),
+            Some(_) => self.describe_http(),
             None => json!({
                 "type": "OAUTH", "version": "1.0.0",
                 "config": {
@@ -193,7 +196,7 @@ impl EventHook {
             "id": self.id, "name": self.name, "status": status(self.is_active), "description": null,
             "verificationStatus": if self.is_verified { "VERIFIED" } else { "UNVERIFIED" },
             "events": { "type": "EVENT_TYPE", "items": self.events, "filter": filter },
-            "channel": self.channel.describe(), "created": "2026-01-15T09:30:00.000Z",
+            "channel": self.channel.describe_http(), "created": "2026-01-15T09:30:00.000Z",
             "createdBy": "00usandbox0admin0000", "lastUpdated": "2026-01-15T09:30:00.000Z", "_links": {},
         })
     }
