@@ -37,6 +37,17 @@ impl Answer {
     }
 }
 
+/// How far a plan has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nothing was done yet.
+    Planned,
+    /// Each step was done, and something is not as it should be.
+    Unfinished,
+    /// All is as it should be.
+    Applied,
+}
+
 /// One thing that has to be there, or has to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,7 +171,7 @@ impl Plan {
         if decision.yes && !decision.plan && !self.is_done() {
             return Ok(Answer::Yes);
         }
-        self.print(terminal, false, made)?;
+        self.print(terminal, Stage::Planned, made)?;
         if decision.plan || self.is_done() {
             return Ok(Answer::Printed);
         }
@@ -178,7 +189,7 @@ impl Plan {
     pub(crate) fn print(
         &self,
         terminal: Terminal,
-        is_applied: bool,
+        stage: Stage,
         made: &BTreeMap<&str, &SafeId>,
     ) -> Result<(), Failure> {
         #[derive(Serialize)]
@@ -192,10 +203,11 @@ impl Plan {
             #[serde(skip_serializing_if = "Option::is_none")]
             next: Option<&'static str>,
         }
-        let next = match (self.is_done(), is_applied) {
-            (true, _) => Some(self.closing.nothing),
-            (false, true) => Some(self.closing.applied),
-            (false, false) => None,
+        let is_applied = stage != Stage::Planned;
+        let next = match stage {
+            Stage::Planned | Stage::Applied if self.is_done() => Some(self.closing.nothing),
+            Stage::Applied => Some(self.closing.applied),
+            Stage::Planned | Stage::Unfinished => None,
         };
         if terminal.is_json() {
             let (lines, warnings) = (&self.lines, &self.warnings);

@@ -2,7 +2,7 @@
 
 use okta_twilio::{
     config::Variables,
-    id::Sid,
+    id::{SafeId, Sid},
     okta::OktaSecret,
     secrets::{HooksSecret, SecretError},
 };
@@ -11,7 +11,8 @@ use secrecy::SecretString;
 use crate::{
     aws::{Aws, AwsError, lambda::FunctionConfiguration, secrets_manager, sts},
     environment::Environment,
-    setup::memory::Memory,
+    okta::hooks::Channel,
+    setup::memory::{Memory, Thing},
     stack::{Hook, Stack},
 };
 
@@ -77,6 +78,15 @@ impl Facts {
     /// Where Okta finds a function: at the stack's URL, or at another one that `setup` was given.
     pub(crate) fn url(&self, hook: Hook) -> Option<&str> {
         self.memory.url(self.stack.as_ref().ok()?.as_ref()?, hook)
+    }
+
+    /// Whether a hook of Okta is that of a function: at its URL, or created by `setup`.
+    pub(crate) fn is_ours(&self, hook: Hook, id: &SafeId, channel: &Channel) -> bool {
+        let thing = match hook {
+            Hook::Telephony => Thing::TelephonyHook,
+            Hook::Event => Thing::EventHook,
+        };
+        self.memory.is_own_hook(thing, id, channel) || self.url(hook).is_some_and(|url| channel.is_at(url))
     }
 
     /// The configuration of a function, if the stack has it and it could be read.

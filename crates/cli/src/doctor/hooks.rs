@@ -219,14 +219,16 @@ pub(super) async fn through_okta(
     if !report.includes(check) {
         return;
     }
-    let (Some(url), Ok(aws)) = (facts.url(Hook::Telephony), environment.aws()) else {
+    let (true, Ok(aws)) = (facts.url(Hook::Telephony).is_some(), environment.aws()) else {
         return report.skip(check, "the stack could not be read, or has no telephony-hook");
     };
     let hooks = match okta.telephony_hooks().await {
         Ok(hooks) => hooks,
         Err(error) => return report.skip(check, error.to_string()),
     };
-    let ours = hooks.iter().find(|hook| hook.channel.is_at(url) && hook.status == Status::Active);
+    let ours = hooks
+        .iter()
+        .find(|hook| hook.status == Status::Active && facts.is_ours(Hook::Telephony, &hook.id, &hook.channel));
     let Some(hook) = ours else { return report.skip(check, "Okta has no active hook with our URL (O2)") };
     let started = environment.clock.now();
     let request = CodeRequest::expired(started);
@@ -270,7 +272,7 @@ pub(super) async fn through_okta(
                 Err(error) => format!("the hook's log does not have Okta's request; {error}"),
             },
             "Okta does not reach the hook, or the log came late.",
-            "Compare the hook's URL in Okta with the stack's output TelephonyUrl. If they are equal, try --wait 180.",
+            "Compare the hook's URL in Okta with the stack's output TelephonyUrl, or with the one that setup was given. If they are equal, try --wait 180.",
         ),
     }
 }

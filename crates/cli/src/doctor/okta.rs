@@ -50,6 +50,9 @@ const HOOKS_PAGE: &str = "Admin Console, Workflow, Inline hooks";
 const EVENTS_PAGE: &str = "Admin Console, Workflow, Event hooks";
 const BY_ITSELF: &str = "Okta sends its codes by itself.";
 
+const OLD_URL: &str = "`setup` has created the hook, and remembers another URL for it, which Okta does not use yet.";
+const AGAIN: &str = "Run `okta-twilio setup` again, or give it the URL that you want.";
+
 /// How far back the System Log is read.
 const LOG_HOURS: i64 = 24;
 
@@ -189,12 +192,13 @@ async fn telephony(okta: &Okta, facts: &Facts, report: &mut Report<'_>) {
         }
         return;
     };
-    let (ours, others): (Vec<_>, Vec<_>) = hooks.iter().partition(|hook| hook.channel.is_at(url));
-    our_hook(&ours, facts, report);
+    let (ours, others): (Vec<_>, Vec<_>) =
+        hooks.iter().partition(|hook| facts.is_ours(Hook::Telephony, &hook.id, &hook.channel));
+    our_hook(&ours, url, facts, report);
     only_one(okta, &others, report).await;
 }
 
-fn our_hook(ours: &[&InlineHook], facts: &Facts, report: &mut Report<'_>) {
+fn our_hook(ours: &[&InlineHook], url: &str, facts: &Facts, report: &mut Report<'_>) {
     let check = Check::TelephonyHook;
     let active = ours.iter().find(|hook| hook.status == Status::Active);
     match (active, ours.first()) {
@@ -202,10 +206,13 @@ fn our_hook(ours: &[&InlineHook], facts: &Facts, report: &mut Report<'_>) {
             check,
             "the org has no telephony inline hook with the URL of telephony-hook",
             BY_ITSELF,
-            format!("Create the hook with the stack's output TelephonyUrl: {HOOKS_PAGE}."),
+            format!("`okta-twilio setup --only telephony` creates it, or by hand: {HOOKS_PAGE}."),
         ),
         (None, Some(hook)) => {
             report.fail(check, format!("{} is inactive", hook.id), BY_ITSELF, format!("Activate it: {HOOKS_PAGE}."));
+        }
+        (Some(hook), _) if !hook.channel.is_at(url) => {
+            report.warn(check, format!("{} is at another URL", hook.id), OLD_URL, AGAIN);
         }
         (Some(hook), _) => match misfit(&hook.channel, Hook::Telephony, facts) {
             Some(read) => report.fail(
@@ -270,23 +277,23 @@ async fn events(okta: &Okta, facts: &Facts, report: &mut Report<'_>) {
         }
         return;
     };
-    let ours = || hooks.iter().filter(|hook| hook.channel.is_at(url));
+    let ours = || hooks.iter().filter(|hook| facts.is_ours(Hook::Event, &hook.id, &hook.channel));
     let ours = ours().find(|hook| hook.status == Status::Active).or_else(|| ours().next());
     let Some(hook) = ours else {
         report.fail(
             Check::EventHook,
             "the org has no event hook with the URL of event-hook",
             "No code is reported as used. After five codes in ten minutes Twilio refuses the next one (60203).",
-            format!("Create the hook with the stack's output EventsUrl: {EVENTS_PAGE}."),
+            format!("`okta-twilio setup --only events` creates it, or by hand: {EVENTS_PAGE}."),
         );
         report.skip(Check::EventFilter, "see O4");
         return;
     };
-    event_hook(hook, facts, report);
+    event_hook(hook, url, facts, report);
     filter(hook, report);
 }
 
-fn event_hook(hook: &EventHook, facts: &Facts, report: &mut Report<'_>) {
+fn event_hook(hook: &EventHook, url: &str, facts: &Facts, report: &mut Report<'_>) {
     let missing = EVENTS.iter().find(|event| !hook.events.items.iter().any(|item| item == *event));
     let (read, fix) = if hook.status == Status::Inactive {
         (format!("{} is inactive", hook.id), "Activate it")
@@ -296,6 +303,8 @@ fn event_hook(hook: &EventHook, facts: &Facts, report: &mut Report<'_>) {
         (format!("{} does not get {missing}", hook.id), "Add the event")
     } else if let Some(misfit) = misfit(&hook.channel, Hook::Event, facts) {
         (misfit.to_owned(), "Correct the hook's authentication")
+    } else if !hook.channel.is_at(url) {
+        return report.warn(Check::EventHook, format!("{} is at another URL", hook.id), OLD_URL, AGAIN);
     } else {
         report.ok(Check::EventHook, format!("{} is active, verified and has our URL", hook.id));
         return;

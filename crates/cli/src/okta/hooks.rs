@@ -110,12 +110,12 @@ struct AuthScheme {
 impl Channel {
     /// Whether the hook is at this URL.
     pub(crate) fn is_at(&self, url: &str) -> bool {
-        let (Ok(own), Ok(wanted)) = (Url::parse(&self.config.uri), Url::parse(url)) else { return false };
-        let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
-        own.scheme() == wanted.scheme()
-            && own.host_str() == wanted.host_str()
-            && own.port_or_known_default() == wanted.port_or_known_default()
-            && path(&own) == path(&wanted)
+        plain(&self.config.uri).is_some_and(|own| Some(own) == plain(url))
+    }
+
+    /// The URL of the hook, as [`plain`] writes it.
+    pub(crate) fn url(&self) -> Option<String> {
+        plain(&self.config.uri)
     }
 
     /// The name of the header with the secret. `None`: Okta authenticates in another way.
@@ -127,6 +127,13 @@ impl Channel {
     pub(crate) fn is_oauth(&self) -> bool {
         self.kind.as_deref() == Some("OAUTH")
     }
+}
+
+/// A URL without what makes no difference: capitals in the host, a port that goes without saying, a slash at the end.
+pub(crate) fn plain(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+    Some(format!("{}://{host}:{port}{}", url.scheme(), url.path().trim_end_matches('/')))
 }
 
 /// What a hook is to be.

@@ -26,7 +26,11 @@ use crate::{
     failure::Failure,
     okta::{Okta, OktaError, hooks::Status, token_of_environment},
     plan::{Action, Answer, Closing, Plan, Step},
-    setup::{self, interrupts::Interrupts, memory::Memory},
+    setup::{
+        self,
+        interrupts::Interrupts,
+        memory::{Memory, Thing},
+    },
     stack::Hook,
 };
 
@@ -173,13 +177,19 @@ impl Hooks {
         };
         let telephony_url = url(Hook::Telephony)?;
         let all = okta.telephony_hooks().await.map_err(RotateError::from)?;
-        let ours = all.into_iter().find(|hook| hook.channel.is_at(telephony_url) && hook.status == Status::Active);
+        let ours = all.into_iter().find(|hook| {
+            let is_own = memory.is_own_hook(Thing::TelephonyHook, &hook.id, &hook.channel);
+            hook.status == Status::Active && (is_own || hook.channel.is_at(telephony_url))
+        });
         let telephony = ours.ok_or(RotateError::NoHook("telephony-hook"))?.id;
         let mut events = None;
         if context.event.is_some() {
             let url = url(Hook::Event)?;
             let all = okta.event_hooks().await.map_err(RotateError::from)?;
-            let ours = all.into_iter().find(|hook| hook.channel.is_at(url) && hook.status == Status::Active);
+            let ours = all.into_iter().find(|hook| {
+                let is_own = memory.is_own_hook(Thing::EventHook, &hook.id, &hook.channel);
+                hook.status == Status::Active && (is_own || hook.channel.is_at(url))
+            });
             events = Some(ours.ok_or(RotateError::NoHook("event-hook"))?.id);
         }
         Ok(Self { okta, telephony, events })

@@ -24,7 +24,7 @@ use crate::{
     aws::{Aws, lambda::FunctionConfiguration},
     environment::Environment,
     failure::Failure,
-    plan::{Answer, Decision, Plan},
+    plan::{Answer, Decision, Plan, Stage},
     stack::{Hook, Stack},
     terminal::Terminal,
 };
@@ -76,7 +76,7 @@ impl Context<'_> {
 
     /// Prints what was done.
     fn print(&self, plan: &Plan) -> Result<(), Failure> {
-        plan.print(self.terminal, true, &BTreeMap::new())
+        plan.print(self.terminal, Stage::Applied, &BTreeMap::new())
     }
 
     /// Waits, and says how long it still takes.

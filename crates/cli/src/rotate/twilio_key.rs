@@ -79,7 +79,7 @@ pub(super) async fn begin(context: &Context<'_>, options: &RotateOptions) -> Res
     // Ctrl-C must not come between a new key and its record.
     let mut interrupts = Interrupts::start()?;
     if is_new {
-        state.replace_key(context).await?;
+        state.replace_key(&mut plan, context).await?;
         interrupts.check().await?;
     }
     state.delete_leftovers(context).await?;
@@ -174,7 +174,7 @@ impl State {
     }
 
     /// Creates a key, proves it, and stores it if nobody else has changed the secret.
-    async fn replace_key(&self, context: &Context<'_>) -> Result<(), Failure> {
+    async fn replace_key(&self, plan: &mut Plan, context: &Context<'_>) -> Result<(), Failure> {
         context.terminal.progress("Creating the API key");
         let uses_lookup = context.telephony.variable("LOOKUP_FIELDS").is_some_and(|fields| !fields.trim().is_empty());
         let lookup = uses_lookup.then_some(keys::LOOKUP);
@@ -184,6 +184,7 @@ impl State {
         let key = key.map_err(RotateError::from)?;
         if !key.is_restricted() {
             context.terminal.progress(keys::NOT_RESTRICTED);
+            plan.warn(keys::NOT_RESTRICTED);
         }
         let sid = Sid::parse(&key.sid, "SK").ok_or(RotateError::NoSid)?;
         if let Err(error) = self.prove_and_store(&sid, &key, context).await {

@@ -16,13 +16,13 @@ use super::{
     part::Part,
     secret::HooksFields,
     service_app,
-    url::HookUrl,
+    url::{self, HookUrl},
 };
 use crate::{
     aws::{Aws, lambda::FunctionConfiguration},
     environment::Environment,
     failure::Failure,
-    okta::{Okta, token_of_environment},
+    okta::{Okta, hooks::plain, token_of_environment},
     stack::{Hook, Stack},
     terminal::Terminal,
     twilio::{Addresses, Twilio, credentials_of_environment},
@@ -95,6 +95,28 @@ impl Context<'_> {
         parts.into_iter().filter(|(part, _)| self.wants(*part)).map(|(_, hook)| hook)
     }
 
+    /// Calls the hooks without the secret.
+    ///
+    /// # Errors
+    /// Fails if a URL leads to no hook, or to the other one.
+    pub(super) async fn check_urls(&self, memory: &Memory, http: &reqwest::Client) -> Result<(), SetupError> {
+        let other = |hook: Hook| if hook == Hook::Telephony { Hook::Event } else { Hook::Telephony };
+        for hook in self.hooks() {
+            let url = self.url(memory, hook)?;
+            let others = [self.url(memory, other(hook)).ok(), self.stack.output(other(hook).url_output())];
+            if others.into_iter().flatten().any(|other| plain(other) == plain(url)) {
+                return Err(SetupError::UrlOfOtherHook(hook));
+            }
+        }
+        if self.options.urls.no_url_check {
+            return Ok(());
+        }
+        for hook in self.hooks() {
+            url::check(http, hook, self.url(memory, hook)?).await?;
+        }
+        Ok(())
+    }
+
     /// Where Okta finds a function: at the URL that was given now or before, or at the stack's.
     pub(super) fn url<'a>(&'a self, memory: &'a Memory, hook: Hook) -> Result<&'a str, SetupError> {
         let given = self.options.urls.get(hook).map(HookUrl::as_str);
@@ -116,6 +138,11 @@ pub(super) async fn gather<'a>(
     let stack = Stack::require(aws, &environment.stack_name).await?;
     let telephony = stack.function(aws, Hook::Telephony).await?.ok_or(SetupError::NoFunction(Hook::Telephony))?;
     let event = stack.function(aws, Hook::Event).await?.ok_or(SetupError::NoFunction(Hook::Event))?;
+    for (part, hook) in [(Part::Telephony, Hook::Telephony), (Part::Events, Hook::Event)] {
+        if options.urls.get(hook).is_some() && !options.wants(part) {
+            return Err(SetupError::UrlOfOtherPart(hook).into());
+        }
+    }
     let lookup = |name: &str| telephony.variable(name);
     let variables = Variables::new(&lookup);
     let common = CommonConfig::from_variables(&variables).map_err(SetupError::Config)?;

@@ -15,9 +15,13 @@ pub(crate) enum SetupError {
     Config(ConfigError),
     #[error("AUTH_MODE=jwt needs an authorization server, which docs/set-up.md sets up by hand")]
     Oauth,
+    #[error("the URL of {} was given, and its part is not set up: name it with --only too", .0.name())]
+    UrlOfOtherPart(Hook),
+    #[error("the URL of {} is that of the other hook", .0.name())]
+    UrlOfOtherHook(Hook),
     #[error(
-        "{}'s URL answers {status} to a request without the secret, where 401 is right: `okta-twilio doctor --only E1` says \
-        more. If something lets Okta pass and this machine not, give --no-url-check", .hook.name()
+        "{}'s URL answers {status} to a request without the secret, where a hook answers 401: something else is there, or \
+        stands in between. If it lets Okta pass and this machine not, give --no-url-check", .hook.name()
     )]
     NotOurHook { hook: Hook, status: u16 },
     #[error(

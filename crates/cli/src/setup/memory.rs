@@ -11,6 +11,7 @@ use super::{SetupError, url::HookUrl};
 use crate::{
     aws::{Aws, secrets_manager},
     failure::Failure,
+    okta::hooks::{Channel, plain},
     stack::{Hook, Stack},
 };
 
@@ -182,6 +183,15 @@ impl Memory {
         }
     }
 
+    /// Whether setup has created this hook, or has announced one at its URL and was broken off.
+    pub(crate) fn is_own_hook(&self, thing: Thing, id: &SafeId, channel: &Channel) -> bool {
+        match self.get(thing) {
+            Some(Trace::Made(made)) => made == id,
+            Some(Trace::Creating(mark)) => channel.url().is_some_and(|url| mark_of(&url) == mark.as_str()),
+            None => false,
+        }
+    }
+
     /// The mark of a thing that was about to be created.
     pub(crate) fn creating(&self, thing: Thing) -> Option<&SafeId> {
         match self.get(thing)? {
@@ -245,6 +255,11 @@ async fn write(aws: &Aws, stack: &Stack, thing: Thing, trace: &Trace) -> Result<
 
 fn secret_id(stack: &Stack) -> Result<&str, SetupError> {
     stack.output("HooksSecretArn").ok_or(SetupError::NoOutput("HooksSecretArn"))
+}
+
+/// The mark of a hook that is about to be created: its URL finds it again.
+pub(crate) fn mark_of_hook(url: &str) -> String {
+    mark_of(&plain(url).unwrap_or_default())
 }
 
 /// A mark of a name that people chose (FNV-1a). It shows nothing of the name, and is the same in every version.

@@ -27,7 +27,7 @@ pub(crate) use self::{context::okta_address, error::SetupError, options::SetupOp
 use crate::{
     environment::Environment,
     failure::Failure,
-    plan::{Action, Answer, Plan, Step},
+    plan::{Action, Answer, Plan, Stage, Step},
     terminal::Terminal,
 };
 
@@ -43,12 +43,8 @@ pub(crate) async fn run(
     let context = context::gather(options, environment, terminal).await?;
     terminal.progress("Reading Twilio and Okta");
     let state = State::read(&context).await?;
-    if !options.urls.no_url_check {
-        terminal.progress("Calling the hooks without the secret");
-        for hook in context.hooks() {
-            url::check(&environment.http, hook, context.url(&state.memory, hook)?).await?;
-        }
-    }
+    terminal.progress("Calling the hooks without the secret");
+    context.check_urls(&state.memory, &environment.http).await?;
     let mut plan = state.plan(&context)?;
     if let (Some(app), Some(source), true) = (&state.service_app, &context.source, plan.is_done())
         && !options.decision.plan
@@ -64,18 +60,19 @@ pub(crate) async fn run(
     terminal.progress("Reading everything again");
     let after = State::read(&context).await?;
     if !after.plan(&context)?.is_done() {
-        plan.print(terminal, true, &after.memory.all_made())?;
+        plan.remove(Step::OktaToken);
+        plan.print(terminal, Stage::Unfinished, &after.memory.all_made())?;
         return Err(SetupError::NotAsPlanned.into());
     }
     if plan.has(Step::OktaToken, Action::Delete) {
         terminal.progress("Revoking the API token");
         if let Err(error) = context.okta()?.revoke_own_token().await {
             plan.remove(Step::OktaToken);
-            plan.print(terminal, true, &after.memory.all_made())?;
+            plan.print(terminal, Stage::Applied, &after.memory.all_made())?;
             return Err(SetupError::NotRevoked(error).into());
         }
     }
-    plan.print(terminal, true, &after.memory.all_made())?;
+    plan.print(terminal, Stage::Applied, &after.memory.all_made())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -88,14 +85,14 @@ async fn apply(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let mut interrupts = Interrupts::start()?;
-    for (hook, url) in state.new_urls(context) {
-        memory::remember_url(context.aws, &context.stack, hook, url).await?;
-    }
     if state.is_announced_in_vain(context) {
         memory::forget(context.aws, &context.stack, &[Thing::VerifyService]).await?;
     }
     for (thing, id) in state.unremembered(context) {
         memory::remember(context.aws, &context.stack, thing, &id).await?;
+    }
+    for (hook, url) in state.new_urls(context) {
+        memory::remember_url(context.aws, &context.stack, hook, url).await?;
     }
     if let Some(twilio) = &state.twilio {
         apply_twilio(twilio, plan, context, &mut interrupts, terminal).await?;

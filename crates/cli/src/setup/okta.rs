@@ -22,9 +22,6 @@ use crate::{
 const TELEPHONY_NAME: &str = "Twilio Verify";
 const EVENTS_NAME: &str = "Twilio Verify feedback";
 
-/// A hook is found again by its URL.
-const HOOK_MARK: &str = "hook";
-
 /// Okta as it is now.
 pub(super) struct State {
     /// Where Okta finds telephony-hook.
@@ -43,6 +40,8 @@ pub(super) struct State {
     /// The same, if ours has replaced it.
     replaced: Option<SafeId>,
     events: Option<(EventHook, Fit)>,
+    /// Other active event hooks of this stack.
+    twins: Vec<SafeId>,
     /// Whether event hooks of this org can have filters.
     has_filters: bool,
     /// What the phone authenticator offers. `None`: the org has none, or does not show it.
@@ -64,10 +63,6 @@ impl State {
     /// Fails if Okta does not return them, or the stack has no URL.
     pub(super) async fn read(context: &Context<'_>, memory: &Memory) -> Result<Self, SetupError> {
         let (telephony_url, events_url) = (context.url(memory, Hook::Telephony)?, context.url(memory, Hook::Event)?);
-        // One that setup has created is ours wherever it is: the URL can be a new one.
-        let is_ours = |channel: &Channel, id: &SafeId, url: &str, thing: Thing| {
-            channel.is_at(url) || memory.made(thing) == Some(id)
-        };
         let wanted = HeaderName::parse(&context.header);
         let has_header = |header: Option<&str>| header.and_then(HeaderName::parse) == wanted;
         let fit = |status: Status, is_right: bool| match (status, is_right) {
@@ -76,9 +71,9 @@ impl State {
             (Status::Active, true) => Fit::Fits,
         };
         let hooks = context.okta()?.telephony_hooks().await?;
-        let (ours, others): (Vec<_>, Vec<_>) =
-            hooks.into_iter().partition(|hook| is_ours(&hook.channel, &hook.id, telephony_url, Thing::TelephonyHook));
-        let telephony = ours.into_iter().min_by_key(|hook| hook.status != Status::Active).map(|hook| {
+        let parts = |hook: &InlineHook| (hook.id.clone(), hook.status, hook.channel.clone());
+        let (ours, others) = choose(hooks, (Thing::TelephonyHook, telephony_url), memory, parts);
+        let telephony = ours.map(|hook| {
             let is_right = hook.channel.is_at(telephony_url) && has_header(hook.channel.header());
             let fit = fit(hook.status, is_right);
             (hook, fit)
@@ -89,15 +84,21 @@ impl State {
         let remembered = remembered.filter(|_| is_off && other.is_none()).cloned();
         let is_ours_active = telephony.as_ref().is_some_and(|(hook, _)| hook.status == Status::Active);
         let (replaced, deactivated) = if is_ours_active { (remembered, None) } else { (None, remembered) };
-        let hooks = context.okta()?.event_hooks().await?.into_iter();
-        let ours = hooks.filter(|hook| is_ours(&hook.channel, &hook.id, events_url, Thing::EventHook));
-        let events = ours.min_by_key(|hook| hook.status != Status::Active).map(|hook| {
+        let hooks = context.okta()?.event_hooks().await?;
+        let parts = |hook: &EventHook| (hook.id.clone(), hook.status, hook.channel.clone());
+        let (ours, others) = choose(hooks, (Thing::EventHook, events_url), memory, parts);
+        let stack_url = context.stack.output(Hook::Event.url_output()).unwrap_or(events_url);
+        let twins = others.into_iter().filter(|hook| {
+            hook.status == Status::Active && (hook.channel.is_at(events_url) || hook.channel.is_at(stack_url))
+        });
+        let events = ours.map(|hook| {
             let has_events = EVENTS.iter().all(|event| hook.events.items.iter().any(|item| item == event));
             let is_right = hook.channel.is_at(events_url) && has_events && has_header(hook.channel.header());
             let fit = fit(hook.status, is_right);
             (hook, fit)
         });
-        let is_right = events.as_ref().is_some_and(|(_, fit)| *fit == Fit::Fits);
+        let twins = twins.map(|hook| hook.id).collect();
+        let is_right = events.as_ref().is_some_and(|(hook, fit)| *fit == Fit::Fits && hook.is_verified());
         let has_filters = context.wants(Part::Events) && !is_right && has_filters(context.okta()?).await?;
         let phone = phone_authenticator(context.okta()?).await;
         let okta = context.okta()?;
@@ -115,22 +116,41 @@ impl State {
             deactivated,
             replaced,
             events,
+            twins,
             has_filters,
             phone,
         })
     }
 
     /// What is there of the things that a run creates.
-    pub(super) fn found(&self) -> Vec<(Thing, String)> {
-        let telephony = self.telephony.as_ref().map(|(hook, _)| (Thing::TelephonyHook, hook.id.to_string()));
-        let events = self.events.as_ref().map(|(hook, _)| (Thing::EventHook, hook.id.to_string()));
-        telephony.into_iter().chain(events).collect()
+    pub(super) fn found(&self, memory: &Memory) -> Vec<(Thing, String)> {
+        let telephony = self.telephony.iter().map(|(hook, _)| (Thing::TelephonyHook, &hook.id, &hook.channel));
+        let events = self.events.iter().map(|(hook, _)| (Thing::EventHook, &hook.id, &hook.channel));
+        let own = telephony.chain(events).filter(|(thing, id, channel)| memory.is_own_hook(*thing, id, channel));
+        own.map(|(thing, id, _)| (thing, id.to_string())).collect()
     }
 
     /// Whether a run was broken off after our hook had replaced another one.
     pub(super) fn has_replaced(&self) -> bool {
         self.replaced.is_some()
     }
+}
+
+/// Our hook and the others: the one that setup has created, wherever it is, or else one at our URL, best an active one.
+fn choose<H>(
+    mut hooks: Vec<H>,
+    (thing, url): (Thing, &str),
+    memory: &Memory,
+    parts: impl Fn(&H) -> (SafeId, Status, Channel),
+) -> (Option<H>, Vec<H>) {
+    let rank = |hook: &H| {
+        let (id, status, channel) = parts(hook);
+        let (is_own, is_at_url) = (memory.is_own_hook(thing, &id, &channel), channel.is_at(url));
+        (is_own || is_at_url).then_some((!is_own, !is_at_url, status != Status::Active))
+    };
+    let ranked = hooks.iter().enumerate().filter_map(|(place, hook)| Some((rank(hook)?, place)));
+    let best = ranked.min().map(|(_, place)| place);
+    (best.map(|place| hooks.remove(place)), hooks)
 }
 
 fn action(fit: Option<Fit>) -> Action {
@@ -169,17 +189,17 @@ async fn phone_authenticator(okta: &Okta) -> Option<&'static str> {
 /// Adds Okta's lines.
 pub(super) fn plan(state: &State, context: &Context<'_>, plan: &mut Plan) {
     if context.wants(Part::Telephony) {
-        plan_telephony(state, plan);
+        plan_telephony(state, context, plan);
     }
     if context.wants(Part::Events) {
-        plan_events(state, plan);
+        plan_events(state, context, plan);
     }
     if let Some(phone) = state.phone {
         plan.add(Step::PhoneAuthenticator, Action::Keep, phone);
     }
 }
 
-fn plan_telephony(state: &State, plan: &mut Plan) {
+fn plan_telephony(state: &State, context: &Context<'_>, plan: &mut Plan) {
     connection::plan(&state.connections, &state.connections_off, plan);
     if let Some(other) = &state.other {
         plan.add(
@@ -199,20 +219,37 @@ fn plan_telephony(state: &State, plan: &mut Plan) {
         );
     }
     let telephony = action(state.telephony.as_ref().map(|(_, fit)| *fit));
-    plan.add(Step::TelephonyHook, telephony, "telephony inline hook with the URL of telephony-hook");
+    let at = at(Hook::Telephony, &state.telephony_url, context);
+    plan.add(Step::TelephonyHook, telephony, format!("telephony inline hook {at}"));
 }
 
-fn plan_events(state: &State, plan: &mut Plan) {
+/// Where a hook is. A URL that was given is named, now and in later runs.
+fn at(hook: Hook, url: &str, context: &Context<'_>) -> String {
+    match context.stack.output(hook.url_output()) {
+        Some(own) if own == url => format!("with the URL of {}", hook.name()),
+        _ => format!("with the given URL {url}"),
+    }
+}
+
+fn plan_events(state: &State, context: &Context<'_>, plan: &mut Plan) {
     let events = action(state.events.as_ref().map(|(_, fit)| *fit));
     let filter = match (events, state.has_filters) {
         (Action::Keep, _) => "",
         (_, true) => ", and a filter that leaves out failures",
         (_, false) => ", without a filter, which this org does not offer",
     };
-    plan.add(Step::EventHook, events, format!("event hook with the URL of event-hook{filter}"));
+    let at = at(Hook::Event, &state.events_url, context);
+    plan.add(Step::EventHook, events, format!("event hook {at}{filter}"));
     let is_verified = state.events.as_ref().is_some_and(|(hook, fit)| hook.is_verified() && *fit == Fit::Fits);
     let verification = if is_verified { Action::Keep } else { Action::Change };
     plan.add(Step::Verification, verification, "the event hook is verified");
+    for twin in &state.twins {
+        let what = format!(
+            "the event hook {twin}, which is active at a URL of this stack too, so each event comes twice. Deactivate it in \
+             the Admin Console, if nobody needs it"
+        );
+        plan.add(Step::EventHook, Action::Keep, what);
+    }
 }
 
 /// Creates or changes the telephony hook.
@@ -311,7 +348,10 @@ async fn activate_ours(state: &State, target: &Target<'_>, context: &Context<'_>
     let okta = context.okta()?;
     let Some((hook, fit)) = &state.telephony else {
         let creation = okta.create_telephony_hook(target);
-        return context.create((Thing::TelephonyHook, HOOK_MARK), creation, |hook| hook.id.as_str()).await.map(drop);
+        return context
+            .create((Thing::TelephonyHook, &memory::mark_of_hook(target.url)), creation, |hook| hook.id.as_str())
+            .await
+            .map(drop);
     };
     let mut hook = hook.clone();
     if *fit == Fit::Differs {
@@ -375,7 +415,9 @@ async fn event_hook(
 ) -> Result<EventHook, Failure> {
     let Some((hook, fit)) = &state.events else {
         let creation = context.okta()?.create_event_hook(target);
-        return context.create((Thing::EventHook, HOOK_MARK), creation, |hook| hook.id.as_str()).await;
+        return context
+            .create((Thing::EventHook, &memory::mark_of_hook(target.url)), creation, |hook| hook.id.as_str())
+            .await;
     };
     let mut hook = hook.clone();
     // Okta does not return the secret, so a hook that cannot be verified gets it again.

@@ -213,12 +213,11 @@ async fn create_app(key: &ServiceKey, context: &Context<'_>) -> Result<App, Fail
 /// The role or the resource set of this stack, which is created if it is not there.
 async fn named(kind: Iam, thing: Thing, source: &Source, context: &Context<'_>) -> Result<SafeId, Failure> {
     let (okta, label) = (context.okta()?, label(&context.stack)?);
-    let creation = async {
-        match okta.iam_of_label(kind, &label).await? {
-            Some(id) => Ok(id),
-            None => okta.create_iam(kind, &label, source.org()).await,
-        }
-    };
+    if let Some(id) = okta.iam_of_label(kind, &label).await.map_err(SetupError::from)? {
+        memory::remember(context.aws, &context.stack, thing, id.as_str()).await?;
+        return Ok(id);
+    }
+    let creation = okta.create_iam(kind, &label, source.org());
     context.create((thing, &memory::mark_of(&label)), creation, SafeId::as_str).await
 }
 

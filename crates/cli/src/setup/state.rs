@@ -59,7 +59,7 @@ impl State {
         // A service that was given by --adopt is somebody else's, whatever its name.
         let twilio = self.twilio.iter().filter(|_| context.options.adopt.is_none());
         let twilio = twilio.flat_map(|twilio| twilio.found(&self.memory));
-        let okta = self.okta.iter().flat_map(okta::State::found);
+        let okta = self.okta.iter().flat_map(|okta| okta.found(&self.memory));
         let service_app = self.service_app.iter().flat_map(service_app::State::found);
         twilio.chain(okta).chain(service_app).filter(|(thing, _)| self.memory.creating(*thing).is_some()).collect()
     }

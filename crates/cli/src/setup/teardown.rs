@@ -21,7 +21,7 @@ use crate::{
     environment::Environment,
     failure::Failure,
     okta::{Okta, hooks::Status, token_of_environment},
-    plan::{Action, Answer, Closing, Decision, Plan, Step},
+    plan::{Action, Answer, Closing, Decision, Plan, Stage, Step},
     stack::{Hook, Stack},
     terminal::Terminal,
     twilio::{
@@ -238,7 +238,7 @@ pub(crate) async fn run(
     state.apply(&context, terminal).await?;
     terminal.progress("Reading everything again");
     let after = State::read(&context).await?.plan();
-    plan.print(terminal, true, &none)?;
+    plan.print(terminal, if after.is_done() { Stage::Applied } else { Stage::Unfinished }, &none)?;
     if after.is_done() { Ok(ExitCode::SUCCESS) } else { Err(SetupError::NotAsPlanned.into()) }
 }
 
@@ -275,12 +275,7 @@ struct Telephony {
 
 async fn telephony(context: &Context<'_>, memory: &Memory) -> Result<Telephony, SetupError> {
     let hooks = context.okta.telephony_hooks().await?;
-    let url = memory.url(&context.stack, Hook::Telephony).ok_or(SetupError::NoOutput("TelephonyUrl"))?;
-    let is_announced = memory.creating(Thing::TelephonyHook).is_some();
-    let ours = hooks.iter().find(|hook| match memory.made(Thing::TelephonyHook) {
-        Some(id) => hook.id == *id,
-        None => is_announced && hook.channel.is_at(url),
-    });
+    let ours = hooks.iter().find(|hook| memory.is_own_hook(Thing::TelephonyHook, &hook.id, &hook.channel));
     let ours = ours.map(|hook| hook.id.clone());
     let is_other_active = hooks.iter().any(|hook| hook.status == Status::Active && Some(&hook.id) != ours.as_ref());
     let find = |thing: Thing| {
@@ -292,13 +287,8 @@ async fn telephony(context: &Context<'_>, memory: &Memory) -> Result<Telephony, 
 }
 
 async fn event_hook(context: &Context<'_>, memory: &Memory) -> Result<Option<SafeId>, SetupError> {
-    let url = memory.url(&context.stack, Hook::Event).ok_or(SetupError::NoOutput("EventsUrl"))?;
-    let is_announced = memory.creating(Thing::EventHook).is_some();
     let hooks = context.okta.event_hooks().await?;
-    let ours = hooks.into_iter().find(|hook| match memory.made(Thing::EventHook) {
-        Some(id) => hook.id == *id,
-        None => is_announced && hook.channel.is_at(url),
-    });
+    let ours = hooks.into_iter().find(|hook| memory.is_own_hook(Thing::EventHook, &hook.id, &hook.channel));
     Ok(ours.map(|hook| hook.id))
 }
 

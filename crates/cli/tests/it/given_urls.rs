@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
+use sandbox::okta_org::{Channel, EventHook};
+
 use crate::{
     setup::{Fresh, SETUP, assert_done, clear},
-    world::World,
+    setup_broken_off::{ends_at_each_request, kill},
+    world::{HOOKS_SECRET_ARN, World, check},
 };
 
 /// The URLs of the stack by another name, as those of a proxy would be.
@@ -89,7 +92,7 @@ fn nothing_is_changed_if_a_url_does_not_lead_to_a_hook() {
     let fresh = Fresh::start();
     let other = format!("{}/telephony", fresh.world.aws.url());
     let run = fresh.world.run(&[&SETUP[..], &["--telephony-url", &other]].concat());
-    assert!(run.status == 2 && run.stderr.contains("where 401 is right"), "{}", run.stderr);
+    assert!(run.status == 2 && run.stderr.contains("a hook answers 401"), "{}", run.stderr);
     assert_eq!((fresh.counts(), fresh.tags().len()), ([0; 4], 0));
     // A machine that may not reach the hooks can go on.
     assert_done(&fresh.world.run(&[&SETUP[..], &["--telephony-url", &other, "--no-url-check"]].concat()));
@@ -104,4 +107,120 @@ fn a_url_that_okta_could_not_call_is_refused_at_once() {
         assert!(run.status == 2 && run.stderr.contains("--telephony-url"), "{}", run.stderr);
     }
     assert_eq!(fresh.counts(), [0; 4]);
+}
+
+fn setup_is_broken_off_and_moved(arguments: &[&str], start: impl Fn() -> Fresh) {
+    let requests = ends_at_each_request(start, arguments, kill, |fresh, context| {
+        let given = given(&fresh.world);
+        assert_done(&setup_with(&fresh.world, &given));
+        assert_eq!((urls(&fresh.world), fresh.counts()), (given, [1, 1, 1, 1]), "{context}");
+        assert_done(&fresh.world.run(&["teardown", "--yes"]));
+        assert_eq!((fresh.counts(), fresh.tags().len()), ([0; 4], 0), "{context}");
+    });
+    assert!(requests > 15, "{requests}");
+}
+
+#[test]
+fn a_hook_of_a_run_that_was_killed_moves_to_the_given_url() {
+    setup_is_broken_off_and_moved(&SETUP, Fresh::start);
+}
+
+#[test]
+fn a_move_that_was_killed_is_continued_and_torn_down() {
+    let start = || {
+        let fresh = Fresh::start();
+        assert_done(&fresh.world.run(&SETUP));
+        fresh
+    };
+    for number in 0..100 {
+        let (fresh, gate) = (start(), sandbox::gate::Gate::after(number));
+        let [telephony, events] = given(&fresh.world);
+        fresh.world.aws.change(|account| account.gate = Some(gate.clone()));
+        fresh.world.okta.change(|org| org.gate = Some(gate.clone()));
+        let arguments = [&SETUP[..], &["--telephony-url", &telephony, "--events-url", &events]].concat();
+        let mut child = fresh.world.command(&arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let is_held = crate::rotate::is_held(&mut child, &gate);
+        let _ = child.kill();
+        let _ = child.wait();
+        gate.open();
+        fresh.world.aws.change(|account| account.gate = None);
+        fresh.world.okta.change(|org| org.gate = None);
+        if !is_held {
+            assert!(number > 10, "{number}");
+            return;
+        }
+        assert_done(&fresh.world.run(&["teardown", "--yes"]));
+        assert_eq!((fresh.counts(), fresh.tags().len()), ([0; 4], 0), "killed at {number}");
+    }
+    panic!("a run has fewer requests");
+}
+
+#[test]
+fn a_move_that_okta_refuses_is_named_by_doctor_and_continued() {
+    let fresh = Fresh::start();
+    assert_done(&fresh.world.run(&SETUP));
+    let (given, stack) = (given(&fresh.world), urls(&fresh.world));
+    fresh.world.okta.change(|org| org.denied.insert("okta.inlineHooks.manage"));
+    assert_eq!(setup_with(&fresh.world, &given).status, 2);
+    assert_eq!(urls(&fresh.world), stack);
+    fresh.world.okta.change(|org| org.denied.clear());
+    let (status, report) = check(&fresh.world, "O2");
+    assert_eq!(status, "warn", "{report}");
+    let lines = changes(&fresh.world, &["setup", "--plan"]);
+    let names_it = |line: &Value| line["what"].as_str().unwrap().contains(&given[0]);
+    assert!(lines.iter().any(names_it), "{lines:?}");
+    assert_done(&fresh.world.run(&["setup", "--yes"]));
+    assert_eq!(urls(&fresh.world), given);
+}
+
+fn hand_made(uri: &str) -> EventHook {
+    EventHook {
+        id: "whosandbox00000hand0".to_owned(),
+        name: "Name of a hook".to_owned(),
+        is_active: true,
+        is_verified: true,
+        events: ["user.authentication.auth_via_mfa", "user.mfa.factor.activate"].map(str::to_owned).into(),
+        filters: vec![],
+        channel: Channel { uri: uri.to_owned(), header: Some("auth_secret".to_owned()), secret: String::new() },
+    }
+}
+
+#[test]
+fn a_hook_of_somebody_else_at_the_given_url_does_not_become_ours() {
+    let fresh = Fresh::start();
+    let given = given(&fresh.world);
+    // A run was killed after it had announced a hook at another URL.
+    let tag = ("okta-twilio:event-hook".to_owned(), "creating name-85944171f73967e8".to_owned());
+    fresh.world.aws.change(|account| account.tags.insert(HOOKS_SECRET_ARN.to_owned(), [tag].into()));
+    fresh.world.okta.change(|org| org.event_hooks.push(hand_made(&given[1])));
+    assert_done(&setup_with(&fresh.world, &given));
+    assert_done(&fresh.world.run(&["teardown", "--yes"]));
+    assert!(fresh.world.okta.change(|org| org.event_hooks.len() == 1 && org.event_hooks[0].id.ends_with("hand0")));
+}
+
+#[test]
+fn a_second_active_event_hook_is_reported() {
+    let fresh = Fresh::start();
+    assert_done(&fresh.world.run(&SETUP));
+    let url = urls(&fresh.world)[1].clone();
+    fresh.world.okta.change(|org| org.event_hooks.insert(0, hand_made(&url)));
+    let (_, plan) = fresh.world.run_json(&["setup"]);
+    let lines = plan["lines"].as_array().unwrap();
+    assert!(lines.iter().all(|line| line["action"] == "keep"), "{plan}");
+    assert!(lines.iter().any(|line| line["what"].as_str().unwrap().contains("whosandbox00000hand0")), "{plan}");
+}
+
+#[test]
+fn urls_that_cannot_be_meant_are_refused() {
+    let fresh = Fresh::start();
+    let [telephony, events] = given(&fresh.world);
+    for (arguments, named) in [
+        (&["--only", "twilio", "--telephony-url", &telephony][..], "--only"),
+        (&["--telephony-url", &events.replace("localhost", "127.0.0.1")], "the other hook"),
+        (&["--telephony-url", &telephony, "--events-url", &telephony], "the other hook"),
+    ] {
+        let run = fresh.world.run(&[&SETUP[..], arguments].concat());
+        assert!(run.status == 2 && run.stderr.contains(named), "{arguments:?}: {}", run.stderr);
+    }
+    assert_eq!((fresh.counts(), fresh.tags().len()), ([0; 4], 0));
 }

@@ -2,7 +2,12 @@
 
 use std::{process::Stdio, sync::Arc, thread, time::Duration};
 
-use sandbox::{Options, Sandbox, deployment::TelephonyRequest, gate::Gate, twilio_account::VerifyApi};
+use sandbox::{
+    Options, Sandbox,
+    deployment::TelephonyRequest,
+    gate::Gate,
+    twilio_account::{RestrictedKeys, VerifyApi},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -62,6 +67,15 @@ fn a_rotation_of_twilios_key_leaves_the_new_key_only() {
     // The next rotation starts from the new key.
     assert_done(&world.run(&KEY_BEGIN));
     assert_ne!(key_in_use(&world), new);
+}
+
+#[test]
+fn a_key_that_is_not_restricted_is_named() {
+    let world = quiet();
+    world.twilio.change(|account| account.restricted_keys = RestrictedKeys::Refused);
+    let (exit, plan) = world.run_json(&KEY_BEGIN);
+    assert_eq!(exit, 0, "{plan}");
+    assert!(plan["warnings"][0].as_str().unwrap().contains("restricted key"), "{plan}");
 }
 
 #[test]

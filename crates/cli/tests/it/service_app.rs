@@ -342,6 +342,27 @@ fn the_role_of_another_stack_with_the_same_name_is_not_touched() {
 }
 
 #[test]
+fn a_role_that_cannot_be_read_again_is_not_forgotten() {
+    for number in 0..100 {
+        let fresh = fresh();
+        assert_done(&fresh.world.run(&SETUP));
+        fresh.world.okta.change(|org| {
+            org.apps[0].roles.clear();
+            org.refuses_after = Some(number);
+        });
+        let status = fresh.world.run(&["setup", "--yes"]).status;
+        fresh.world.okta.change(|org| org.refuses_after = None);
+        assert_done(&fresh.world.run(&["teardown", "--yes"]));
+        fresh.world.okta.change(|org| assert_eq!(counts(org), [0; 6], "refused at {number}"));
+        if status == 0 {
+            assert!(number > 5, "{number}");
+            return;
+        }
+    }
+    panic!("a run has fewer requests");
+}
+
+#[test]
 fn an_app_that_was_deleted_by_hand_is_made_again() {
     let fresh = fresh();
     assert_done(&fresh.world.run(&SETUP));
