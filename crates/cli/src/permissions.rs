@@ -155,6 +155,7 @@ const TEARDOWN: Permissions = Permissions {
         "secretsmanager:DescribeSecret",
         "secretsmanager:GetSecretValue",
         "secretsmanager:PutSecretValue",
+        "secretsmanager:TagResource",
         "secretsmanager:UntagResource",
         "secretsmanager:UpdateSecretVersionStage",
     ],

@@ -92,6 +92,11 @@ pub(crate) enum SetupError {
     NoSignals,
     #[error("stopped between two steps: run this command again to continue")]
     Interrupted,
+    #[error(
+        "something that setup has made is not there: if the credentials are of the right org and account, and it was deleted \
+        by hand, give --forget-missing"
+    )]
+    Missing,
     #[error("something is not as planned after all changes: run `okta-twilio doctor`")]
     NotAsPlanned,
 }

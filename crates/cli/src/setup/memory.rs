@@ -21,6 +21,9 @@ const MAX_TAGS: usize = 50;
 /// The first word of a tag whose thing is about to be created.
 const CREATING: &str = "creating";
 
+/// The first word of a tag whose thing is about to be deleted.
+const DELETING: &str = "deleting";
+
 /// Something that is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Thing {
@@ -88,14 +91,17 @@ pub(crate) enum Trace {
     Creating(SafeId),
     /// It was created, and has this id.
     Made(SafeId),
+    /// It was created, and teardown was about to delete it.
+    Deleting(SafeId),
 }
 
 impl Trace {
     fn parse(value: &str) -> Option<Self> {
         match value.split_once(' ') {
             Some((CREATING, mark)) => SafeId::parse(mark).map(Self::Creating),
+            Some((DELETING, id)) => SafeId::parse(id).map(Self::Deleting),
             Some(_) => None,
-            None if value == CREATING => None,
+            None if value == CREATING || value == DELETING => None,
             None => SafeId::parse(value).map(Self::Made),
         }
     }
@@ -105,6 +111,7 @@ impl Trace {
         match self {
             Self::Creating(mark) => format!("{CREATING} {mark}"),
             Self::Made(id) => id.to_string(),
+            Self::Deleting(id) => format!("{DELETING} {id}"),
         }
     }
 }
@@ -178,15 +185,20 @@ impl Memory {
     /// The id of a thing that was made.
     pub(crate) fn made(&self, thing: Thing) -> Option<&SafeId> {
         match self.get(thing)? {
-            Trace::Made(id) => Some(id),
+            Trace::Made(id) | Trace::Deleting(id) => Some(id),
             Trace::Creating(_) => None,
         }
+    }
+
+    /// Whether teardown was about to delete a thing.
+    pub(crate) fn is_deleting(&self, thing: Thing) -> bool {
+        matches!(self.get(thing), Some(Trace::Deleting(_)))
     }
 
     /// Whether setup has created this hook, or has announced one at its URL and was broken off.
     pub(crate) fn is_own_hook(&self, thing: Thing, id: &SafeId, channel: &Channel) -> bool {
         match self.get(thing) {
-            Some(Trace::Made(made)) => made == id,
+            Some(Trace::Made(made) | Trace::Deleting(made)) => made == id,
             Some(Trace::Creating(mark)) => channel.url().is_some_and(|url| mark_of(&url) == mark.as_str()),
             None => false,
         }
@@ -196,7 +208,7 @@ impl Memory {
     pub(crate) fn creating(&self, thing: Thing) -> Option<&SafeId> {
         match self.get(thing)? {
             Trace::Creating(mark) => Some(mark),
-            Trace::Made(_) => None,
+            Trace::Made(_) | Trace::Deleting(_) => None,
         }
     }
 }
@@ -217,6 +229,14 @@ pub(crate) async fn announce(aws: &Aws, stack: &Stack, thing: Thing, mark: &str)
 pub(crate) async fn remember(aws: &Aws, stack: &Stack, thing: Thing, id: &str) -> Result<(), Failure> {
     let id = SafeId::parse(id).ok_or(SetupError::NoSid)?;
     write(aws, stack, thing, &Trace::Made(id)).await
+}
+
+/// Remembers that something is about to be deleted.
+///
+/// # Errors
+/// Fails if the tag cannot be written.
+pub(crate) async fn announce_deletion(aws: &Aws, stack: &Stack, thing: Thing, id: &SafeId) -> Result<(), Failure> {
+    write(aws, stack, thing, &Trace::Deleting(id.clone())).await
 }
 
 /// Forgets things. One that is not remembered is no error.
@@ -278,11 +298,12 @@ mod tests {
         for (trace, value) in [
             (Trace::Made(id()), "VA00000000000000000000000000000001"),
             (Trace::Creating(id()), "creating VA00000000000000000000000000000001"),
+            (Trace::Deleting(id()), "deleting VA00000000000000000000000000000001"),
         ] {
             assert_eq!(trace.value(), value);
             assert_eq!(Trace::parse(value), Some(trace));
         }
-        for other in ["", "creating", "creating ", "creating a b", "made a", "a text", "+12025550123"] {
+        for other in ["", "creating", "creating ", "creating a b", "deleting", "made a", "a text", "+12025550123"] {
             assert_eq!(Trace::parse(other), None, "{other}");
         }
     }

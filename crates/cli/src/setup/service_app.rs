@@ -114,7 +114,7 @@ async fn app(okta: &Okta, stack: &Stack, memory: &Memory) -> Result<Option<App>,
     match memory.get(Thing::ServiceApp) {
         None => Ok(None),
         Some(memory::Trace::Creating(_)) => Ok(okta.app_of_label(&label(stack)?).await?),
-        Some(memory::Trace::Made(id)) => match okta.app(id).await {
+        Some(memory::Trace::Made(id) | memory::Trace::Deleting(id)) => match okta.app(id).await {
             Err(OktaError::NotFound) => Ok(None),
             app => Ok(Some(app?)),
         },

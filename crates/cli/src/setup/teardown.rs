@@ -44,6 +44,9 @@ pub(crate) struct TeardownOptions {
     /// Leave the telephony hook inactive that was active before setup
     #[arg(long)]
     no_reactivate: bool,
+    /// Go on although something that setup has made is not there, and forget it
+    #[arg(long)]
+    forget_missing: bool,
     #[command(flatten)]
     decision: Decision,
 }
@@ -74,8 +77,10 @@ struct State {
     service: Option<Sid>,
     /// The service of the functions, if setup did not create it.
     foreign_service: Option<Sid>,
-    /// What the tags remember and is not there.
+    /// What the tags remember and is not there, although no run was about to delete it.
     missing: Vec<SafeId>,
+    /// The ids of what the tags remember.
+    made: Vec<(Thing, SafeId)>,
     has_tags: bool,
 }
 
@@ -115,8 +120,9 @@ impl State {
             (Thing::TwilioKey, !keys.is_empty()),
             (Thing::VerifyService, own_service.is_some()),
         ];
-        let missing = is_there.into_iter().filter(|(_, is_there)| !is_there);
+        let missing = is_there.into_iter().filter(|(thing, is_there)| !is_there && !memory.is_deleting(*thing));
         let missing = missing.filter_map(|(thing, _)| memory.made(thing).cloned()).collect();
+        let made = is_there.into_iter().filter_map(|(thing, _)| Some((thing, memory.made(thing)?.clone()))).collect();
         Ok(Self {
             telephony_hook,
             connections: if context.reactivates && has_place { connections } else { Vec::new() },
@@ -128,6 +134,7 @@ impl State {
             foreign_service: secret.service.filter(|service| Some(service) != remembered.as_ref()),
             service: own_service,
             missing,
+            made,
             has_tags: !memory.is_empty(),
         })
     }
@@ -174,12 +181,21 @@ impl State {
         plan
     }
 
+    /// Remembers that a thing is about to be deleted, so that a later run does not miss it.
+    async fn announce(&self, thing: Thing, context: &Context<'_>) -> Result<(), Failure> {
+        match self.made.iter().find(|(made, _)| *made == thing) {
+            Some((_, id)) => memory::announce_deletion(context.aws, &context.stack, thing, id).await,
+            None => Ok(()),
+        }
+    }
+
     /// Applies the plan: first what sends requests to the functions, then what the functions use, and the tags last.
     async fn apply(&self, context: &Context<'_>, terminal: Terminal) -> Result<(), Failure> {
         let (aws, stack) = (context.aws, &context.stack);
         let mut interrupts = Interrupts::start()?;
         if let Some(hook) = &self.telephony_hook {
             terminal.progress("Deleting the telephony hook");
+            self.announce(Thing::TelephonyHook, context).await?;
             context.okta.delete_inline_hook(hook).await.map_err(SetupError::from)?;
         }
         if let Some(hook) = &self.previous {
@@ -193,8 +209,12 @@ impl State {
         interrupts.check().await?;
         if let Some(hook) = &self.event_hook {
             terminal.progress("Deleting the event hook");
+            self.announce(Thing::EventHook, context).await?;
             context.okta.delete_event_hook(hook).await.map_err(SetupError::from)?;
             interrupts.check().await?;
+        }
+        if self.service_app.has_app() {
+            self.announce(Thing::ServiceApp, context).await?;
         }
         self.service_app.remove(&context.okta, context.aws, context.okta_secret.as_deref(), terminal).await?;
         interrupts.check().await?;
@@ -203,6 +223,9 @@ impl State {
             secret::remove(aws, stack, &self.secret_fields).await?;
             interrupts.check().await?;
         }
+        if !self.keys.is_empty() {
+            self.announce(Thing::TwilioKey, context).await?;
+        }
         for key in &self.keys {
             terminal.progress("Deleting the API key");
             context.twilio.delete_key(key).await.map_err(SetupError::from)?;
@@ -210,6 +233,7 @@ impl State {
         }
         if let Some(service) = &self.service {
             terminal.progress("Deleting the Verify service");
+            self.announce(Thing::VerifyService, context).await?;
             context.twilio.delete_service(service).await.map_err(SetupError::from)?;
             interrupts.check().await?;
         }
@@ -231,6 +255,10 @@ pub(crate) async fn run(
     let state = State::read(&context).await?;
     let plan = state.plan();
     let none = BTreeMap::new();
+    if !state.missing.is_empty() && !options.forget_missing && !options.decision.plan {
+        plan.print(terminal, Stage::Planned, &none)?;
+        return Err(SetupError::Missing.into());
+    }
     match plan.confirm(&options.decision, "Remove all this?", &none, terminal)? {
         Answer::Yes => {}
         other => return Ok(other.exit_code()),
@@ -322,7 +350,7 @@ async fn keys(service: Option<&Service>, context: &Context<'_>, memory: &Memory)
     let secret = context.stack.output("HooksSecretArn").ok_or(SetupError::NoOutput("HooksSecretArn"))?;
     let name = match trace {
         Trace::Creating(mark) => super::twilio::key_name(&context.stack, mark.as_str()),
-        Trace::Made(id) => match Sid::parse(id.as_str(), "SK") {
+        Trace::Made(id) | Trace::Deleting(id) => match Sid::parse(id.as_str(), "SK") {
             Some(sid) => replacement_name(secret, &sid),
             None => return Ok(Vec::new()),
         },

@@ -220,6 +220,10 @@ fn what_is_not_in_this_org_is_named_before_its_tag_goes() {
     let hook = fresh.world.okta.change(|org| org.inline_hooks.remove(0).id);
     let output = fresh.world.run(&["teardown", "--plan"]);
     assert!(output.stdout.contains(&format!("keep         {hook}, which is not there")), "{}", output.stdout);
-    assert_done(&fresh.world.run(&TEARDOWN));
+    let (counts, tags) = (fresh.counts(), fresh.tags());
+    let output = fresh.world.run(&TEARDOWN);
+    assert!(output.status == 2 && output.stderr.contains("--forget-missing"), "{}", output.stderr);
+    assert_eq!((fresh.counts(), fresh.tags()), (counts, tags), "in another org, nothing of the right account goes");
+    assert_done(&fresh.world.run(&["teardown", "--forget-missing", "--yes"]));
     assert_eq!((fresh.counts(), fresh.tags().len()), ([0; 4], 0));
 }
