@@ -28,6 +28,32 @@ use crate::{
     twilio::{Addresses, Twilio, credentials_of_environment},
 };
 
+/// The parts that are hooks.
+const HOOKS: [(Part, Hook); 2] = [(Part::Telephony, Hook::Telephony), (Part::Events, Hook::Event)];
+
+/// The stack with both of its functions.
+pub(super) struct Deployed<'a> {
+    pub(super) aws: &'a Aws,
+    pub(super) stack: Stack,
+    pub(super) telephony: FunctionConfiguration,
+    pub(super) event: FunctionConfiguration,
+}
+
+impl<'a> Deployed<'a> {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// Fails if AWS does not return them, or one is missing.
+    pub(super) async fn read(environment: &'a Environment, terminal: Terminal) -> Result<Self, Failure> {
+        let aws = environment.aws()?;
+        terminal.progress("Reading the stack");
+        let stack = Stack::require(aws, &environment.stack_name).await?;
+        let telephony = stack.function(aws, Hook::Telephony).await?.ok_or(SetupError::NoFunction(Hook::Telephony))?;
+        let event = stack.function(aws, Hook::Event).await?.ok_or(SetupError::NoFunction(Hook::Event))?;
+        Ok(Self { aws, stack, telephony, event })
+    }
+}
+
 /// What every step needs.
 pub(super) struct Context<'a> {
     pub(super) aws: &'a Aws,
@@ -91,8 +117,7 @@ impl Context<'_> {
 
     /// The hooks that are set up.
     pub(super) fn hooks(&self) -> impl Iterator<Item = Hook> {
-        let parts = [(Part::Telephony, Hook::Telephony), (Part::Events, Hook::Event)];
-        parts.into_iter().filter(|(part, _)| self.wants(*part)).map(|(_, hook)| hook)
+        HOOKS.into_iter().filter(|(part, _)| self.wants(*part)).map(|(_, hook)| hook)
     }
 
     /// Calls the hooks without the secret.
@@ -133,12 +158,8 @@ pub(super) async fn gather<'a>(
     environment: &'a Environment,
     terminal: Terminal,
 ) -> Result<Context<'a>, Failure> {
-    let aws = environment.aws()?;
-    terminal.progress("Reading the stack");
-    let stack = Stack::require(aws, &environment.stack_name).await?;
-    let telephony = stack.function(aws, Hook::Telephony).await?.ok_or(SetupError::NoFunction(Hook::Telephony))?;
-    let event = stack.function(aws, Hook::Event).await?.ok_or(SetupError::NoFunction(Hook::Event))?;
-    for (part, hook) in [(Part::Telephony, Hook::Telephony), (Part::Events, Hook::Event)] {
+    let Deployed { aws, stack, telephony, event } = Deployed::read(environment, terminal).await?;
+    for (part, hook) in HOOKS {
         if options.urls.get(hook).is_some() && !options.wants(part) {
             return Err(SetupError::UrlOfOtherPart(hook).into());
         }

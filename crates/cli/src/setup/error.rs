@@ -17,7 +17,7 @@ pub(crate) enum SetupError {
     Oauth,
     #[error("the URL of {} was given, and its part is not set up: name it with --only too", .0.name())]
     UrlOfOtherPart(Hook),
-    #[error("the URL of {} is that of the other hook", .0.name())]
+    #[error("the URL of {} is that of the other hook: give each hook its own", .0.name())]
     UrlOfOtherHook(Hook),
     #[error(
         "{}'s URL answers {status} to a request without the secret, where a hook answers 401: something else is there, or \

@@ -12,6 +12,7 @@ use okta_twilio::{
 
 use super::{
     Interrupts, SetupError, connection,
+    context::Deployed,
     memory::{self, Memory, Thing, Trace},
     secret::{self, HooksFields},
     service_app,
@@ -22,7 +23,7 @@ use crate::{
     failure::Failure,
     okta::{Okta, hooks::Status, token_of_environment},
     plan::{Action, Answer, Closing, Decision, Plan, Stage, Step},
-    stack::{Hook, Stack},
+    stack::Stack,
     terminal::Terminal,
     twilio::{
         Addresses, Twilio, TwilioError, credentials_of_environment,
@@ -275,11 +276,7 @@ async fn context<'a>(
     environment: &'a Environment,
     terminal: Terminal,
 ) -> Result<Context<'a>, Failure> {
-    let aws = environment.aws()?;
-    terminal.progress("Reading the stack");
-    let stack = Stack::require(aws, &environment.stack_name).await?;
-    let telephony = stack.function(aws, Hook::Telephony).await?.ok_or(SetupError::NoFunction(Hook::Telephony))?;
-    let event = stack.function(aws, Hook::Event).await?.ok_or(SetupError::NoFunction(Hook::Event))?;
+    let Deployed { aws, stack, telephony, event } = Deployed::read(environment, terminal).await?;
     let lookup = |name: &str| telephony.variable(name);
     let common = CommonConfig::from_variables(&Variables::new(&lookup)).map_err(SetupError::Config)?;
     let addresses = Addresses::new(common.verify_url).map_err(SetupError::Config)?;
