@@ -158,6 +158,7 @@ pub(super) async fn gather<'a>(
     environment: &'a Environment,
     terminal: Terminal,
 ) -> Result<Context<'a>, Failure> {
+    options.urls.check()?;
     let Deployed { aws, stack, telephony, event } = Deployed::read(environment, terminal).await?;
     for (part, hook) in HOOKS {
         if options.urls.get(hook).is_some() && !options.wants(part) {

@@ -15,6 +15,8 @@ pub(crate) enum SetupError {
     Config(ConfigError),
     #[error("AUTH_MODE=jwt needs an authorization server, which docs/set-up.md sets up by hand")]
     Oauth,
+    #[error("the given URL of {} {problem}", .hook.name())]
+    BadUrl { hook: Hook, problem: &'static str },
     #[error("the URL of {} was given, and its part is not set up: name it with --only too", .0.name())]
     UrlOfOtherPart(Hook),
     #[error("the URL of {} is that of the other hook: give each hook its own", .0.name())]

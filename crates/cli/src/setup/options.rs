@@ -3,7 +3,7 @@
 use clap::Args;
 use okta_twilio::id::Sid;
 
-use super::{part::Part, url::HookUrl};
+use super::{SetupError, part::Part, url::HookUrl};
 use crate::{plan::Decision, stack::Hook};
 
 /// The options of `setup`.
@@ -35,11 +35,11 @@ pub(crate) struct SetupOptions {
 #[derive(Debug, Args)]
 pub(super) struct UrlOptions {
     /// The URL at which Okta reaches telephony-hook, if it is not the stack's: of a proxy, for example. Later runs know it
-    #[arg(long, value_name = "URL", value_parser = HookUrl::parse)]
-    telephony_url: Option<HookUrl>,
+    #[arg(long, value_name = "URL", value_parser = GivenUrl::read)]
+    telephony_url: Option<GivenUrl>,
     /// The same for event-hook
-    #[arg(long, value_name = "URL", value_parser = HookUrl::parse)]
-    events_url: Option<HookUrl>,
+    #[arg(long, value_name = "URL", value_parser = GivenUrl::read)]
+    events_url: Option<GivenUrl>,
     /// Do not call the URLs first: for a machine that may not reach them
     #[arg(long)]
     pub(super) no_url_check: bool,
@@ -47,10 +47,38 @@ pub(super) struct UrlOptions {
 
 impl UrlOptions {
     pub(super) fn get(&self, hook: Hook) -> Option<&HookUrl> {
+        self.given(hook)?.0.as_ref().ok()
+    }
+
+    /// Whether each URL that was given can be used.
+    ///
+    /// # Errors
+    /// Says what is wrong with the first one that cannot.
+    pub(super) fn check(&self) -> Result<(), SetupError> {
+        for hook in Hook::ALL {
+            if let Some(GivenUrl(Err(problem))) = self.given(hook) {
+                return Err(SetupError::BadUrl { hook, problem });
+            }
+        }
+        Ok(())
+    }
+
+    fn given(&self, hook: Hook) -> Option<&GivenUrl> {
         match hook {
             Hook::Telephony => self.telephony_url.as_ref(),
             Hook::Event => self.events_url.as_ref(),
         }
+    }
+}
+
+/// A URL, or what is wrong with it. The parser of the command line would repeat a wrong one, which can hold a password.
+#[derive(Clone, Debug)]
+struct GivenUrl(Result<HookUrl, &'static str>);
+
+impl GivenUrl {
+    #[expect(clippy::unnecessary_wraps, reason = "the form of a parser")]
+    fn read(text: &str) -> Result<Self, std::convert::Infallible> {
+        Ok(Self(HookUrl::parse(text)))
     }
 }
 

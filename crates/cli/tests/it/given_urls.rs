@@ -104,8 +104,12 @@ fn a_url_that_okta_could_not_call_is_refused_at_once() {
     let fresh = Fresh::start();
     for url in ["http://hooks.example.com/telephony", "hooks.example.com", "https://hooks.example.com/?a=b"] {
         let run = fresh.world.run(&[&SETUP[..], &["--telephony-url", url]].concat());
-        assert!(run.status == 2 && run.stderr.contains("--telephony-url"), "{}", run.stderr);
+        assert!(run.status == 2 && run.stderr.contains("URL of telephony-hook"), "{}", run.stderr);
     }
+    let with_password = "https://user:private-password@hooks.example.com/telephony";
+    let run = fresh.world.run(&[&SETUP[..], &["--events-url", with_password]].concat());
+    assert!(run.status == 2 && run.stderr.contains("no user"), "{}", run.stderr);
+    assert!(!run.stderr.contains("private-password") && !run.stdout.contains("private-password"), "{}", run.stderr);
     assert_eq!(fresh.counts(), [0; 4]);
 }
 
